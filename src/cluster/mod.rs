@@ -1,0 +1,1 @@
+//! The API server: discovery, observe, apply, delete, watch, lease, status, events.

@@ -1,0 +1,1 @@
+//! git2: references, fetches, trees. Knows nothing of clusters.

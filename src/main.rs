@@ -1,0 +1,7 @@
+//! The `tandem` program: the agent, its worker and the command line in one binary.
+
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! What an object is: its identity, its manifest with the place it came from, and what is wrong
+//! with it.
+
+mod digest;
+mod id;
+mod manifest;
+pub mod mask;
+mod problem;
+pub mod yaml;
+
+pub use digest::{Digest, DigestKey, DigestParseError};
+pub use id::{IdParseError, ObjectId, split_api_version};
+pub use manifest::{Manifest, Origin, annotation};
+pub use problem::Problem;

@@ -1,0 +1,62 @@
+//! From a tree of files to manifests, problems and the read set.
+
+pub mod plain;
+mod tree;
+
+pub use tree::{Entry, EntryKind, ReadRecord, ReadSet, Recorder, Tree, TreeError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::{Manifest, Problem};
+
+/// Limits on what a render may read and produce. What passes one is a problem that names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of one file.
+    pub file_bytes: u64,
+    /// Bytes of all files that are read.
+    pub total_bytes: u64,
+    /// Files that are read.
+    pub files: u32,
+    /// Documents in one file.
+    pub documents: u32,
+    /// Nodes (scalars, sequences, mappings) in one file, aliases expanded.
+    pub nodes: u32,
+    /// Depth of nesting in a document, and of folders.
+    pub depth: u32,
+    /// Aliases in one file.
+    pub aliases: u32,
+    /// Objects that a render yields.
+    pub objects: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 16 << 20,
+            total_bytes: 128 << 20,
+            files: 50_000,
+            documents: 10_000,
+            nodes: 2_000_000,
+            depth: 100,
+            aliases: 10_000,
+            objects: 50_000,
+        }
+    }
+}
+
+/// What a render yields. Where there are problems the manifests are those that could be read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rendered {
+    /// In the order of files and documents.
+    pub manifests: Vec<Manifest>,
+    /// All of them, in the order of files and lines.
+    pub problems: Vec<Problem>,
+    /// What was read, misses included: where none of it changed, nothing needs to be rendered.
+    pub read_set: ReadSet,
+}
+
+/// Renders the folder `path` of `tree`.
+pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
+    plain::render(tree, path, limits)
+}

@@ -1,0 +1,1 @@
+//! Child processes: starts, feeds, limits and replaces them. Knows only processes and frames.

@@ -1,0 +1,1 @@
+//! HTTP: /webhook, /metrics, /healthz, /readyz.

@@ -1,0 +1,3 @@
+//! All tests against the outside of Tandem, in one binary.
+
+mod tidy;
