@@ -1,0 +1,3 @@
+module tandemcd.io/hack/lab
+
+go 1.26.0

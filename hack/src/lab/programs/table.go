@@ -1,0 +1,92 @@
+// Package programs builds the real programs that a lab runs, from Go modules
+// that pin them, once for each version, into a cache outside the tree.
+package programs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Program is one program that can be built.
+type Program struct {
+	Name    string
+	Pin     string        // folder under hack/ whose go.mod pins it
+	Module  string        // the module whose version counts
+	Package string        // the main package
+	Tags    string        // build tags; programs of one pin share them
+	Cold    time.Duration // from an empty Go build cache, on two cores, after those above it
+	Default bool          // part of every lab
+	Data    []DataFile    // files of its module that are kept beside it
+}
+
+// DataFile is put together from files that a module carries.
+type DataFile struct {
+	Name string
+	From []string // paths in the module
+}
+
+// all in the order in which they are shown. Every time in this table was
+// measured with an empty Go build cache on two cores; hack/README.md has them.
+var all = []Program{
+	{Name: "etcd", Pin: "tools", Module: "go.etcd.io/etcd/server/v3", Package: "go.etcd.io/etcd/server/v3", Cold: 23 * time.Second, Default: true},
+	{Name: "kube-apiserver", Pin: "tools", Module: kubernetes, Package: kubernetes + "/cmd/kube-apiserver", Cold: 270 * time.Second, Default: true},
+	{Name: "kube-controller-manager", Pin: "tools", Module: kubernetes, Package: kubernetes + "/cmd/kube-controller-manager", Cold: 75 * time.Second, Default: true},
+	{Name: "kube-scheduler", Pin: "tools", Module: kubernetes, Package: kubernetes + "/cmd/kube-scheduler", Cold: 30 * time.Second, Default: true},
+	{Name: "kubectl", Pin: "tools", Module: kubernetes, Package: kubernetes + "/cmd/kubectl", Cold: 40 * time.Second, Default: true},
+	{Name: "kwok", Pin: "tools", Module: "sigs.k8s.io/kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", Cold: 35 * time.Second, Default: true, Data: []DataFile{{
+		Name: "stages.yaml",
+		From: []string{
+			"kustomize/stage/node/fast/node-initialize.yaml",
+			"kustomize/stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+			"kustomize/stage/pod/fast/pod-ready.yaml",
+			"kustomize/stage/pod/fast/pod-complete.yaml",
+			"kustomize/stage/pod/fast/pod-delete.yaml",
+			"kustomize/stage/pod/chaos/pod-container-running-failed.yaml",
+			"kustomize/stage/volume/fast/pv-bind.yaml",
+			"kustomize/stage/volume/fast/pv-delete.yaml",
+			"kustomize/stage/volume/fast/pvc-delete.yaml",
+			"kustomize/stage/volume/fast/pvc-provision.yaml",
+		},
+	}}},
+	{Name: "kustomize", Pin: "tools", Module: "sigs.k8s.io/kustomize/kustomize/v5", Package: "sigs.k8s.io/kustomize/kustomize/v5", Cold: 30 * time.Second},
+	{Name: "helm", Pin: "tools", Module: "helm.sh/helm/v4", Package: "helm.sh/helm/v4/cmd/helm", Cold: 4 * time.Minute},
+}
+
+const kubernetes = "k8s.io/kubernetes"
+
+// Default is the group that every lab needs.
+func Default() []Program {
+	var group []Program
+	for _, program := range all {
+		if program.Default {
+			group = append(group, program)
+		}
+	}
+	return group
+}
+
+// All lists every program that can be built.
+func All() []Program { return all }
+
+// Find returns the programs of these names.
+func Find(names []string) ([]Program, error) {
+	var found []Program
+	for _, name := range names {
+		at := slices.IndexFunc(all, func(p Program) bool { return p.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("no program %q can be built; there are: %s", name, strings.Join(namesOf(all), " "))
+		}
+		found = append(found, all[at])
+	}
+	return found, nil
+}
+
+func namesOf(programs []Program) []string {
+	var names []string
+	for _, program := range programs {
+		names = append(names, program.Name)
+	}
+	return names
+}
