@@ -1,7 +1,11 @@
 //! The `tandem` program: the agent, its worker and the command line in one binary.
 
+use std::process::ExitCode;
+
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    tandem::cli::main()
+}

@@ -1,0 +1,117 @@
+//! `tandem render`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args::Form;
+use super::worktree::WorkTree;
+use super::{Exit, Output, Stop};
+use crate::failure::Fault;
+use crate::object::{Manifest, Origin, Problem, mask};
+use crate::render::{Limits, Rendered, render};
+
+const AFTER: &str = "\
+Examples:
+  tandem render                     the current folder
+  tandem render shop/ -o json       {manifests, problems}, each object with its file and line
+  tandem render shop/ --show-secrets | kubectl diff -f -
+
+Exit codes: 0 rendered, 3 with every problem on stderr.";
+
+/// Print the objects of a folder, and every problem with file and line
+///
+/// Reads the folder of a working copy as the agent would read it from a commit: files that Git
+/// ignores are left out, and no symbolic link is followed. The objects are printed as YAML, or as
+/// one value with the problems under `-o json`. Values of Secrets are masked; those of
+/// `stringData` stand masked in `data`, which no API server takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
+pub struct Args {
+    /// Folder of a working copy
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: PathBuf,
+    /// Print values of Secrets as they are
+    #[arg(long)]
+    show_secrets: bool,
+}
+
+pub fn run(args: &Args, output: &Output) -> Result<Exit, Stop> {
+    let tree = WorkTree::open(&args.path)?;
+    let rendered = render(&tree, tree.folder(), &Limits::default());
+    let mut shown = Shown::from(rendered);
+    let masked = if args.show_secrets { 0 } else { shown.mask() };
+    match output.form() {
+        Form::Text => output.bytes(shown.text()?.as_bytes())?,
+        Form::Json | Form::Yaml => output.result(&shown, |_, _| String::new())?,
+    }
+    if masked > 0 {
+        output.note(&format!("values of {masked} Secrets are masked; --show-secrets prints them"));
+    }
+    if shown.problems.is_empty() {
+        return Ok(Exit::Nothing);
+    }
+    output.problems(&shown.problems);
+    output.error(&format!("{} problems", shown.problems.len()));
+    Ok(Exit::Fault(Fault::Repository))
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Shown {
+    manifests: Vec<ShownManifest>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct ShownManifest {
+    origin: Origin,
+    object: Value,
+}
+
+impl From<Rendered> for Shown {
+    fn from(rendered: Rendered) -> Self {
+        let shown = |manifest: Manifest| ShownManifest { origin: manifest.origin, object: manifest.body };
+        Self { manifests: rendered.manifests.into_iter().map(shown).collect(), problems: rendered.problems }
+    }
+}
+
+impl Shown {
+    /// Masks the values of Secrets and says how many Secrets there are.
+    fn mask(&mut self) -> usize {
+        let secrets = self.manifests.iter_mut().filter(|manifest| is_secret(&manifest.object));
+        secrets.map(|manifest| mask_for_print(&mut manifest.object)).count()
+    }
+
+    /// The objects as YAML, separated by `---`, each with the place it came from.
+    fn text(&self) -> Result<String, std::io::Error> {
+        let mut text = String::new();
+        for ShownManifest { origin, object } in &self.manifests {
+            if !text.is_empty() {
+                text.push_str("---\n");
+            }
+            text.push_str(&format!("# {}:{}\n", origin.file, origin.line));
+            text.push_str(&serde_yaml::to_string(object).map_err(std::io::Error::other)?);
+        }
+        Ok(text)
+    }
+}
+
+fn is_secret(object: &Value) -> bool {
+    let text = |field| object.get(field).and_then(Value::as_str).unwrap_or_default();
+    mask::is_secret(crate::object::split_api_version(text("apiVersion")).0, text("kind"))
+}
+
+/// Masks, and moves `stringData` into `data`: there a mask is no base64, so that a masked Secret
+/// that is piped into `kubectl apply` by mistake is refused instead of written.
+fn mask_for_print(object: &mut Value) {
+    mask::mask_secret(object);
+    let Some(fields) = object.as_object_mut() else { return };
+    if let Some(Value::Object(plain)) = fields.remove("stringData") {
+        let data = fields.entry("data").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Some(data) = data.as_object_mut() {
+            data.extend(plain);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The command line as its users meet it: the program itself, in a temporary folder.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+mod help;
+mod render;
+
+/// A folder with files, in which the program runs.
+pub struct Folder(TempDir);
+
+impl Folder {
+    /// A folder with these files, and a `.git` that makes it a working copy.
+    pub fn with(files: &[(&str, &str)]) -> Self {
+        let folder = Self(TempDir::new().expect("temporary folder"));
+        fs::create_dir(folder.path().join(".git")).expect(".git");
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+            fs::write(path, content).expect("file");
+        }
+        folder
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The program with its arguments, cut off from the environment of whoever runs the tests.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.args(args).current_dir(self.path()).env_clear().env("HOME", self.path());
+        command
+    }
+
+    /// Runs it to its end: exit code, stdout and stderr as one text.
+    pub fn run(&self, args: &[&str]) -> String {
+        told(&self.command(args).output().expect("the program runs"))
+    }
+}
+
+/// Exit code, stdout and stderr as one text.
+pub fn told(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let mut told = format!("exit {}\n", output.status.code().expect("an exit code"));
+    for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        if !bytes.is_empty() {
+            told.push_str(&format!("--- {name}\n{}", text(bytes)));
+        }
+    }
+    told
+}
