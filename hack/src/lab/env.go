@@ -15,7 +15,7 @@ import (
 const envHelp = `
 hack/lab env [--name NAME] [-o json]
 
-Prints what a client needs. For a cluster as exports, to be read by a shell:
+Prints what a client needs, as exports to be read by a shell:
 
   eval "$(hack/lab env)"
 
@@ -27,7 +27,9 @@ TANDEM_LAB_SERVER      URL of the API server
 TANDEM_LAB_CA          file with its authority's certificate
 TANDEM_LAB_TOKEN       bearer token of the admin
 TANDEM_LAB_AUDIT_LOG   one JSON line for each request, each watch has two
-TANDEM_LAB_ETCD        URL of etcd`
+TANDEM_LAB_ETCD        URL of etcd
+
+For a server, what serve printed, as TANDEM_LAB_URL and so on.`
 
 func env(_ context.Context, arguments []string) error {
 	f := newFlags("env", envHelp)
@@ -49,9 +51,11 @@ func env(_ context.Context, arguments []string) error {
 		return printJSON(one.Facts)
 	}
 	for _, key := range slices.Sorted(maps.Keys(one.Facts)) {
-		if key == strings.ToUpper(key) {
-			fmt.Printf("export %s=%s\n", key, quoted(one.Facts[key]))
+		variable := key
+		if key != strings.ToUpper(key) {
+			variable = "TANDEM_LAB_" + strings.ToUpper(key)
 		}
+		fmt.Printf("export %s=%s\n", variable, quoted(one.Facts[key]))
 	}
 	return nil
 }

@@ -14,8 +14,9 @@ Commands
   down    stop a cluster or server and remove its data; --all for every one
   status  what runs, which programs it consists of and where their logs are
   env     what a client needs, as shell exports or JSON
+  serve   start a Git server over HTTP or SSH, one that hangs, or a proxy
   build   build programs and print the folder they are in
-  stop    end or pause one program of a cluster, to see what happens
+  stop    end or pause one program of a cluster or server, to see what happens
   start   run it again, with the same ports and data
 
 hack/lab COMMAND --help tells more.

@@ -13,12 +13,17 @@ import (
 	"syscall"
 
 	"tandemcd.io/hack/lab/cluster"
+	"tandemcd.io/hack/lab/serve"
 	"tandemcd.io/hack/lab/stack"
 )
 
 // kinds of stacks that a supervisor can run.
 var kinds = map[string]stack.Kind{
-	cluster.Kind: cluster.Start,
+	cluster.Kind:      cluster.Start,
+	serve.GitHTTPKind: serve.GitHTTP,
+	serve.GitSSHKind:  serve.GitSSH,
+	serve.HangKind:    serve.Hang,
+	serve.ProxyKind:   serve.Proxy,
 }
 
 // commands by name; each has one file.
@@ -30,7 +35,10 @@ var commands = map[string]func(ctx context.Context, arguments []string) error{
 	"build":     build,
 	"stop":      stop,
 	"start":     start,
+	"serve":     serveCommand,
 	"supervise": supervise,
+	"child":     child,
+	"git-shell": gitShell,
 }
 
 func main() {
