@@ -134,7 +134,7 @@ func serveCommand(ctx context.Context, arguments []string) error {
 			options[key] = value
 		}
 	}
-	running, err := launch(stack.Spec{Name: *name, Kind: kind, Owner: id, Created: time.Now(), Options: options})
+	running, err := launch(ctx, stack.Spec{Name: *name, Kind: kind, Owner: id, Created: time.Now(), Options: options})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func up(ctx context.Context, arguments []string) error {
 	}
 	options[cluster.OptionNodes] = strconv.Itoa(*nodes)
 	options[cluster.OptionWithout] = strings.Join(left, ",")
-	running, err := launch(stack.Spec{
+	running, err := launch(ctx, stack.Spec{
 		Name: *name, Kind: cluster.Kind, Owner: id, Created: time.Now(), Options: options, Extra: extra,
 	})
 	if err != nil {
@@ -116,8 +116,8 @@ func buildCluster(ctx context.Context, left []string) (map[string]string, error)
 }
 
 // launch starts a stack and prints a line for each step.
-func launch(spec stack.Spec) (stack.Status, error) {
-	running, fresh, err := stack.Launch(spec, func(e stack.Event) {
+func launch(ctx context.Context, spec stack.Spec) (stack.Status, error) {
+	running, fresh, err := stack.Launch(ctx, spec, func(e stack.Event) {
 		fmt.Fprintf(os.Stderr, "%5.1fs  %s\n", e.Took.Seconds(), e.Step)
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 // Launch starts a stack and returns when it is ready, or tells why it is not.
 // Where one of this name already runs, that one is returned and fresh is false.
 // The supervisor is this same program, called as `supervise FOLDER`.
-func Launch(spec Spec, onStep func(Event)) (status Status, fresh bool, err error) {
+func Launch(ctx context.Context, spec Spec, onStep func(Event)) (status Status, fresh bool, err error) {
 	root, err := Root()
 	if err != nil {
 		return Status{}, false, err
@@ -31,10 +32,14 @@ func Launch(spec Spec, onStep func(Event)) (status Status, fresh bool, err error
 		case Ready:
 			return status, false, nil
 		case Starting, Stopping: // somebody else is at it
-			time.Sleep(50 * time.Millisecond)
+			select {
+			case <-ctx.Done():
+				return Status{}, false, errInterrupted
+			case <-time.After(50 * time.Millisecond):
+			}
 			continue
 		}
-		status, err = supervised(filepath.Join(root, spec.Name), onStep)
+		status, err = supervised(ctx, filepath.Join(root, spec.Name), onStep)
 		return status, true, err
 	}
 }
@@ -73,7 +78,9 @@ func claim(root string, spec Spec) (Status, error) {
 	return Status{}, writeJSON(filepath.Join(dir, specFile), spec)
 }
 
-func supervised(dir string, onStep func(Event)) (Status, error) {
+var errInterrupted = errors.New("interrupted, and stopped what was started")
+
+func supervised(ctx context.Context, dir string, onStep func(Event)) (Status, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return Status{}, err
@@ -100,11 +107,16 @@ func supervised(dir string, onStep func(Event)) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	// The supervisor stops when nobody listens any more while it starts.
+	defer context.AfterFunc(ctx, func() { ours.Close() })()
 	events := json.NewDecoder(ours)
 	for {
 		var event Event
 		if err := events.Decode(&event); err != nil {
 			_ = command.Wait()
+			if ctx.Err() != nil {
+				return Status{}, errInterrupted
+			}
 			if errors.Is(err, io.EOF) {
 				return Status{}, &Failure{
 					Program: "supervisor", Problem: "ended (" + command.ProcessState.String() + ")",
