@@ -195,6 +195,18 @@ pub struct HealthExpression {
     pub in_progress: Option<String>,
 }
 
+impl From<&HealthExpression> for crate::health::Rule {
+    fn from(expression: &HealthExpression) -> Self {
+        Self {
+            group: crate::object::split_api_version(&expression.api_version).0.to_owned(),
+            kind: expression.kind.clone(),
+            current: expression.current.clone(),
+            failed: expression.failed.clone(),
+            in_progress: expression.in_progress.clone(),
+        }
+    }
+}
+
 /// Fields that others own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IgnoreRule {
