@@ -1,0 +1,147 @@
+//! What a delivery says, read only after its signature was found right.
+
+use axum::http::{HeaderMap, header};
+use serde::Deserialize;
+
+/// Headers that name the event; Gitea sends the first and its own.
+const EVENT_HEADERS: [&str; 4] = ["x-github-event", "x-gitea-event", "x-gogs-event", "x-tandem-event"];
+/// Events that tell of references that came, went or moved.
+const NEWS: [&str; 7] = ["push", "create", "delete", "pull_request", "pull_request_sync", "merge_group", "release"];
+
+/// What a delivery is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// References may have moved.
+    News,
+    /// Anything else, such as `ping`: nothing follows from it.
+    Other,
+}
+
+/// Which event the headers name. A delivery that names none is generic, and means news.
+pub fn event(headers: &HeaderMap) -> Event {
+    let name = EVENT_HEADERS.iter().find_map(|header| headers.get(*header));
+    match name {
+        Some(name) if !NEWS.iter().any(|news| name.as_bytes() == news.as_bytes()) => Event::Other,
+        _ => Event::News,
+    }
+}
+
+/// A body that is none.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// It is not JSON, or its repository is of another form.
+    #[error("the body is not the JSON of a delivery")]
+    NotJson,
+    /// It is a form without its one field.
+    #[error("the form has no field payload")]
+    NoPayload,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    repository: Option<RepositoryNames>,
+}
+
+#[derive(Deserialize)]
+struct RepositoryNames {
+    full_name: Option<String>,
+}
+
+/// `owner/name` of the repository that the delivery speaks of, where it names one. An empty body
+/// is right: a script's delivery needs no words.
+pub fn repository(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, PayloadError> {
+    let form = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if form {
+        // curl -d says "form" of whatever it sends, so what begins like JSON is taken for it.
+        if !body.trim_ascii_start().starts_with(b"{") && !body.is_empty() {
+            let payload = form_urlencoded::parse(body).find(|(key, _)| key == "payload");
+            let (_, payload) = payload.ok_or(PayloadError::NoPayload)?;
+            return full_name(payload.as_bytes());
+        }
+    }
+    full_name(body)
+}
+
+fn full_name(json: &[u8]) -> Result<Option<String>, PayloadError> {
+    if json.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let body: Body = serde_json::from_slice(json).map_err(|_| PayloadError::NotJson)?;
+    Ok(body.repository.and_then(|repository| repository.full_name).filter(|name| !name.is_empty()))
+}
+
+/// Whether the URL of a Repository leads to the repository that a forge calls `owner/name`. Hosts
+/// are not compared: inside a cluster a forge often has another name than outside.
+pub fn leads_to(url: &str, full_name: &str) -> bool {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest).split_once('/').map_or("", |(_, path)| path);
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path).to_lowercase();
+    let full_name = full_name.to_lowercase();
+    path.strip_suffix(&full_name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().expect("a header"), HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn only_moving_references_are_news() {
+        assert_eq!(event(&HeaderMap::new()), Event::News);
+        for (header, value, expected) in [
+            ("x-github-event", "push", Event::News),
+            ("x-github-event", "ping", Event::Other),
+            ("x-github-event", "issues", Event::Other),
+            ("x-gitea-event", "pull_request_sync", Event::News),
+            ("x-gitea-event", "delete", Event::News),
+        ] {
+            assert_eq!(event(&headers(header, value)), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn bodies_name_their_repository_or_are_refused() {
+        let json = headers("content-type", "application/json");
+        let form = headers("content-type", "application/x-www-form-urlencoded");
+        let deep = "[".repeat(100_000);
+        for (headers, body, expected) in [
+            (&json, r#"{"repository":{"full_name":"shop/web"},"ref":"refs/heads/main"}"#, Ok(Some("shop/web"))),
+            (&json, r#"{"zen":"Design for failure."}"#, Ok(None)),
+            (&json, r#"{"repository":null}"#, Ok(None)),
+            (&json, "", Ok(None)),
+            (&json, "{", Err(PayloadError::NotJson)),
+            (&json, "[]x", Err(PayloadError::NotJson)),
+            (&json, r#"{"repository":7}"#, Err(PayloadError::NotJson)),
+            (&json, &deep, Err(PayloadError::NotJson)),
+            (&form, "payload=%7B%22repository%22%3A%7B%22full_name%22%3A%22a%2Fb%22%7D%7D", Ok(Some("a/b"))),
+            (&form, "a=b", Err(PayloadError::NoPayload)),
+            (&form, "payload=%7B", Err(PayloadError::NotJson)),
+            (&form, r#"{"repository":{"full_name":"a/b"}}"#, Ok(Some("a/b"))),
+        ] {
+            assert_eq!(repository(headers, body.as_bytes()), expected.map(|n| n.map(str::to_owned)), "{body:.60}");
+        }
+    }
+
+    #[test]
+    fn urls_lead_to_their_repository_whatever_the_host() {
+        for (url, name, expected) in [
+            ("https://git.example.com/shop/web.git", "shop/web", true),
+            ("http://gitea.internal:3000/Shop/Web/", "shop/web", true),
+            ("ssh://git@git.example.com:2222/shop/web", "shop/web", true),
+            ("https://example.com/gitea/shop/web.git", "shop/web", true),
+            ("https://git.example.com/shop/website", "shop/web", false),
+            ("https://git.example.com/pet-shop/web", "shop/web", false),
+            ("https://git.example.com", "shop/web", false),
+            ("https://git.example.com/shop/web", "web", true),
+        ] {
+            assert_eq!(leads_to(url, name), expected, "{url} {name}");
+        }
+    }
+}
