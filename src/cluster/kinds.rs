@@ -1,0 +1,308 @@
+//! The kinds that the API server serves.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::Method;
+use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList, APIResourceDiscovery};
+use tokio::sync::Mutex;
+
+use super::call::{Call, Lane, Repeat, Secrecy};
+use super::error::ClusterError;
+use super::session::Session;
+use crate::object::{ObjectId, split_api_version};
+
+const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+
+/// One served version of a kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KindInfo {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Plural, as in paths and RBAC.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// What can be done with it: `get`, `list`, `watch`, …
+    pub verbs: Vec<String>,
+}
+
+impl KindInfo {
+    /// A cluster-scoped kind that we know without asking.
+    pub fn known(group: &str, version: &str, kind: &str, plural: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+            namespaced: false,
+            verbs: Vec::new(),
+        }
+    }
+
+    /// The same kind, living in namespaces.
+    #[must_use]
+    pub fn namespaced(mut self) -> Self {
+        self.namespaced = true;
+        self
+    }
+
+    /// A kind of a Rust type.
+    pub fn of<K>() -> Self
+    where
+        K: kube::Resource<DynamicType = ()>,
+        K::Scope: Scope,
+    {
+        let info = Self::known(&K::group(&()), &K::version(&()), &K::kind(&()), &K::plural(&()));
+        if K::Scope::NAMESPACED { info.namespaced() } else { info }
+    }
+
+    /// `group/version`, or the version alone in the core group.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// Plural and group, as `deployments.apps`.
+    pub fn resource(&self) -> String {
+        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// Identity of an object of this kind.
+    pub fn id(&self, namespace: &str, name: &str) -> ObjectId {
+        let namespace = if self.namespaced { namespace } else { "" };
+        ObjectId::new(namespace, name, &self.group, &self.kind)
+    }
+
+    /// Whether this can be done with it.
+    pub fn can(&self, verb: &str) -> bool {
+        self.verbs.iter().any(|v| v == verb)
+    }
+}
+
+/// Where objects of a Rust type live.
+pub trait Scope {
+    /// In namespaces.
+    const NAMESPACED: bool;
+}
+
+impl Scope for kube::core::NamespaceResourceScope {
+    const NAMESPACED: bool = true;
+}
+
+impl Scope for kube::core::ClusterResourceScope {
+    const NAMESPACED: bool = false;
+}
+
+/// All kinds at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Served versions by group and kind, preferred version first.
+    kinds: BTreeMap<(String, String), Vec<KindInfo>>,
+    /// Groups whose server did not answer; their kinds may be old or missing.
+    pub stale: Vec<String>,
+}
+
+impl Snapshot {
+    /// A snapshot of these kinds; the first of several versions is the preferred one.
+    pub fn new(kinds: impl IntoIterator<Item = KindInfo>) -> Self {
+        let mut snapshot = Self::default();
+        for kind in kinds {
+            snapshot.kinds.entry((kind.group.clone(), kind.kind.clone())).or_default().push(kind);
+        }
+        snapshot
+    }
+
+    /// This version of a kind.
+    pub fn get(&self, group: &str, version: &str, kind: &str) -> Option<&KindInfo> {
+        self.versions(group, kind).iter().find(|k| k.version == version)
+    }
+
+    /// A kind in the version that the API server prefers.
+    pub fn preferred(&self, group: &str, kind: &str) -> Option<&KindInfo> {
+        self.versions(group, kind).first()
+    }
+
+    /// All served versions of a kind, preferred first.
+    pub fn versions(&self, group: &str, kind: &str) -> &[KindInfo] {
+        self.kinds.get(&(group.to_owned(), kind.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// All kinds, each in its preferred version.
+    pub fn all(&self) -> impl Iterator<Item = &KindInfo> {
+        self.kinds.values().filter_map(|versions| versions.first())
+    }
+
+    /// Up to three kinds that the writer may have meant, as `Kind (apiVersion)`.
+    pub fn similar(&self, group: &str, kind: &str) -> Vec<String> {
+        let wanted = kind.to_lowercase();
+        let mut found: Vec<(usize, String)> = self
+            .all()
+            .filter_map(|k| {
+                let far = distance(&wanted, &k.kind.to_lowercase());
+                let same_group = usize::from(k.group != group);
+                (far <= 2.min(wanted.len() / 3))
+                    .then(|| (far * 2 + same_group, format!("{} ({})", k.kind, k.api_version())))
+            })
+            .collect();
+        found.sort();
+        found.into_iter().take(3).map(|(_, text)| text).collect()
+    }
+}
+
+/// Edits between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The kinds of a cluster, asked for once and again when something is not found.
+#[derive(Default)]
+pub struct Kinds {
+    now: RwLock<Option<Arc<Snapshot>>>,
+    /// How often asking began.
+    begun: AtomicU64,
+    /// Held while asking.
+    asking: Mutex<()>,
+}
+
+impl Kinds {
+    /// What is known, asked for where nothing is yet.
+    ///
+    /// # Errors
+    /// Those of the two requests.
+    pub async fn snapshot(&self, session: &Session) -> Result<Arc<Snapshot>, ClusterError> {
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let _turn = self.asking.lock().await;
+        match self.known() {
+            Some(known) => Ok(known),
+            None => self.ask(session).await,
+        }
+    }
+
+    /// Asks anew. Callers who come while it is being asked get the answer to the next question,
+    /// which all of them share.
+    ///
+    /// # Errors
+    /// Those of the two requests; what was known stays known.
+    pub async fn refresh(&self, session: &Session) -> Result<Arc<Snapshot>, ClusterError> {
+        let before = self.begun.load(Ordering::SeqCst);
+        let _turn = self.asking.lock().await;
+        // Somebody began to ask after we came, and has the answer.
+        if self.begun.load(Ordering::SeqCst) != before
+            && let Some(known) = self.known()
+        {
+            return Ok(known);
+        }
+        self.ask(session).await
+    }
+
+    /// This version of a kind; where it is not known, asks once anew.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoSuchKind`], or those of the requests.
+    pub async fn resolve(&self, session: &Session, api_version: &str, kind: &str) -> Result<KindInfo, ClusterError> {
+        let (group, version) = split_api_version(api_version);
+        if let Some(found) = self.snapshot(session).await?.get(group, version, kind) {
+            return Ok(found.clone());
+        }
+        let snapshot = self.refresh(session).await?;
+        snapshot.get(group, version, kind).cloned().ok_or_else(|| no_such_kind(&snapshot, api_version, group, kind))
+    }
+
+    /// A kind in any version, the preferred one first; where it is not known, asks once anew.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoSuchKind`], or those of the requests.
+    pub async fn preferred(&self, session: &Session, group: &str, kind: &str) -> Result<KindInfo, ClusterError> {
+        if let Some(found) = self.snapshot(session).await?.preferred(group, kind) {
+            return Ok(found.clone());
+        }
+        let snapshot = self.refresh(session).await?;
+        snapshot.preferred(group, kind).cloned().ok_or_else(|| no_such_kind(&snapshot, group, group, kind))
+    }
+
+    fn known(&self) -> Option<Arc<Snapshot>> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn ask(&self, session: &Session) -> Result<Arc<Snapshot>, ClusterError> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let own = session.cluster().own();
+        let (core, groups) = tokio::try_join!(discover(&own, "/api"), discover(&own, "/apis"))?;
+        let snapshot = Arc::new(read(core.items.into_iter().chain(groups.items)));
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+}
+
+fn no_such_kind(snapshot: &Snapshot, api_version: &str, group: &str, kind: &str) -> ClusterError {
+    let mut similar: Vec<String> =
+        snapshot.versions(group, kind).iter().map(|k| format!("{} ({})", k.kind, k.api_version())).collect();
+    if similar.is_empty() {
+        similar = snapshot.similar(group, kind);
+    }
+    ClusterError::NoSuchKind { api_version: api_version.to_owned(), kind: kind.to_owned(), similar }
+}
+
+async fn discover(session: &Session, path: &str) -> Result<APIGroupDiscoveryList, ClusterError> {
+    let call = Call {
+        verb: "get",
+        method: Method::GET,
+        resource: "discovery".to_owned(),
+        what: format!("discovery of {path}"),
+        path: path.to_owned(),
+        accept: ACCEPT,
+        content: "",
+        body: Vec::new(),
+        repeat: Repeat::Safe,
+        secrecy: Secrecy::Plain,
+        lane: Lane::Queued,
+        permit: None,
+    };
+    session.send(call).await?.json()
+}
+
+fn read(groups: impl Iterator<Item = APIGroupDiscovery>) -> Snapshot {
+    let mut stale = Vec::new();
+    let mut kinds = Vec::new();
+    for group in groups {
+        let name = group.metadata.and_then(|m| m.name).unwrap_or_default();
+        for version in group.versions {
+            if version.freshness.as_deref() == Some("Stale") && !stale.contains(&name) {
+                stale.push(name.clone());
+            }
+            let Some(v) = version.version else { continue };
+            kinds.extend(version.resources.into_iter().filter_map(|r| kind_info(&name, &v, r)));
+        }
+    }
+    Snapshot { stale, ..Snapshot::new(kinds) }
+}
+
+fn kind_info(group: &str, version: &str, resource: APIResourceDiscovery) -> Option<KindInfo> {
+    let answers = resource.response_kind?;
+    Some(KindInfo {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind: answers.kind.filter(|k| !k.is_empty())?,
+        plural: resource.resource.filter(|r| !r.is_empty())?,
+        namespaced: resource.scope.as_deref() == Some("Namespaced"),
+        verbs: resource.verbs,
+    })
+}

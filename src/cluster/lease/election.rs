@@ -1,0 +1,332 @@
+//! Contends for one lease, renews it, and gives it back.
+
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::permit::WritePermit;
+use super::record::{Move, Record, Wanted, next_move};
+use crate::api::Mode;
+use crate::cluster::call::{Call, collection_path, object_path};
+use crate::cluster::error::ClusterError;
+use crate::cluster::kinds::KindInfo;
+use crate::cluster::refusal::RefusalReason;
+use crate::cluster::session::Session;
+
+/// Which lease, for whom, and how fast.
+#[derive(Clone, Debug)]
+pub struct LeaseOptions {
+    /// Namespace of the Lease: the agent's own.
+    pub namespace: String,
+    /// Its name, such as `tandem-0`.
+    pub name: String,
+    /// Shard that it stands for.
+    pub shard: String,
+    /// Who we are; unlike every other process, also a former one of the same Pod.
+    pub identity: String,
+    /// How long others wait after the last sign of life; 15 s.
+    pub duration: Duration,
+    /// How long we count it as ours after a renewal; 10 s, less than `duration`.
+    pub renew_deadline: Duration,
+    /// How often it is renewed or looked at; 2 s.
+    pub retry_period: Duration,
+    /// How long a free lease is left to those who come before us; zero for the preferred replica.
+    pub courtesy: Duration,
+    /// Whether holding it permits writing: only in Enforce.
+    pub mode: Mode,
+}
+
+impl LeaseOptions {
+    /// client-go's defaults, in Enforce mode.
+    pub fn new(namespace: &str, name: &str, shard: &str, identity: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            shard: shard.to_owned(),
+            identity: identity.to_owned(),
+            duration: Duration::from_secs(15),
+            renew_deadline: Duration::from_secs(10),
+            retry_period: Duration::from_secs(2),
+            courtesy: Duration::ZERO,
+            mode: Mode::Enforce,
+        }
+    }
+}
+
+/// What is known of a lease.
+#[derive(Clone, Debug, Default)]
+pub struct Election {
+    /// Whether we hold it.
+    pub leading: bool,
+    /// Permission to write while we do; never in Shadow.
+    pub permit: Option<WritePermit>,
+    /// Who holds it, as last read; empty where nobody does.
+    pub holder: String,
+}
+
+/// Contends for a lease until cancelled, then gives it back. The receiver tells every change; the
+/// task ends once the lease is given back.
+pub fn contend(
+    session: Session,
+    options: LeaseOptions,
+    cancel: CancellationToken,
+) -> (watch::Receiver<Election>, JoinHandle<()>) {
+    let (tell, told) = watch::channel(Election::default());
+    let contender = Contender { session, options, tell, seen: None, held: None, free_since: None };
+    (told, tokio::spawn(contender.run(cancel)))
+}
+
+struct Contender {
+    session: Session,
+    options: LeaseOptions,
+    tell: watch::Sender<Election>,
+    /// The record as last read, and since when it is unchanged.
+    seen: Option<(Record, Instant)>,
+    held: Option<Held>,
+    free_since: Option<Instant>,
+}
+
+struct Held {
+    permit: WritePermit,
+    acquired: String,
+}
+
+impl Contender {
+    async fn run(mut self, cancel: CancellationToken) {
+        loop {
+            let step = self.step();
+            let outcome = tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                outcome = step => outcome,
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(lease = self.options.name, %error, "lease");
+            }
+            self.lapse();
+            let pause = self.options.retry_period.mul_f64(1.0 + jitter(&self.options.identity, Timestamp::now()));
+            // A holder keeps its rhythm; only contenders are spread.
+            let pause = if self.held.is_some() { self.options.retry_period } else { pause };
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                () = sleep(pause) => {}
+            }
+        }
+        self.release().await;
+    }
+
+    /// One look, and what follows from it. An attempt never outlives the permit, so that its end
+    /// is noticed in time.
+    async fn step(&mut self) -> Result<(), ClusterError> {
+        let now = Instant::now();
+        let deadline = match self.held.as_ref().and_then(|held| held.permit.expires()) {
+            Some(expires) => expires,
+            None => now + self.options.renew_deadline,
+        };
+        match timeout_at(deadline, self.look_and_act(deadline)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClusterError::Timeout { what: format!("lease {}", self.options.name), after: now.elapsed() }),
+        }
+    }
+
+    async fn look_and_act(&mut self, deadline: Instant) -> Result<(), ClusterError> {
+        let session = self.session.until(deadline);
+        // A holder writes what it knows; the resourceVersion tells whether that is still so.
+        if self.held.is_some()
+            && let Some((record, _)) = self.seen.clone()
+        {
+            return self.write(&session, &record, Move::Renew).await;
+        }
+        let Some(record) = self.read(&session).await? else { return self.create(&session).await };
+        let since = match &self.seen {
+            Some((before, since)) if record.unchanged_since(before) => *since,
+            _ => Instant::now(),
+        };
+        self.seen = Some((record.clone(), since));
+        self.told(&record.holder);
+        match next_move(&record, &self.options.identity, since.elapsed()) {
+            Move::Wait => {
+                self.free_since = None;
+                Ok(())
+            }
+            Move::Take => {
+                let free = *self.free_since.get_or_insert_with(Instant::now);
+                if free.elapsed() < self.options.courtesy {
+                    return Ok(());
+                }
+                self.write(&session, &record, Move::Take).await
+            }
+            // Ours by name but not by deed: another process with our identity, or we before a
+            // lapse. Taking it anew counts as a transition.
+            Move::Renew => self.write(&session, &record, Move::Take).await,
+        }
+    }
+
+    async fn read(&self, session: &Session) -> Result<Option<Record>, ClusterError> {
+        let lease = session.send(Call::get(&kind(), &self.options.namespace, &self.options.name)?.urgent()).await;
+        match lease {
+            Ok(reply) => Ok(Some(Record::read(&reply.json()?))),
+            Err(error) => match error.refusal().map(|r| &r.why) {
+                Some(RefusalReason::NotFound) => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn create(&mut self, session: &Session) -> Result<(), ClusterError> {
+        let kind = kind();
+        let (began, wall, now) = (Instant::now(), SystemTime::now(), micros());
+        let body = self.wanted(&self.options.identity, 0, &now, &now, "").body();
+        let path = collection_path(&kind, &self.options.namespace)?;
+        let call = Call::of("create", Method::POST, &kind, &self.options.namespace, &self.options.name, path)
+            .with_json("application/json", &body)
+            .once()
+            .urgent();
+        match session.send(call).await {
+            Ok(reply) => {
+                self.won(Record::read(&reply.json()?), now, began, wall);
+                Ok(())
+            }
+            Err(error) => match error.refusal().map(|r| &r.why) {
+                Some(RefusalReason::AlreadyExists) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn write(&mut self, session: &Session, record: &Record, how: Move) -> Result<(), ClusterError> {
+        let (began, wall, now) = (Instant::now(), SystemTime::now(), micros());
+        let (transitions, acquired) = match (&self.held, how) {
+            (Some(held), Move::Renew) => (record.transitions, held.acquired.clone()),
+            _ => (record.transitions + 1, now.clone()),
+        };
+        let body = self.wanted(&self.options.identity, transitions, &acquired, &now, &record.resource_version).body();
+        match self.put(session, &body).await {
+            Ok(record) => {
+                self.won(record, acquired, began, wall);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error.refusal().map(|r| &r.why), Some(RefusalReason::Stale | RefusalReason::NotFound)) {
+                    // Somebody wrote in between. A holder lost it by that; the next look tells to whom.
+                    self.lose();
+                    return Ok(());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn put(&self, session: &Session, body: &serde_json::Value) -> Result<Record, ClusterError> {
+        let kind = kind();
+        let path = object_path(&kind, &self.options.namespace, &self.options.name)?;
+        let call = Call::of("update", Method::PUT, &kind, &self.options.namespace, &self.options.name, path)
+            .with_json("application/json", body)
+            .once()
+            .urgent();
+        Ok(Record::read(&session.send(call).await?.json()?))
+    }
+
+    fn wanted<'a>(
+        &'a self,
+        holder: &'a str,
+        transitions: u64,
+        acquired: &'a str,
+        renewed: &'a str,
+        resource_version: &'a str,
+    ) -> Wanted<'a> {
+        Wanted {
+            namespace: &self.options.namespace,
+            name: &self.options.name,
+            holder,
+            duration: self.options.duration,
+            transitions,
+            acquired,
+            renewed,
+            resource_version,
+        }
+    }
+
+    fn won(&mut self, record: Record, acquired: String, began: Instant, wall: SystemTime) {
+        let lasts = self.options.renew_deadline;
+        self.free_since = None;
+        match &self.held {
+            Some(held) => held.permit.extend(began, wall, lasts),
+            None => {
+                let permit = WritePermit::minted(&self.options.shard, record.transitions, lasts);
+                permit.extend(began, wall, lasts);
+                tracing::info!(lease = self.options.name, transitions = record.transitions, "leading");
+                let enforced = (self.options.mode == Mode::Enforce).then(|| permit.clone());
+                self.tell.send_replace(Election { leading: true, permit: enforced, holder: record.holder.clone() });
+                self.held = Some(Held { permit, acquired });
+            }
+        }
+        self.seen = Some((record, Instant::now()));
+    }
+
+    fn told(&self, holder: &str) {
+        self.tell.send_if_modified(|election| {
+            let changed = election.holder != holder;
+            if changed {
+                holder.clone_into(&mut election.holder);
+            }
+            changed
+        });
+    }
+
+    /// Notices that the deadline of the permit passed without a renewal.
+    fn lapse(&mut self) {
+        if self.held.as_ref().is_some_and(|held| !held.permit.valid()) {
+            self.lose();
+        }
+    }
+
+    fn lose(&mut self) {
+        self.seen = None;
+        if let Some(held) = self.held.take() {
+            held.permit.end();
+            tracing::warn!(lease = self.options.name, "not leading any more");
+            self.tell.send_replace(Election::default());
+        }
+    }
+
+    /// Gives the lease back, so that another need not wait. First the permit ends, then the others
+    /// may know.
+    async fn release(&mut self) {
+        let record = self.seen.take().map(|(record, _)| record);
+        let held = self.held.take();
+        if let Some(held) = &held {
+            held.permit.end();
+        }
+        self.tell.send_replace(Election::default());
+        let (Some(record), Some(held)) = (record, held) else { return };
+        let now = micros();
+        let body = self.wanted("", record.transitions, &held.acquired, &now, &record.resource_version).body();
+        let session = self.session.until(Instant::now() + self.options.retry_period);
+        if let Err(error) = self.put(&session, &body).await {
+            tracing::info!(lease = self.options.name, %error, "the lease was not given back and will expire");
+        }
+    }
+}
+
+fn kind() -> KindInfo {
+    KindInfo::known("coordination.k8s.io", "v1", "Lease", "leases").namespaced()
+}
+
+/// The moment, as `MicroTime` is written.
+fn micros() -> String {
+    format!("{:.6}", Timestamp::now())
+}
+
+/// Between 0 and 0.2, different for each contender and moment.
+fn jitter(identity: &str, now: Timestamp) -> f64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut state = DefaultHasher::new();
+    (identity, now.as_nanosecond()).hash(&mut state);
+    f64::from(u32::try_from(state.finish() % 1_000).unwrap_or(0)) / 5_000.0
+}

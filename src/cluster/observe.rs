@@ -1,0 +1,335 @@
+//! Watches: one stream for each kind, that starts itself again and keeps no object.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use http::{Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
+use kube::client::Body;
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::{ClusterError, Sent};
+use super::kinds::KindInfo;
+use super::refusal::{self, RefusalReason};
+use super::session::Session;
+use crate::api::LABEL_SYNC_NAME;
+use crate::failure::chain;
+use crate::object::mask;
+
+/// Objects of one page of a list, where the API server cannot stream it.
+const PAGE: u32 = 100;
+
+/// Which objects of a kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector {
+    labels: Option<String>,
+    fields: Option<String>,
+}
+
+impl Selector {
+    /// All of them.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Those that any Sync owns, by their label.
+    pub fn owned() -> Self {
+        Self { labels: Some(LABEL_SYNC_NAME.to_owned()), fields: None }
+    }
+
+    /// Those with these labels, in kubectl's syntax.
+    pub fn labels(selector: impl Into<String>) -> Self {
+        Self { labels: Some(selector.into()), fields: None }
+    }
+
+    /// The one of this name.
+    pub fn name(name: &str) -> Self {
+        Self { labels: None, fields: Some(format!("metadata.name={name}")) }
+    }
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// A whole list follows, at the start and after a gap; what is not in it is not there any more.
+    ListBegan,
+    /// An object of that list.
+    Listed(T),
+    /// The list is complete.
+    ListEnded,
+    /// An object was created or changed.
+    Applied(T),
+    /// An object is gone; its last state.
+    Deleted(T),
+    /// Nothing is heard for now, and it is tried again. Told once it lasts, or at once where the
+    /// right to list is missing.
+    Failing(ClusterError),
+}
+
+impl<T> Event<T> {
+    fn map<U>(self, f: impl FnOnce(T) -> U) -> Event<U> {
+        match self {
+            Self::ListBegan => Event::ListBegan,
+            Self::Listed(object) => Event::Listed(f(object)),
+            Self::ListEnded => Event::ListEnded,
+            Self::Applied(object) => Event::Applied(f(object)),
+            Self::Deleted(object) => Event::Deleted(f(object)),
+            Self::Failing(error) => Event::Failing(error),
+        }
+    }
+}
+
+/// An object that its Rust type cannot hold, such as one stored under an older schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub message: String,
+}
+
+/// Watches a kind in one namespace, or everywhere where the namespace is empty. The stream never
+/// ends; dropping it ends the watch. A connection without a sign of life is given up after
+/// [`super::ConnectOptions::idle_timeout`].
+pub fn watch(
+    session: &Session,
+    kind: &KindInfo,
+    namespace: &str,
+    selector: &Selector,
+) -> impl Stream<Item = Event<Value>> + Send + use<> {
+    let watching = Watching {
+        client: client(session, kind),
+        session: session.clone(),
+        kind: kind.clone(),
+        namespace: namespace.to_owned(),
+        selector: selector.clone(),
+        events: None,
+        failures: 0,
+        pauses: pauses(),
+    };
+    stream::unfold(watching, |mut watching| async move {
+        let event = watching.next().await;
+        Some((event, watching))
+    })
+}
+
+/// Watches a kind that has a Rust type, in one namespace, or everywhere where it is empty. One
+/// object that cannot be read does not silence the others.
+pub fn watch_typed<K>(
+    session: &Session,
+    namespace: &str,
+    selector: &Selector,
+) -> impl Stream<Item = Event<Result<K, Unreadable>>> + Send + use<K>
+where
+    K: kube::Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+    K::Scope: super::kinds::Scope,
+{
+    watch(session, &KindInfo::of::<K>(), namespace, selector).map(|event| event.map(typed))
+}
+
+fn typed<K: DeserializeOwned>(object: Value) -> Result<K, Unreadable> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+    serde_json::from_value(object).map_err(|e| Unreadable { namespace, name, message: e.to_string() })
+}
+
+type Raw = BoxStream<'static, watcher::Result<watcher::Event<DynamicObject>>>;
+
+struct Watching {
+    client: Client,
+    session: Session,
+    kind: KindInfo,
+    namespace: String,
+    selector: Selector,
+    events: Option<Raw>,
+    /// Failures since the last event.
+    failures: u32,
+    pauses: ExponentialBackoff,
+}
+
+impl Watching {
+    async fn next(&mut self) -> Event<Value> {
+        loop {
+            let events = match &mut self.events {
+                Some(events) => events,
+                none => none.insert(start(&self.client, &self.session, &self.kind, &self.namespace, &self.selector)),
+            };
+            match events.next().await {
+                Some(Ok(event)) => {
+                    self.failures = 0;
+                    self.pauses = pauses();
+                    return self.told(event);
+                }
+                Some(Err(error)) => {
+                    if let Some(failing) = self.failed(&error).await {
+                        return Event::Failing(failing);
+                    }
+                }
+                None => self.events = None,
+            }
+        }
+    }
+
+    fn told(&self, event: watcher::Event<DynamicObject>) -> Event<Value> {
+        let value = |object| self.value(object);
+        match event {
+            watcher::Event::Init => Event::ListBegan,
+            watcher::Event::InitApply(object) => Event::Listed(value(object)),
+            watcher::Event::InitDone => Event::ListEnded,
+            watcher::Event::Apply(object) => Event::Applied(value(object)),
+            watcher::Event::Delete(object) => Event::Deleted(value(object)),
+        }
+    }
+
+    /// Items of a list do not name their kind; events do.
+    fn value(&self, mut object: DynamicObject) -> Value {
+        object
+            .types
+            .get_or_insert_with(|| TypeMeta { api_version: self.kind.api_version(), kind: self.kind.kind.clone() });
+        serde_json::to_value(object).unwrap_or_default()
+    }
+
+    /// Waits before the next try; the failure, where it is to be told.
+    async fn failed(&mut self, error: &watcher::Error) -> Option<ClusterError> {
+        let secret = mask::is_secret(&self.kind.group, &self.kind.kind);
+        let failure = failure(&format!("watch {}", self.kind.resource()), error, secret);
+        let why = failure.refusal().map(|r| r.why.clone());
+        if why == Some(RefusalReason::Expired) {
+            return None;
+        }
+        // A server that cannot stream lists refuses the parameters that ask for it.
+        let streaming = &self.session.cluster().inner.streaming_lists;
+        if matches!(why, Some(RefusalReason::Invalid | RefusalReason::BadRequest))
+            && streaming.swap(false, Ordering::Relaxed)
+        {
+            self.events = None;
+            return None;
+        }
+        self.failures += 1;
+        let lasting = matches!(
+            why,
+            Some(
+                RefusalReason::Forbidden
+                    | RefusalReason::KindNotServed
+                    | RefusalReason::NotFound
+                    | RefusalReason::Unauthorized
+            )
+        );
+        let pause =
+            if lasting { Duration::from_secs(10) } else { self.pauses.next().unwrap_or(Duration::from_secs(30)) };
+        if lasting && self.failures == 1 {
+            return Some(failure);
+        }
+        sleep(pause).await;
+        (lasting || self.failures >= 3).then_some(failure)
+    }
+}
+
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(30))
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+fn start(client: &Client, session: &Session, kind: &KindInfo, namespace: &str, selector: &Selector) -> Raw {
+    let gvk = GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind);
+    let resource = ApiResource::from_gvk_with_plural(&gvk, &kind.plural);
+    let api: Api<DynamicObject> = if kind.namespaced && !namespace.is_empty() {
+        Api::namespaced_with(client.clone(), namespace, &resource)
+    } else {
+        Api::all_with(client.clone(), &resource)
+    };
+    let mut config = watcher::Config::default().page_size(PAGE);
+    config.label_selector.clone_from(&selector.labels);
+    config.field_selector.clone_from(&selector.fields);
+    if session.cluster().inner.streaming_lists.load(Ordering::Relaxed) {
+        config = config.streaming_lists();
+    }
+    watcher::watcher(api, config).boxed()
+}
+
+/// A client in front of the shared one that acts as the session and gives up silent streams.
+fn client(session: &Session, kind: &KindInfo) -> Client {
+    let session = session.clone();
+    let resource = kind.resource();
+    let namespace = session.cluster().default_namespace().to_owned();
+    let idle = session.cluster().inner.options.idle_timeout;
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (session, resource) = (session.clone(), resource.clone());
+        async move {
+            let response = forward(&session, &resource, request).await?;
+            Ok::<_, tower::BoxError>(response.map(|body| {
+                // Each frame must come in time; after an error the stream is over.
+                StreamBody::new(stream::unfold(Some(body), move |body| async move {
+                    let mut body = body?;
+                    match timeout(idle, body.frame()).await {
+                        Ok(None) => None,
+                        Ok(Some(Ok(frame))) => Some((Ok(frame), Some(body))),
+                        Ok(Some(Err(error))) => Some((Err(std::io::Error::other(error)), None)),
+                        Err(_) => Some((Err(silent()), None)),
+                    }
+                }))
+            }))
+        }
+    });
+    Client::new(service, namespace)
+}
+
+async fn forward(
+    session: &Session,
+    resource: &str,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, tower::BoxError> {
+    let options = &session.cluster().inner.options;
+    let watching = request.uri().query().is_some_and(|q| q.split('&').any(|p| p == "watch=true"));
+    let verb = if watching { "watch" } else { "list" };
+    request.headers_mut().extend(session.headers().clone());
+    let began = Instant::now();
+    let answer = timeout(options.attempt_timeout, session.cluster().inner.base.send(request)).await;
+    let code = match &answer {
+        Ok(Ok(response)) => response.status().as_u16(),
+        _ => 0,
+    };
+    session.count(verb, resource, code, began);
+    Ok(answer.map_err(|_| silent())??)
+}
+
+fn silent() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "the API server sent nothing for too long")
+}
+
+fn failure(what: &str, error: &watcher::Error, secret: bool) -> ClusterError {
+    let status = match error {
+        watcher::Error::WatchError(status) => Some(status.as_ref()),
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.as_ref()),
+        _ => None,
+    };
+    match status {
+        Some(status) => {
+            let body = serde_json::to_vec(status).unwrap_or_default();
+            if secret { refusal::of_secret(what, status.code, &body) } else { refusal::of(what, status.code, &body) }
+                .into()
+        }
+        None if secret => ClusterError::Unreachable {
+            what: what.to_owned(),
+            message: "the connection broke, or the answer could not be read".to_owned(),
+            sent: Sent::Perhaps,
+        },
+        None => ClusterError::Unreachable { what: what.to_owned(), message: chain(error), sent: Sent::Perhaps },
+    }
+}

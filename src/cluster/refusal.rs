@@ -1,0 +1,342 @@
+//! What the API server refused, and why: its answer, read into a closed list of reasons.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::failure::Fault;
+
+/// Why the API server refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// The object breaks its schema or its kind's rules.
+    Invalid,
+    /// The body could not be read, or has fields that the kind does not know (strict validation).
+    BadRequest,
+    /// Server-side apply met a field that the schema does not have; sent as HTTP 500.
+    FieldNotDeclared,
+    /// The account may not do this.
+    Forbidden,
+    /// Who asks is not known.
+    Unauthorized,
+    /// Other managers own fields that were applied without force.
+    FieldConflict {
+        /// Who, without repetition.
+        managers: Vec<String>,
+        /// Field paths as the API server writes them: `.spec.replicas`.
+        fields: Vec<String>,
+    },
+    /// The object is not the one, or not in the state, that a precondition named.
+    Stale,
+    /// An object of that name exists.
+    AlreadyExists,
+    /// The object is not there.
+    NotFound,
+    /// Its namespace is not there.
+    NamespaceNotFound(String),
+    /// Its namespace is being deleted.
+    NamespaceTerminating,
+    /// The API server has no such path: the kind is not served.
+    KindNotServed,
+    /// A webhook, a policy or a built-in check of admission refused it; its name.
+    AdmissionDenied(String),
+    /// A webhook could not be asked; its name.
+    WebhookUnreachable(String),
+    /// A webhook has side effects, so the API server does not dry-run past it; its name.
+    DryRunUnsupported(String),
+    /// A quota is used up.
+    QuotaExceeded,
+    /// The object is larger than the API server takes.
+    TooLarge,
+    /// The API server asks for fewer requests.
+    TooManyRequests,
+    /// The version that a watch wanted to continue from is gone.
+    Expired,
+    /// Not for now: overloaded, starting, or without its store.
+    Unavailable,
+    /// Anything else.
+    Other,
+}
+
+/// One refused field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Path of the field, as the API server writes it; empty where none.
+    pub field: String,
+    /// The API server's word for what is wrong: `FieldValueInvalid`.
+    pub reason: String,
+    /// What is wrong; of a Secret without any value.
+    pub message: String,
+}
+
+/// An answer that says no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub code: u16,
+    /// Why.
+    pub why: RefusalReason,
+    /// Which call: `apply Deployment.apps/shop/web`.
+    pub what: String,
+    /// The API server's words; of a Secret without any value.
+    pub message: String,
+    /// Field by field, where it said so.
+    pub causes: Vec<Cause>,
+}
+
+impl Refusal {
+    /// Stable CamelCase reason.
+    pub fn reason(&self) -> &'static str {
+        use RefusalReason::*;
+        match self.why {
+            Invalid => "Invalid",
+            BadRequest => "BadRequest",
+            FieldNotDeclared => "FieldNotDeclared",
+            Forbidden => "Forbidden",
+            Unauthorized => "Unauthorized",
+            FieldConflict { .. } => "FieldConflict",
+            Stale => "ObjectChanged",
+            AlreadyExists => "AlreadyExists",
+            NotFound => "NotFound",
+            NamespaceNotFound(_) => "NamespaceNotFound",
+            NamespaceTerminating => "NamespaceTerminating",
+            KindNotServed => "NoSuchKind",
+            AdmissionDenied(_) => "AdmissionDenied",
+            WebhookUnreachable(_) => "WebhookUnreachable",
+            DryRunUnsupported(_) => "DryRunUnsupported",
+            QuotaExceeded => "QuotaExceeded",
+            TooLarge => "ObjectTooLarge",
+            TooManyRequests => "TooManyRequests",
+            Expired => "Expired",
+            Unavailable => "ApiUnavailable",
+            Other => "ApiRefused",
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        use RefusalReason::*;
+        match self.why {
+            Invalid | BadRequest | FieldNotDeclared | NamespaceNotFound(_) | KindNotServed | AdmissionDenied(_)
+            | TooLarge => Fault::Repository,
+            Forbidden
+            | Unauthorized
+            | FieldConflict { .. }
+            | NamespaceTerminating
+            | DryRunUnsupported(_)
+            | QuotaExceeded
+            | Other => Fault::Cluster,
+            Stale | AlreadyExists | NotFound | WebhookUnreachable(_) | TooManyRequests | Expired | Unavailable => {
+                Fault::Transient
+            }
+        }
+    }
+
+    /// What the reader can do.
+    pub fn hint(&self) -> Option<String> {
+        use RefusalReason::*;
+        Some(match &self.why {
+            FieldNotDeclared => "remove or rename the field; the schema of this apiVersion does not have it".into(),
+            Forbidden => "grant the right to the account in a Role or ClusterRole that it is bound to".into(),
+            FieldConflict { managers, .. } => {
+                format!("leave the fields to {}, or drop tandemcd.io/conflict: Keep to take them", managers.join(", "))
+            }
+            NamespaceNotFound(name) => format!("add the Namespace {name} to the repository, or create it"),
+            WebhookUnreachable(name) => format!("look at the service behind the webhook {name}"),
+            DryRunUnsupported(name) => format!("the webhook {name} must declare sideEffects: None or NoneOnDryRun"),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.message)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    message: String,
+    reason: String,
+    details: Details,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    name: String,
+    kind: String,
+    causes: Vec<StatusCause>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct StatusCause {
+    reason: String,
+    message: String,
+    field: String,
+}
+
+/// Reads a refusal.
+pub(super) fn of(what: &str, code: u16, body: &[u8]) -> Refusal {
+    let status = read(code, body);
+    let why = classify(code, &status);
+    let causes = status
+        .details
+        .causes
+        .into_iter()
+        .map(|c| Cause { field: c.field, reason: c.reason, message: c.message })
+        .collect();
+    Refusal { code, why, what: what.to_owned(), message: one_line(&status.message), causes }
+}
+
+/// Reads a refusal about a Secret. The API server quotes what it refuses, so of its words only
+/// those stay that cannot hold a value.
+pub(super) fn of_secret(what: &str, code: u16, body: &[u8]) -> Refusal {
+    let mut refusal = of(what, code, body);
+    for cause in &mut refusal.causes {
+        if !value_free(&refusal.why) {
+            cause.message = known_phrase(&cause.message);
+        }
+    }
+    if !value_free(&refusal.why) {
+        let fields: Vec<&str> = refusal.causes.iter().map(|c| c.field.as_str()).filter(|f| !f.is_empty()).collect();
+        let at = if fields.is_empty() { String::new() } else { format!("{}: ", fields.join(", ")) };
+        refusal.message = format!("{at}{}", known_phrase(&refusal.message));
+    }
+    refusal
+}
+
+/// Refusals whose text is made before or without reading values.
+fn value_free(why: &RefusalReason) -> bool {
+    use RefusalReason::*;
+    matches!(
+        why,
+        Forbidden
+            | Unauthorized
+            | FieldConflict { .. }
+            | Stale
+            | AlreadyExists
+            | NotFound
+            | NamespaceNotFound(_)
+            | NamespaceTerminating
+            | KindNotServed
+            | QuotaExceeded
+            | TooManyRequests
+            | Expired
+    )
+}
+
+/// The part of a message that says what is wrong without the value, if it is one that we know.
+fn known_phrase(message: &str) -> String {
+    const PHRASES: &[&str] = &[
+        "field is immutable when `immutable` is set",
+        "field is immutable",
+        "Required value",
+        "Too long",
+        "illegal base64 data",
+        "unknown field",
+        "field not declared in schema",
+        "must consist of alphanumeric characters",
+        "must be no more than 253 characters",
+        "Unsupported value",
+        "failed calling webhook",
+        "denied the request",
+        "does not support dry run",
+    ];
+    let known = PHRASES.iter().find(|phrase| message.contains(**phrase));
+    known.map_or_else(
+        || "refused; the API server's message may repeat secret values and is not shown".to_owned(),
+        |phrase| format!("{phrase} (the API server's message may repeat secret values and is not shown)"),
+    )
+}
+
+fn read(code: u16, body: &[u8]) -> Status {
+    serde_json::from_slice(body).unwrap_or_else(|_| {
+        let text = String::from_utf8_lossy(&body[..body.len().min(300)]);
+        Status { message: format!("HTTP {code}: {}", text.trim()), ..Status::default() }
+    })
+}
+
+fn one_line(message: &str) -> String {
+    let mut text = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    const LONGEST: usize = 2_000;
+    if text.len() > LONGEST {
+        let cut = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
+/// Text between a prefix and the next quote of the same sort.
+fn quoted_after(text: &str, prefix: &str) -> Option<String> {
+    let rest = &text[text.find(prefix)? + prefix.len()..];
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let rest = &rest[1..];
+    Some(rest[..rest.find(quote)?].to_owned())
+}
+
+fn classify(code: u16, status: &Status) -> RefusalReason {
+    use RefusalReason::*;
+    let message = status.message.as_str();
+    let details = &status.details;
+    let has_cause = |reason: &str| details.causes.iter().any(|c| c.reason == reason);
+    // Admission answers with whatever code a webhook likes, so its words come first.
+    if let Some(webhook) = quoted_after(message, "failed calling webhook ") {
+        return WebhookUnreachable(webhook);
+    }
+    if message.contains("does not support dry run") {
+        return DryRunUnsupported(quoted_after(message, "admission webhook ").unwrap_or_default());
+    }
+    if message.contains("denied the request") || message.contains("denied request") {
+        for prefix in ["admission webhook ", "ValidatingAdmissionPolicy ", "MutatingAdmissionPolicy "] {
+            if let Some(name) = quoted_after(message, prefix) {
+                return AdmissionDenied(name);
+            }
+        }
+    }
+    if message.contains("field not declared in schema") {
+        return FieldNotDeclared;
+    }
+    match (code, status.reason.as_str()) {
+        (401, _) => Unauthorized,
+        (403, _) if has_cause("NamespaceTerminating") => NamespaceTerminating,
+        (403, _) if message.contains("exceeded quota") => QuotaExceeded,
+        (403, _) if message.contains("violates PodSecurity") => AdmissionDenied("PodSecurity".to_owned()),
+        (403, _) => Forbidden,
+        (404, _) if details.kind == "namespaces" && !message.contains("the server could not find") => {
+            NamespaceNotFound(details.name.clone())
+        }
+        (404, "NotFound") if !details.name.is_empty() => NotFound,
+        (404, _) => KindNotServed,
+        (409, "AlreadyExists") => AlreadyExists,
+        (409, _) if has_cause("FieldManagerConflict") => field_conflict(details),
+        (409, _) => Stale,
+        (410, _) => Expired,
+        (413, _) => TooLarge,
+        (422, _) => Invalid,
+        (400, _) if message.contains("strict decoding error") => BadRequest,
+        (400 | 415, _) => BadRequest,
+        (429, _) => TooManyRequests,
+        (500, _) if message.contains("etcdserver: request is too large") => TooLarge,
+        (500, "ServerTimeout") => Unavailable,
+        (500..=599, _) => Unavailable,
+        _ => Other,
+    }
+}
+
+fn field_conflict(details: &Details) -> RefusalReason {
+    let mut managers: Vec<String> = Vec::new();
+    let mut fields = Vec::new();
+    for cause in details.causes.iter().filter(|c| c.reason == "FieldManagerConflict") {
+        let manager = quoted_after(&cause.message, "conflict with ").unwrap_or_else(|| "unknown".to_owned());
+        if !managers.contains(&manager) {
+            managers.push(manager);
+        }
+        fields.push(cause.field.clone());
+    }
+    RefusalReason::FieldConflict { managers, fields }
+}

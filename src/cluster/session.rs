@@ -1,0 +1,170 @@
+//! Who acts, and for what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header::USER_AGENT};
+use tokio::time::Instant;
+
+use super::call::check_name;
+use super::connect::Cluster;
+use super::error::ClusterError;
+
+/// As whom requests are made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Actor {
+    /// The agent itself, or the person at the keyboard.
+    Own,
+    /// An account, by impersonation.
+    ServiceAccount {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Actor {
+    /// An account.
+    pub fn account(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::ServiceAccount { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+/// For what requests are made; it stands in their User-Agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purpose {
+    /// Namespace and name of the Sync.
+    pub sync: Option<(String, String)>,
+    /// Commit that is deployed.
+    pub commit: Option<String>,
+}
+
+/// A cluster, as somebody, for something; cheap to clone.
+#[derive(Clone)]
+pub struct Session {
+    cluster: Cluster,
+    actor: Actor,
+    headers: Arc<HeaderMap>,
+    until: Option<Instant>,
+}
+
+impl Session {
+    pub(super) fn new(cluster: Cluster, actor: Actor, purpose: &Purpose) -> Result<Self, ClusterError> {
+        let mut headers = identity(&actor)?;
+        headers.insert(USER_AGENT, user_agent(&cluster.inner.options.cluster, purpose));
+        Ok(Self { cluster, actor, headers: Arc::new(headers), until: None })
+    }
+
+    pub(super) fn own(cluster: Cluster) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, user_agent(&cluster.inner.options.cluster, &Purpose::default()));
+        Self { cluster, actor: Actor::Own, headers: Arc::new(headers), until: None }
+    }
+
+    /// The same session, whose calls end at this time with all their retries.
+    #[must_use]
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// As whom it acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// When a call that begins now must have ended.
+    pub(super) fn deadline(&self) -> Instant {
+        let own = Instant::now() + self.cluster.inner.options.call_timeout;
+        self.until.map_or(own, |until| until.min(own))
+    }
+
+    /// Time left of a longer wait that may take so long.
+    pub(super) fn wait_deadline(&self, timeout: Duration) -> Instant {
+        let own = Instant::now() + timeout;
+        self.until.map_or(own, |until| until.min(own))
+    }
+}
+
+/// Impersonation headers. The three groups are those that the API server itself gives an account.
+fn identity(actor: &Actor) -> Result<HeaderMap, ClusterError> {
+    let mut headers = HeaderMap::new();
+    if let Actor::ServiceAccount { namespace, name } = actor {
+        let bad = || ClusterError::BadIdentity(format!("{namespace:?}/{name:?}"));
+        check_name(namespace).map_err(|_| bad())?;
+        check_name(name).map_err(|_| bad())?;
+        if namespace.contains(':') || name.contains(':') {
+            return Err(bad());
+        }
+        let value = |text: String| HeaderValue::from_str(&text).map_err(|_| bad());
+        let group = HeaderName::from_static("impersonate-group");
+        headers.insert(
+            HeaderName::from_static("impersonate-user"),
+            value(format!("system:serviceaccount:{namespace}:{name}"))?,
+        );
+        headers.append(group.clone(), HeaderValue::from_static("system:serviceaccounts"));
+        headers.append(group.clone(), value(format!("system:serviceaccounts:{namespace}"))?);
+        headers.append(group, HeaderValue::from_static("system:authenticated"));
+    }
+    Ok(headers)
+}
+
+/// `tandem/<version> (<cluster>/<namespace>/<sync>; <commit>)`; what is not known is left out.
+fn user_agent(cluster: &str, purpose: &Purpose) -> HeaderValue {
+    let mut text = format!("tandem/{} ({cluster}", env!("CARGO_PKG_VERSION"));
+    if let Some((namespace, name)) = &purpose.sync {
+        text.push_str(&format!("/{namespace}/{name}"));
+    }
+    if let Some(commit) = &purpose.commit {
+        text.push_str("; ");
+        text.push_str(commit);
+    }
+    text.push(')');
+    let visible: String = text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+    HeaderValue::from_str(&visible).unwrap_or(HeaderValue::from_static("tandem"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(actor: &Actor) -> Vec<String> {
+        let headers = identity(actor).expect("an identity");
+        headers.get_all("impersonate-group").iter().map(|g| g.to_str().expect("text").to_owned()).collect()
+    }
+
+    #[test]
+    fn an_account_is_impersonated_with_the_groups_that_it_has() {
+        let actor = Actor::account("shop", "deployer");
+        assert_eq!(identity(&actor).expect("ok")["impersonate-user"], "system:serviceaccount:shop:deployer");
+        assert_eq!(groups(&actor), ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"]);
+        assert!(identity(&Actor::Own).expect("ok").is_empty());
+    }
+
+    #[test]
+    fn an_empty_or_impossible_account_is_refused() {
+        for (namespace, name) in
+            [("", "x"), ("x", ""), ("", ""), ("a:b", "x"), ("x", "a:b"), ("x", "a\nb"), ("x", "a/b"), ("x", "..")]
+        {
+            let refused = identity(&Actor::account(namespace, name));
+            assert!(matches!(refused, Err(ClusterError::BadIdentity(_))), "{namespace:?}/{name:?} was taken");
+        }
+    }
+
+    #[test]
+    fn the_user_agent_names_sync_and_commit() {
+        let purpose = Purpose { sync: Some(("shop".into(), "web".into())), commit: Some("0123abcd".into()) };
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(user_agent("prod", &purpose), format!("tandem/{version} (prod/shop/web; 0123abcd)").as_str());
+        assert_eq!(user_agent("prod\n", &Purpose::default()), format!("tandem/{version} (prod?)").as_str());
+    }
+}
