@@ -1,0 +1,261 @@
+//! The loop's side: questions that are answered by a worker process.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::protocol::{History, Part, Pins, Question, Request};
+use crate::failure::{Failed, Fault};
+use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
+use crate::render::{Limits, ReadSet, Rendered};
+use crate::revision::{Ancestry, Wanted};
+use crate::sandbox::{Confinement, Network, Pool, PoolSettings};
+
+/// Time that a worker has beyond the exchange's own, to say itself that it was too long.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How workers are started and what they may use.
+#[derive(Clone, Debug)]
+pub struct WorkersSettings {
+    /// Folder of the cache of repositories.
+    pub cache: PathBuf,
+    /// The program; this one, unless a test says otherwise.
+    pub program: PathBuf,
+    /// Exchanges with remotes at a time.
+    pub exchanges: usize,
+    /// Renders at a time.
+    pub renders: usize,
+    /// Time that a render, or another question to the cache, may take.
+    pub render_timeout: Duration,
+    /// An idle worker is ended after so long.
+    pub idle: Duration,
+    /// Bytes of memory that a worker may write to.
+    pub memory_bytes: u64,
+}
+
+impl WorkersSettings {
+    /// Two exchanges and one render at a time, 60 s for a render, 512 MiB for each worker.
+    ///
+    /// # Errors
+    /// The path of this program is not known.
+    pub fn new(cache: impl Into<PathBuf>) -> std::io::Result<Self> {
+        Ok(Self {
+            cache: cache.into(),
+            program: std::env::current_exe()?,
+            exchanges: 2,
+            renders: 1,
+            render_timeout: Duration::from_secs(60),
+            idle: Duration::from_secs(30),
+            memory_bytes: 512 << 20,
+        })
+    }
+}
+
+/// Worker processes: some that may speak to remotes, and some that may only read the cache.
+/// Cloning gives another handle to the same ones. Every call has a deadline; dropping a call's
+/// future kills the worker that works for it.
+///
+/// # Errors
+/// All calls fail with the reason of the step that failed (see `git` and `sandbox`), or with
+/// `CacheCorrupted`: then the cache was set aside, and is fetched anew by the next `fetch`.
+#[derive(Clone)]
+pub struct Workers {
+    exchanges: Pool,
+    renders: Pool,
+    settings: WorkersSettings,
+}
+
+impl Workers {
+    /// Sets the pools up and makes the cache's folder. No process is started before it is needed.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(mut settings: WorkersSettings) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&settings.cache)?;
+        settings.cache = settings.cache.canonicalize()?;
+        let pool = |name, size, confinement| {
+            Pool::new(PoolSettings {
+                name,
+                program: settings.program.clone(),
+                arguments: vec![OsString::from("worker")],
+                size,
+                idle: settings.idle,
+                confinement,
+            })
+        };
+        let exchanges = pool("exchange", settings.exchanges, confinement(&settings, Network::Outbound));
+        let renders = pool("render", settings.renders, confinement(&settings, Network::None));
+        Ok(Self { exchanges, renders, settings })
+    }
+
+    /// Asks the remote which commit is wanted.
+    pub async fn refs(&self, source: &Source, wanted: &Wanted) -> Result<Listed, Failed> {
+        let question = Question::Refs { source: source.clone(), wanted: wanted.clone() };
+        match self.ask_remote(source, question, 1).await? {
+            Part::Listed(listed) => Ok(listed),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Brings what was listed into the cache. Costs nothing where it is there already.
+    pub async fn fetch(&self, source: &Source, listed: &Listed) -> Result<Fetched, Failed> {
+        let question = Question::Fetch { source: source.clone(), listed: listed.clone() };
+        match self.ask_remote(source, question, 2).await? {
+            Part::Fetched(fetched) => Ok(*fetched),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// How what was found (and fetched) stands to the accepted commit. Asks the remote only where
+    /// the cache does not know enough history.
+    pub async fn ancestry(&self, source: &Source, accepted: &str, found: &Listed) -> Result<Ancestry, Failed> {
+        let (url, commit) = (source.url.clone(), found.revision.commit.clone());
+        let local = Question::LocalAncestry { url, accepted: accepted.to_owned(), found: commit };
+        if let Part::Ancestry(Some(ancestry)) = self.ask_cache(&source.url, local).await? {
+            return Ok(ancestry);
+        }
+        let question = Question::Ancestry { source: source.clone(), accepted: accepted.to_owned(), found: found.clone() };
+        match self.ask_remote(source, question, 4).await? {
+            Part::Ancestry(ancestry) => Ok(ancestry.unwrap_or(Ancestry::Unknown)),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// For each read set, whether the commit still holds what was read. One call answers for all
+    /// Syncs of a repository.
+    pub async fn unchanged(&self, url: &str, commit: &str, read_sets: &[ReadSet]) -> Result<Vec<bool>, Failed> {
+        let question =
+            Question::Unchanged { url: url.to_owned(), commit: commit.to_owned(), read_sets: read_sets.to_vec() };
+        match self.ask_cache(url, question).await? {
+            Part::Unchanged(unchanged) if unchanged.len() == read_sets.len() => Ok(unchanged),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Renders a folder of a fetched commit.
+    pub async fn render(&self, url: &str, commit: &str, path: &str, limits: &Limits) -> Result<Rendered, Failed> {
+        let question = Question::Render {
+            url: url.to_owned(),
+            commit: commit.to_owned(),
+            path: path.to_owned(),
+            limits: limits.clone(),
+        };
+        let mut rendered = Rendered::default();
+        for part in self.ask(&self.renders, url, question, self.settings.render_timeout).await? {
+            match part {
+                Part::Manifests(mut some) => rendered.manifests.append(&mut some),
+                Part::Problems(mut some) => rendered.problems.append(&mut some),
+                Part::ReadSet(read_set) => rendered.read_set = read_set,
+                _ => return Err(nonsense()),
+            }
+        }
+        Ok(rendered)
+    }
+
+    /// What a fetched commit says of itself.
+    pub async fn commit_info(&self, url: &str, commit: &str) -> Result<CommitInfo, Failed> {
+        let question = Question::CommitInfo { url: url.to_owned(), commit: commit.to_owned() };
+        match self.ask_cache(url, question).await? {
+            Part::CommitInfo(info) => Ok(info),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Commits with trailers between two fetched commits, newest first.
+    pub async fn trailers(&self, url: &str, history: History) -> Result<Vec<CommitTrailers>, Failed> {
+        let question = Question::Trailers { url: url.to_owned(), history };
+        match self.ask_cache(url, question).await? {
+            Part::Trailers(trailers) => Ok(trailers),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Says which commits of a repository must stay in the cache. It replaces what was said before.
+    pub async fn pin(&self, url: &str, pins: &Pins) -> Result<(), Failed> {
+        let question = Question::Pin { url: url.to_owned(), pins: pins.clone() };
+        // Only workers for exchanges may write to the cache.
+        self.ask(&self.exchanges, url, question, self.settings.render_timeout).await.map(|_| ())
+    }
+
+    /// Ids of the worker processes that are idle now, for tests and metrics.
+    pub fn idle_ids(&self) -> Vec<u32> {
+        [self.exchanges.idle_ids(), self.renders.idle_ids()].concat()
+    }
+
+    async fn ask_remote(&self, source: &Source, question: Question, exchanges: u32) -> Result<Part, Failed> {
+        let deadline = source.timeout * exchanges + GRACE;
+        one(self.ask(&self.exchanges, &source.url, question, deadline).await?)
+    }
+
+    async fn ask_cache(&self, url: &str, question: Question) -> Result<Part, Failed> {
+        one(self.ask(&self.renders, url, question, self.settings.render_timeout).await?)
+    }
+
+    async fn ask(&self, pool: &Pool, url: &str, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
+        match self.send(pool, question, deadline).await {
+            Err(failed) if failed.reason == "CacheCorrupted" => {
+                tracing::warn!(url = crate::git::redact(url), "{failed}; the cache is set aside");
+                let aside = Question::SetAside { url: url.to_owned() };
+                self.send(&self.exchanges, aside, self.settings.render_timeout).await?;
+                Err(failed)
+            }
+            other => other,
+        }
+    }
+
+    async fn send(&self, pool: &Pool, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
+        let request = Request { cache: self.settings.cache.clone(), question };
+        let request = serde_json::to_vec(&request).map(zeroize::Zeroizing::new).map_err(|e| internal(&e.to_string()))?;
+        let mut parts = Vec::new();
+        let mut failed = None;
+        let called = pool.call(&request, deadline, |part| {
+            match serde_json::from_slice(part).map_err(|e| e.to_string())? {
+                Part::Failed(failure) => failed = Some(failure),
+                part => parts.push(part),
+            }
+            Ok(())
+        });
+        called.await.map_err(|error| Failed::from(&error))?;
+        failed.map_or(Ok(parts), Err)
+    }
+}
+
+fn one(mut parts: Vec<Part>) -> Result<Part, Failed> {
+    match (parts.pop(), parts.is_empty()) {
+        (Some(part), true) => Ok(part),
+        _ => Err(nonsense()),
+    }
+}
+
+fn nonsense() -> Failed {
+    internal("the answer does not belong to the question")
+}
+
+fn internal(message: &str) -> Failed {
+    Failed::new("WorkerProtocol", Fault::Internal, format!("the worker process: {message}"))
+}
+
+fn confinement(settings: &WorkersSettings, network: Network) -> Confinement {
+    let read = [
+        "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki",
+        "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/resolv.conf",
+        "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/localtime",
+        "/usr/share/zoneinfo", "/dev/null", "/dev/urandom", "/dev/random", "/proc/self", "/proc/sys/vm",
+        "/sys/devices/system/cpu", "/sys/fs/cgroup",
+    ];
+    let mut read: Vec<PathBuf> = read.iter().map(PathBuf::from).collect();
+    let mut write = Vec::new();
+    match network {
+        Network::Outbound => write.push(settings.cache.clone()),
+        Network::None => read.push(settings.cache.clone()),
+    }
+    Confinement {
+        data_bytes: settings.memory_bytes,
+        // Packs are mapped in windows, so address space beyond the memory is small.
+        address_bytes: settings.memory_bytes + (1 << 30),
+        open_files: 512,
+        read,
+        write,
+        network,
+    }
+}

@@ -1,0 +1,172 @@
+//! The worker's side: it composes `git` and `render`.
+
+use std::io;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::protocol::{Part, Question, Request};
+use crate::failure::Failed;
+use crate::git::{self, Cache, GitError, GitTree, Kind};
+use crate::object::{Manifest, Problem};
+use crate::render::{self, Limits, ReadSet, TreeError};
+use crate::sandbox::{Reply, serve};
+
+/// Bytes of manifests, about, in one part of an answer.
+const PART_BYTES: usize = 1 << 20;
+
+/// The worker process: answers questions on stdin until it is closed. It is started by the agent
+/// and by nobody else.
+pub fn main() -> ExitCode {
+    // A panic's words can hold content of a repository; its place is all that is told.
+    std::panic::set_hook(Box::new(|info| {
+        if let Some(place) = info.location() {
+            tracing::error!("panicked at {place}");
+        }
+    }));
+    let _ = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).without_time().with_target(false).try_init();
+    let served = serve(io::stdin().lock(), io::stdout().lock(), |_| (), respond);
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        // The agent is gone.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn respond(request: &[u8], reply: &mut Reply<'_>) -> io::Result<()> {
+    let request: Request = serde_json::from_slice(request).map_err(io::Error::other)?;
+    let cache = Cache::new(&request.cache);
+    let answered = git::prepare().map_err(|e| Failed::from(&e).into()).and_then(|()| answer(&cache, request.question, reply));
+    match answered {
+        Ok(()) => Ok(()),
+        Err(Ending::Failed(failed)) => send(reply, &Part::Failed(failed)),
+        Err(Ending::Pipe(error)) => Err(error),
+    }
+}
+
+/// Why an answer ended early.
+enum Ending {
+    Failed(Failed),
+    Pipe(io::Error),
+}
+
+impl From<GitError> for Ending {
+    fn from(error: GitError) -> Self {
+        Ending::Failed(Failed::from(&error))
+    }
+}
+
+impl From<Failed> for Ending {
+    fn from(failed: Failed) -> Self {
+        Ending::Failed(failed)
+    }
+}
+
+impl From<io::Error> for Ending {
+    fn from(error: io::Error) -> Self {
+        Ending::Pipe(error)
+    }
+}
+
+fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<(), Ending> {
+    let part = match question {
+        Question::Refs { source, wanted } => Part::Listed(git::list(&source, &wanted)?),
+        Question::Fetch { source, listed } => Part::Fetched(Box::new(git::fetch(cache, &source, &listed)?)),
+        Question::Ancestry { source, accepted, found } => {
+            Part::Ancestry(Some(git::ancestry(cache, &source, &accepted, &found)?))
+        }
+        Question::LocalAncestry { url, accepted, found } => {
+            Part::Ancestry(git::local_ancestry(&open(cache, &url)?, &url, &accepted, &found)?)
+        }
+        Question::Unchanged { url, commit, read_sets } => {
+            Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?)
+        }
+        Question::Render { url, commit, path, limits } => {
+            return render_folder(cache, &url, &commit, &path, &limits, reply);
+        }
+        Question::CommitInfo { url, commit } => {
+            Part::CommitInfo(git::commit_info_of(&open(cache, &url)?, &url, &commit)?)
+        }
+        Question::Trailers { url, history } => {
+            let repository = open(cache, &url)?;
+            let (from, path) = (history.from.as_deref(), history.path.as_deref());
+            Part::Trailers(git::trailers(&repository, &url, from, &history.to, path)?)
+        }
+        Question::Pin { url, pins } => {
+            git::pin_accepted(&open(cache, &url)?, &url, &pins.accepted)?;
+            Part::Done
+        }
+        Question::SetAside { url } => {
+            cache.set_aside(&url)?;
+            Part::Done
+        }
+    };
+    Ok(send(reply, &part)?)
+}
+
+fn open(cache: &Cache, url: &str) -> Result<git::Repository, GitError> {
+    let repository = cache.open(url)?;
+    repository.ok_or_else(|| GitError::new(Kind::CacheCorrupted, url, "the repository is not in the cache any more"))
+}
+
+fn unchanged(cache: &Cache, url: &str, commit: &str, read_sets: &[ReadSet]) -> Result<Vec<bool>, Ending> {
+    let repository = open(cache, url)?;
+    let tree = GitTree::new(&repository, url, commit)?;
+    let held = read_sets.iter().map(|set| set.holds_in(&tree)).collect::<Result<Vec<_>, TreeError>>();
+    Ok(held.map_err(|e| GitError::new(Kind::CacheCorrupted, url, e.to_string()))?)
+}
+
+fn render_folder(
+    cache: &Cache,
+    url: &str,
+    commit: &str,
+    path: &str,
+    limits: &Limits,
+    reply: &mut Reply<'_>,
+) -> Result<(), Ending> {
+    let repository = open(cache, url)?;
+    let tree = GitTree::new(&repository, url, commit)?;
+    let mut rendered = render::render(&tree, path, limits);
+    if let Some(error) = tree.failure() {
+        // Not the content is at fault: nothing that was rendered may be believed.
+        return Err(GitError::new(Kind::CacheCorrupted, url, error).into());
+    }
+    rendered.problems.extend(tree.strange_names().into_iter().map(|name| {
+        let message = format!("{name:?} is a name that no file of a repository should have; it is not read");
+        Problem::new("StrangeName", message).in_file(name, None)
+    }));
+    let mut batch: Vec<Manifest> = Vec::new();
+    let mut bytes = 0;
+    for manifest in rendered.manifests {
+        bytes += weight(&manifest.body);
+        batch.push(manifest);
+        if bytes > PART_BYTES {
+            send(reply, &Part::Manifests(std::mem::take(&mut batch)))?;
+            bytes = 0;
+        }
+    }
+    send(reply, &Part::Manifests(batch))?;
+    for problems in rendered.problems.chunks(1000) {
+        send(reply, &Part::Problems(problems.to_vec()))?;
+    }
+    Ok(send(reply, &Part::ReadSet(rendered.read_set))?)
+}
+
+/// Bytes of a value, about, without writing it out.
+fn weight(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| weight(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => fields.iter().map(|(key, item)| key.len() + weight(item) + 4).sum::<usize>() + 2,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
+
+fn send(reply: &mut Reply<'_>, part: &impl Serialize) -> io::Result<()> {
+    reply.send(&serde_json::to_vec(part).map_err(io::Error::other)?)
+}

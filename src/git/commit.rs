@@ -1,0 +1,131 @@
+//! What a commit says of itself.
+
+use git2::{Oid, Repository};
+use serde::{Deserialize, Serialize};
+
+use super::error::{GitError, Kind};
+use super::fetch::oid;
+
+/// Commits that a reading of trailers looks at.
+const COMMITS: usize = 10_000;
+/// Bytes of a subject that are kept.
+const SUBJECT_BYTES: usize = 500;
+
+/// What a commit says of itself. All of it was written by its author and is not to be believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitInfo {
+    /// Commit id.
+    pub commit: String,
+    /// Id of its root tree.
+    pub tree: String,
+    /// Ids of its parents.
+    pub parents: Vec<String>,
+    /// Author's name.
+    pub author: String,
+    /// Author's email address.
+    pub email: String,
+    /// When it was committed, in seconds since 1970.
+    pub seconds: i64,
+    /// First line of its message.
+    pub subject: String,
+}
+
+/// One trailer line of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trailer {
+    /// Before the colon.
+    pub key: String,
+    /// After it.
+    pub value: String,
+}
+
+/// A commit with its trailers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitTrailers {
+    /// The commit.
+    pub commit: CommitInfo,
+    /// Its trailers, in order.
+    pub trailers: Vec<Trailer>,
+}
+
+/// Reads a commit of the cache, by its id.
+pub fn commit_info_of(repository: &Repository, url: &str, commit: &str) -> Result<CommitInfo, GitError> {
+    commit_info(repository, url, oid(url, commit)?)
+}
+
+pub(super) fn commit_info(repository: &Repository, url: &str, id: Oid) -> Result<CommitInfo, GitError> {
+    let commit = repository.find_commit(id).map_err(|e| GitError::of_cache(url, &format!("reading commit {id}"), &e))?;
+    let author = commit.author();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(SUBJECT_BYTES).collect::<String>();
+    let message = commit.message_bytes();
+    let subject = message.split(|b| *b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    Ok(CommitInfo {
+        commit: id.to_string(),
+        tree: commit.tree_id().to_string(),
+        parents: commit.parent_ids().map(|p| p.to_string()).collect(),
+        author: text(author.name_bytes()),
+        email: text(author.email_bytes()),
+        seconds: commit.time().seconds(),
+        subject: text(subject.trim_ascii()),
+    })
+}
+
+/// The commits that lead from `old` to `new`, newest first, with their trailers; those without
+/// trailers are left out, and where `path` is given, those that change nothing below it. Without
+/// `old` it is `new` alone.
+///
+/// # Errors
+/// A commit is not in the cache, or more than 10,000 lie between.
+pub fn trailers(
+    repository: &Repository,
+    url: &str,
+    old: Option<&str>,
+    new: &str,
+    path: Option<&str>,
+) -> Result<Vec<CommitTrailers>, GitError> {
+    let failed = |e: git2::Error| GitError::of_cache(url, "reading history", &e);
+    let new = oid(url, new)?;
+    let mut walk = repository.revwalk().map_err(failed)?;
+    walk.set_sorting(git2::Sort::TOPOLOGICAL).map_err(failed)?;
+    walk.push(new).map_err(failed)?;
+    let ids: Vec<Oid> = match old {
+        Some(old) => {
+            walk.hide(oid(url, old)?).map_err(failed)?;
+            walk.take(COMMITS + 1).collect::<Result<_, _>>().map_err(failed)?
+        }
+        None => vec![new],
+    };
+    if ids.len() > COMMITS {
+        return Err(GitError::new(Kind::TooLarge, url, format!("more than {COMMITS} commits lie between")));
+    }
+    let mut found = Vec::new();
+    for id in ids {
+        let commit = repository.find_commit(id).map_err(failed)?;
+        let Ok(message) = std::str::from_utf8(commit.message_bytes()) else { continue };
+        let trailers: Vec<Trailer> = match git2::message_trailers_strs(message) {
+            Ok(lines) => lines
+                .iter()
+                .map(|(key, value)| Trailer { key: key.to_owned(), value: value.trim().to_owned() })
+                .collect(),
+            Err(error) => return Err(failed(error)),
+        };
+        if trailers.is_empty() || path.is_some_and(|path| !touches(&commit, path)) {
+            continue;
+        }
+        found.push(CommitTrailers { commit: commit_info(repository, url, id)?, trailers });
+    }
+    Ok(found)
+}
+
+/// Whether a commit changed what stands at the path. One whose parent is not in the cache counts.
+fn touches(commit: &git2::Commit<'_>, path: &str) -> bool {
+    let id_in = |commit: &git2::Commit<'_>| match (path.is_empty(), commit.tree()) {
+        (true, Ok(tree)) => Some(tree.id()),
+        (false, Ok(tree)) => tree.get_path(std::path::Path::new(path)).ok().map(|entry| entry.id()),
+        (_, Err(_)) => None,
+    };
+    match commit.parent(0) {
+        Ok(parent) => id_in(commit) != id_in(&parent),
+        Err(_) => true,
+    }
+}

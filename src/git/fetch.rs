@@ -1,0 +1,236 @@
+//! From a listed revision to objects in the cache.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use git2::{AutotagOption, Direction, FetchOptions, Oid, RemoteCallbacks, Repository};
+use serde::{Deserialize, Serialize};
+
+use super::cache::Cache;
+use super::commit::{CommitInfo, commit_info};
+use super::error::{GitError, Kind};
+use super::exchange::Exchange;
+use super::listing::Listed;
+use super::source::Source;
+use super::transport;
+use crate::revision::{RemoteRef, Revision};
+
+/// Where a fetch puts what it brought, before it is pinned.
+const INCOMING: &str = "refs/tandem/incoming";
+/// Commits that were fetched whole.
+pub(super) const FETCHED: &str = "refs/tandem/fetched/";
+/// Commits that Syncs have accepted.
+pub(super) const ACCEPTED: &str = "refs/tandem/accepted/";
+/// Depth that means all of history.
+pub(super) const WHOLE: i32 = i32::MAX;
+
+/// A revision whose files are in the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// What was fetched: the listed revision, or a newer one where the reference moved meanwhile.
+    pub revision: Revision,
+    /// Its commit.
+    pub commit: CommitInfo,
+    /// Bytes received for it; none where it was there already.
+    pub received_bytes: u64,
+}
+
+/// Brings a listed revision into the cache: at depth 1 the first time, with the history in between
+/// later. A cache that turns out to be corrupted is set aside and fetched anew, once.
+///
+/// # Errors
+/// The remote cannot be reached or refuses, has not the commit any more, or a limit is passed.
+/// Nothing in the cache is removed because of it.
+pub fn fetch(cache: &Cache, source: &Source, listed: &Listed) -> Result<Fetched, GitError> {
+    match attempt(cache, source, listed) {
+        Err(error) if error.kind == Kind::CacheCorrupted => {
+            tracing::warn!(url = error.url, "{}; the cache is set aside and fetched anew", error.detail);
+            cache.set_aside(&source.url)?;
+            attempt(cache, source, listed)
+        }
+        other => other,
+    }
+}
+
+fn attempt(cache: &Cache, source: &Source, listed: &Listed) -> Result<Fetched, GitError> {
+    let url = &source.url;
+    let repository = cache.open_or_create(url)?;
+    let wanted = oid(url, &listed.revision.commit)?;
+    if repository.find_reference(&pin(wanted)).is_ok() {
+        let commit = commit_info(&repository, url, wanted)?;
+        return Ok(Fetched { revision: listed.revision.clone(), commit, received_bytes: 0 });
+    }
+    let exchange = Exchange::begin(source)?;
+    let what = listed.reference.clone().unwrap_or_else(|| listed.revision.commit.clone());
+    let depth = if is_fresh(&repository) { 1 } else { 0 };
+    match download(&repository, &exchange, &what, depth) {
+        // Too much lies between, as after a rewrite: the commit alone may still fit.
+        Err(error) if error.kind == Kind::TooLarge && depth == 0 => {
+            let exchange = Exchange::begin(source)?;
+            download(&repository, &exchange, &what, 1)?;
+        }
+        other => other?,
+    }
+    let found = incoming(&repository, url)?;
+    repository
+        .reference(&pin(found), found, true, "fetched")
+        .map_err(|e| GitError::of_cache(url, "pinning the commit", &e))?;
+    let revision = Revision { name: listed.revision.name.clone(), commit: found.to_string() };
+    let commit = commit_info(&repository, url, found)?;
+    Ok(Fetched { revision, commit, received_bytes: exchange.received() })
+}
+
+/// Fetches a reference or a commit id to the incoming reference. A depth of 0 fetches what lies
+/// between the cache and it.
+pub(super) fn download(
+    repository: &Repository,
+    exchange: &Arc<Exchange>,
+    what: &str,
+    depth: i32,
+) -> Result<(), GitError> {
+    let mut remote = repository
+        .remote_anonymous(&exchange.address.url)
+        .map_err(|e| exchange.error(Kind::CacheFailed, e.message().to_owned()))?;
+    let mut options = FetchOptions::new();
+    options.depth(depth).download_tags(AutotagOption::None).update_fetchhead(false);
+    options.remote_callbacks(callbacks(exchange));
+    let spec = format!("+{what}:{INCOMING}");
+    let result = transport::within(exchange, || remote.fetch(&[&spec], Some(&mut options), None));
+    result.map_err(|error| classify(exchange, what, &error))?;
+    if repository.find_reference(INCOMING).is_err() {
+        // libgit2 says nothing where no reference matched.
+        return Err(exchange.error(Kind::RefNotFound, format!("{what} is not in the repository any more")));
+    }
+    Ok(())
+}
+
+/// References of a remote that is spoken to over SSH: libgit2 lists all of them.
+pub(super) fn refs_over_ssh(exchange: &Arc<Exchange>) -> Result<Vec<RemoteRef>, GitError> {
+    let mut remote = git2::Remote::create_detached(exchange.address.url.as_str())
+        .map_err(|e| exchange.error(Kind::InvalidUrl, e.message().to_owned()))?;
+    let connection = remote
+        .connect_auth(Direction::Fetch, Some(callbacks(exchange)), None)
+        .map_err(|e| classify(exchange, "the listing", &e))?;
+    let heads = connection.list().map_err(|e| classify(exchange, "the listing", &e))?;
+    let mut refs: Vec<RemoteRef> = Vec::new();
+    for head in heads {
+        let (name, target) = (head.name(), head.oid().to_string());
+        match name.strip_suffix("^{}") {
+            Some(tag) => {
+                if let Some(last) = refs.last_mut().filter(|last| last.name == tag) {
+                    last.peeled = Some(target);
+                }
+            }
+            None => refs.push(RemoteRef { name: name.to_owned(), target, peeled: None }),
+        }
+    }
+    // Each reference is a line of its name and 50 bytes or so; the wire is libgit2's own.
+    let bytes = refs.iter().map(|r| r.name.len() as u64 + 50).sum();
+    exchange.set_received(bytes);
+    Ok(refs)
+}
+
+fn callbacks(exchange: &Arc<Exchange>) -> RemoteCallbacks<'_> {
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.certificate_check(|_, _| {
+        let detail = "no host key can be checked yet";
+        Err(git2::Error::from_str(&exchange.fail(exchange.error(Kind::HostKeyUnknown, detail)).to_string()))
+    });
+    callbacks.transfer_progress(|progress| {
+        let limits = &exchange.source.limits;
+        let problem = if let Err(late) = exchange.in_time() {
+            Some(late)
+        } else if progress.total_objects() > limits.objects as usize {
+            let detail = format!("{} objects would come, more than the {} allowed", progress.total_objects(), limits.objects);
+            Some(exchange.error(Kind::TooLarge, detail))
+        } else if progress.received_bytes() as u64 > limits.bytes {
+            Some(exchange.error(Kind::TooLarge, format!("the server sends more than the {} bytes allowed", limits.bytes)))
+        } else {
+            None
+        };
+        match problem {
+            Some(error) => {
+                exchange.fail(error);
+                false
+            }
+            None => true,
+        }
+    });
+    callbacks
+}
+
+/// What an error of libgit2 during an exchange means. What our own transport noted comes first.
+fn classify(exchange: &Exchange, what: &str, error: &git2::Error) -> GitError {
+    use git2::{ErrorClass, ErrorCode};
+    if let Some(failure) = exchange.failure() {
+        return failure;
+    }
+    let message = error.message();
+    let new = |kind, detail: String| exchange.error(kind, detail);
+    match (error.class(), error.code()) {
+        (_, ErrorCode::Auth) => new(Kind::AuthenticationFailed, "the server refused the credentials".to_owned()),
+        (_, ErrorCode::Certificate) => new(Kind::HostKeyUnknown, "the host key is not trusted".to_owned()),
+        (_, ErrorCode::Timeout) => new(Kind::Timeout, "the server did not answer in time".to_owned()),
+        _ if message.contains("cannot fetch a specific object") || message.contains("not our ref") => {
+            new(Kind::CommitUnavailable, format!("the server does not hand out {what}"))
+        }
+        _ if message.contains("doesn't support shallow") => new(Kind::ProtocolFailed, message.to_owned()),
+        (ErrorClass::Net | ErrorClass::Ssh | ErrorClass::Http, _) => {
+            let told: String = message.chars().filter(|c| !c.is_control()).take(300).collect();
+            new(Kind::RemoteFailed, format!("the exchange failed: {told}"))
+        }
+        (ErrorClass::Indexer | ErrorClass::Zlib, _) => {
+            new(Kind::RemoteFailed, format!("the server sent a pack that cannot be read: {message}"))
+        }
+        _ => GitError::of_cache(&exchange.source.url, "the fetch into the cache", error),
+    }
+}
+
+/// The commit that the incoming reference leads to. The reference is removed: pins keep commits.
+fn incoming(repository: &Repository, url: &str) -> Result<Oid, GitError> {
+    let failed = |e: git2::Error| GitError::of_cache(url, "reading what was fetched", &e);
+    let mut reference = repository.find_reference(INCOMING).map_err(failed)?;
+    let commit = reference.peel_to_commit().map_err(|_| {
+        GitError::new(Kind::RefNotFound, url, "the reference leads to something that is no commit")
+    });
+    reference.delete().map_err(failed)?;
+    Ok(commit?.id())
+}
+
+/// Pins exactly these commits as accepted, as far as the cache has them.
+pub fn pin_accepted(repository: &Repository, url: &str, commits: &BTreeSet<String>) -> Result<(), GitError> {
+    let failed = |e: git2::Error| GitError::of_cache(url, "pinning accepted commits", &e);
+    for reference in repository.references_glob(&format!("{ACCEPTED}*")).map_err(failed)? {
+        let mut reference = reference.map_err(failed)?;
+        let kept = reference.name().ok().and_then(|n| n.strip_prefix(ACCEPTED)).is_some_and(|c| commits.contains(c));
+        if !kept {
+            reference.delete().map_err(failed)?;
+        }
+    }
+    for commit in commits {
+        let id = oid(url, commit)?;
+        if repository.find_commit(id).is_ok() {
+            repository.reference(&format!("{ACCEPTED}{commit}"), id, true, "accepted").map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_fresh(repository: &Repository) -> bool {
+    match repository.references_glob(&format!("{FETCHED}*")) {
+        Ok(mut references) => references.next().is_none(),
+        Err(_) => true,
+    }
+}
+
+/// Name of the reference that pins a fetched commit.
+pub(super) fn pin(commit: Oid) -> String {
+    format!("{FETCHED}{commit}")
+}
+
+/// Reads a commit id.
+pub(super) fn oid(url: &str, commit: &str) -> Result<Oid, GitError> {
+    let whole = commit.len() == 40;
+    let id = if whole { Oid::from_str(commit).ok() } else { None };
+    id.ok_or_else(|| GitError::new(Kind::RefNotFound, url, format!("{commit:?} is no commit id of 40 hex digits")))
+}
