@@ -1,4 +1,6 @@
 //! All tests against the outside of Tandem, in one binary.
 
 mod cli;
+mod git_http;
+mod git_remote;
 mod tidy;
