@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use super::{completion, render, version};
+use super::{completion, get, reconcile, render, status, suspend, tree, version};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -17,6 +17,8 @@ const STYLES: Styles = Styles::styled()
 const AFTER: &str = "\
 Start here:
   tandem render shop/               what a folder says, every problem with file and line
+  tandem get -A                     what the agent looks after, in every namespace
+  tandem status web                 how one Sync is, and why
   tandem completion bash            completion for your shell
 
 Exit codes:
@@ -90,6 +92,12 @@ pub enum Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Render(render::Args),
+    Get(get::Args),
+    Status(status::Args),
+    Tree(tree::Args),
+    Reconcile(reconcile::Args),
+    Suspend(suspend::SuspendArgs),
+    Resume(suspend::ResumeArgs),
     Completion(completion::Args),
     Version(version::Args),
 }

@@ -1,14 +1,25 @@
 //! The command line: one file a command, results on stdout, narration on stderr.
 
 mod args;
+mod clone;
 mod completion;
+mod connection;
 mod exit;
+mod get;
+mod live;
 mod output;
+mod reconcile;
 mod render;
+mod status;
 mod stop;
+mod suspend;
+mod target;
+mod tree;
 mod version;
+mod words;
 mod worktree;
 
+use std::future::Future;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -34,9 +45,21 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
+    let global = &cli.global;
     match &cli.command {
         Command::Render(args) => render::run(args, output),
+        Command::Get(args) => wait(get::run(args, global, output)),
+        Command::Status(args) => wait(status::run(args, global, output)),
+        Command::Tree(args) => wait(tree::run(args, global, output)),
+        Command::Reconcile(args) => wait(reconcile::run(args, global, output)),
+        Command::Suspend(args) => wait(suspend::suspend(args, global, output)),
+        Command::Resume(args) => wait(suspend::resume(args, global, output)),
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => version::run(args, output),
     }
+}
+
+/// Runs a command that speaks with a cluster to its end, on this thread.
+fn wait(command: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::Form;
+use super::output::count;
 use super::worktree::WorkTree;
 use super::{Exit, Output, Stop};
 use crate::failure::Fault;
@@ -47,13 +48,13 @@ pub fn run(args: &Args, output: &Output) -> Result<Exit, Stop> {
         Form::Json | Form::Yaml => output.result(&shown, |_, _| String::new())?,
     }
     if masked > 0 {
-        output.note(&format!("values of {masked} Secrets are masked; --show-secrets prints them"));
+        output.note(&format!("values of {} are masked; --show-secrets prints them", count(masked, "Secret")));
     }
     if shown.problems.is_empty() {
         return Ok(Exit::Nothing);
     }
     output.problems(&shown.problems);
-    output.error(&format!("{} problems", shown.problems.len()));
+    output.error(&format!("{}", count(shown.problems.len(), "problem")));
     Ok(Exit::Fault(Fault::Repository))
 }
 

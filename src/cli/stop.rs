@@ -5,7 +5,7 @@ use std::io;
 
 use super::exit::Exit;
 use super::output::Output;
-use crate::failure::{Failure, Fault};
+use crate::failure::{Failed, Failure, Fault};
 
 /// Why a command stopped before it had done what was asked.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub enum Stop {
     },
     /// A step failed.
     Failed(Box<dyn Failure>),
+    /// A step failed, and its error's type no longer matters.
+    Told(Failed),
     /// Our output could not be written.
     Output(io::Error),
 }
@@ -39,6 +41,7 @@ impl Stop {
             }
             Stop::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::BrokenPipe,
             Stop::Output(error) => (Exit::Fault(Fault::Internal), error, None),
+            Stop::Told(failed) => (Exit::Fault(failed.fault), failed, failed.hint.clone()),
             Stop::Failed(failure) => (Exit::Fault(failure.fault()), failure.as_ref(), failure.hint()),
         };
         let told = lines(error);
@@ -46,6 +49,12 @@ impl Stop {
         told[1..].iter().for_each(|cause| output.cause(cause));
         hint.iter().for_each(|hint| output.hint(hint));
         exit
+    }
+}
+
+impl From<Failed> for Stop {
+    fn from(failed: Failed) -> Self {
+        Self::Told(failed)
     }
 }
 

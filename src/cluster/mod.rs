@@ -15,6 +15,7 @@ pub mod lease;
 mod limit;
 pub mod observe;
 pub mod own;
+pub mod person;
 pub mod refusal;
 mod request;
 mod session;

@@ -1,15 +1,23 @@
 //! Where everything that a person or a script reads goes out: results on stdout, narration on
 //! stderr, colours only where they are wanted.
 
+mod changes;
 mod logging;
 mod paint;
+mod progress;
+mod table;
+mod words;
 
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+pub use changes::{Bodies, changes, summary};
 pub use logging::start as start_logging;
-pub use paint::Paint;
+pub use paint::{Paint, Tone};
+pub use progress::Progress;
+pub use table::{Cell, table};
+pub use words::{age, count, short_revision};
 
 use super::args::{Colour, Form, Global};
 use crate::object::Problem;
@@ -57,22 +65,22 @@ impl Output {
 
     /// A line about what stopped the command.
     pub fn error(&self, message: &str) {
-        self.line(&format!("{} {message}", self.err.bad("error:")));
+        self.line(&format!("{} {message}", self.err.tone(Tone::Bad, "error:")));
     }
 
     /// A line about why.
     pub fn cause(&self, message: &str) {
-        self.line(&format!("  {} {message}", self.err.bad("caused by:")));
+        self.line(&format!("  {} {message}", self.err.tone(Tone::Bad, "caused by:")));
     }
 
     /// A line about what to do.
     pub fn hint(&self, message: &str) {
-        self.line(&format!("{} {message}", self.err.accent("hint:")));
+        self.line(&format!("{} {message}", self.err.tone(Tone::Accent, "hint:")));
     }
 
     /// A line that only informs.
     pub fn note(&self, message: &str) {
-        self.line(&format!("{} {message}", self.err.accent("note:")));
+        self.line(&format!("{} {message}", self.err.tone(Tone::Accent, "note:")));
     }
 
     /// Every problem with its place, object, rule and hint.
@@ -80,7 +88,7 @@ impl Output {
         for problem in problems {
             self.line(&format!("{problem}"));
             if let Some(hint) = &problem.hint {
-                self.line(&format!("  {} {hint}", self.err.accent("hint:")));
+                self.line(&format!("  {} {hint}", self.err.tone(Tone::Accent, "hint:")));
             }
         }
     }

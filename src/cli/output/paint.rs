@@ -11,38 +11,37 @@ pub enum Paint {
     Colours,
 }
 
-impl Paint {
+/// What a piece of text says besides its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing.
+    Calm,
     /// What is well, or is added.
-    pub fn good(self, text: &str) -> String {
-        self.styled(AnsiColor::Green.on_default(), text)
-    }
-
+    Good,
     /// What is wrong, or is taken away.
-    pub fn bad(self, text: &str) -> String {
-        self.styled(AnsiColor::Red.on_default(), text)
-    }
-
+    Bad,
     /// What is on its way, or changes.
-    pub fn fair(self, text: &str) -> String {
-        self.styled(AnsiColor::Yellow.on_default(), text)
-    }
-
+    Fair,
     /// What leads the eye.
-    pub fn accent(self, text: &str) -> String {
-        self.styled(AnsiColor::Cyan.on_default(), text)
-    }
-
+    Accent,
     /// A heading.
-    pub fn strong(self, text: &str) -> String {
-        self.styled(Style::new().bold(), text)
-    }
-
+    Strong,
     /// What matters least.
-    pub fn faint(self, text: &str) -> String {
-        self.styled(Style::new().dimmed(), text)
-    }
+    Faint,
+}
 
-    fn styled(self, style: Style, text: &str) -> String {
+impl Paint {
+    /// The text in its tone.
+    pub fn tone(self, tone: Tone, text: &str) -> String {
+        let style = match tone {
+            Tone::Calm => return text.to_owned(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default(),
+            Tone::Fair => AnsiColor::Yellow.on_default(),
+            Tone::Accent => AnsiColor::Cyan.on_default(),
+            Tone::Strong => Style::new().bold(),
+            Tone::Faint => Style::new().dimmed(),
+        };
         match self {
             Paint::Plain => text.to_owned(),
             Paint::Colours => format!("{style}{text}{style:#}"),
@@ -56,7 +55,8 @@ mod tests {
 
     #[test]
     fn plain_text_has_no_escapes_and_coloured_text_ends_them() {
-        assert_eq!(Paint::Plain.bad("no"), "no");
-        assert_eq!(Paint::Colours.bad("no"), "\u{1b}[31mno\u{1b}[0m");
+        assert_eq!(Paint::Plain.tone(Tone::Bad, "no"), "no");
+        assert_eq!(Paint::Colours.tone(Tone::Bad, "no"), "\u{1b}[31mno\u{1b}[0m");
+        assert_eq!(Paint::Colours.tone(Tone::Calm, "no"), "no");
     }
 }

@@ -1,0 +1,134 @@
+//! From the flags to a cluster, and what several commands read there.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::args::Global;
+use super::stop::Stop;
+use super::target::{Target, TargetKind};
+use crate::cluster::kinds::Scope as KindScope;
+use crate::cluster::{Cluster, ClusterError, ConnectOptions, KindInfo, apply, person};
+use crate::failure::{Failed, Fault};
+
+/// How long one request may take with its retries: a person waits for it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The cluster that the flags name. Nothing is sent yet.
+pub async fn open(global: &Global) -> Result<Cluster, Stop> {
+    let options = ConnectOptions {
+        kubeconfig: global.kubeconfig.clone(),
+        context: global.context.clone(),
+        cluster: "cli".to_owned(),
+        call_timeout: PATIENCE,
+        ..ConnectOptions::default()
+    };
+    Ok(Cluster::connect(options).await?)
+}
+
+/// Which namespaces a command looks into.
+#[derive(Debug, clap::Args)]
+pub struct Scope {
+    /// Look into every namespace
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+}
+
+impl Scope {
+    /// The namespace; empty for all.
+    pub fn namespace(&self, global: &Global, cluster: &Cluster) -> String {
+        if self.all_namespaces { String::new() } else { namespace(global, cluster) }
+    }
+}
+
+/// The namespace that the flags or the context name.
+pub fn namespace(global: &Global, cluster: &Cluster) -> String {
+    global.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned())
+}
+
+/// All objects of one of our kinds in a namespace, or everywhere where it is empty.
+pub async fn list<K>(cluster: &Cluster, namespace: &str) -> Result<Vec<K>, Stop>
+where
+    K: kube::Resource<DynamicType = ()> + DeserializeOwned,
+    K::Scope: KindScope,
+{
+    let items = person::list(&cluster.own(), &KindInfo::of::<K>(), namespace, "").await.map_err(not_installed)?;
+    items.into_iter().map(read).collect()
+}
+
+/// One Sync or Repository, as its type.
+pub async fn find<K>(cluster: &Cluster, namespace: &str, target: &Target) -> Result<K, Stop>
+where
+    K: DeserializeOwned,
+{
+    read(find_any(cluster, namespace, target).await?)
+}
+
+/// One Sync or Repository, as it is.
+pub async fn find_any(cluster: &Cluster, namespace: &str, target: &Target) -> Result<Value, Stop> {
+    let namespace = target.namespace.as_deref().unwrap_or(namespace);
+    match apply::get(&cluster.own(), &kind_of(target), namespace, &target.name).await? {
+        Some(found) => Ok(found),
+        None => Err(no_such_target(cluster, namespace, target).await),
+    }
+}
+
+/// The objects as JSON, for output.
+pub fn as_list<T: Serialize>(items: &[T]) -> Result<Vec<Value>, Stop> {
+    items.iter().map(|item| serde_json::to_value(item).map_err(|e| Stop::from(std::io::Error::other(e)))).collect()
+}
+
+/// Kind of a target.
+pub fn kind_of(target: &Target) -> KindInfo {
+    match target.kind {
+        TargetKind::Sync => KindInfo::of::<crate::api::Sync>(),
+        TargetKind::Repository => KindInfo::of::<crate::api::Repository>(),
+    }
+}
+
+/// Why there is none: no such kind, or no such name, with the names that there are.
+async fn no_such_target(cluster: &Cluster, namespace: &str, target: &Target) -> Stop {
+    let others = match person::list(&cluster.own(), &kind_of(target), namespace, "").await {
+        Ok(others) => others,
+        Err(error) => return not_installed(error),
+    };
+    let names: Vec<&str> = others.iter().filter_map(|o| o.pointer("/metadata/name")?.as_str()).take(10).collect();
+    let kind = target.kind.as_str();
+    let failed = Failed::new("NotFound", Fault::Cluster, format!("no {kind} {}/{}", namespace, target.name));
+    failed_with(
+        failed,
+        match names.as_slice() {
+            [] => format!("namespace {namespace} has none; name another with -n, or list all with `tandem get -A`"),
+            names => format!("namespace {namespace} has {}", names.join(", ")),
+        },
+    )
+}
+
+/// A list that is answered with 404 means that the kinds are not there.
+fn not_installed(error: ClusterError) -> Stop {
+    use crate::cluster::RefusalReason::{NamespaceNotFound, NotFound};
+    match error.refusal().map(|refusal| &refusal.why) {
+        Some(NotFound | NamespaceNotFound(_)) => failed_with(
+            Failed::new("NotInstalled", Fault::Cluster, "the cluster does not know the kinds of tandemcd.io"),
+            "`tandem install` puts them there; `tandem plan PATH` works without them".to_owned(),
+        ),
+        _ => error.into(),
+    }
+}
+
+fn failed_with(failed: Failed, hint: String) -> Stop {
+    Stop::from(failed.with_hint(hint))
+}
+
+fn read<T: DeserializeOwned>(object: Value) -> Result<T, Stop> {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    serde_json::from_value(object).map_err(|error| {
+        let message = format!("{name} is not as this version of tandem knows its kind: {error}");
+        failed_with(
+            Failed::new("UnreadableObject", Fault::Cluster, message),
+            "`tandem doctor` compares the kinds in the cluster with this version's".to_owned(),
+        )
+    })
+}
