@@ -94,9 +94,7 @@ mod tests {
 
     #[test]
     fn a_job_ends_with_its_final_condition() {
-        let job = |type_: &str, reason: &str| {
-            json!({"status": {"conditions": [{"type": type_, "status": "True", "reason": reason, "message": "m"}]}})
-        };
+        let job = |type_: &str, reason: &str| json!({"status": {"conditions": [{"type": type_, "status": "True", "reason": reason, "message": "m"}]}});
         let failed = JobOutcome::Failed { reason: "BackoffLimitExceeded".into(), message: "m".into() };
         for (job, expected) in [
             (json!({}), JobOutcome::Running),

@@ -83,9 +83,7 @@ pub(super) fn daemon_set(object: &Value) -> Health {
         .filter(|(_, _, left_out)| !left_out)
         .map(|(field, word, _)| (count(object, field), word))
         .find(|(seen, _)| *seen < wanted)
-        .map_or_else(Health::current, |(seen, word)| {
-            Health::in_progress(format!("{seen} of {wanted} Pods are {word}"))
-        })
+        .map_or_else(Health::current, |(seen, word)| Health::in_progress(format!("{seen} of {wanted} Pods are {word}")))
 }
 
 /// ReplicaSets and ReplicationControllers.
@@ -125,18 +123,18 @@ pub(super) fn pod(object: &Value) -> Health {
         }
         "Running" if condition(object, "Ready").is_some_and(|c| c.is_true()) => Health::current(),
         phase => {
-            let waiting = |wanted: &'static str| {
-                containers(object).find(move |c| text(c, "/state/waiting/reason") == wanted)
-            };
+            let waiting =
+                |wanted: &'static str| containers(object).find(move |c| text(c, "/state/waiting/reason") == wanted);
             if let Some(container) = waiting("CrashLoopBackOff") {
                 return Health::failed(format!("container {} crashes again and again", text(container, "/name")));
             }
             if let Some(seen) = condition(object, "PodScheduled").filter(|c| c.is_false()) {
                 return Health::in_progress(seen.explain());
             }
-            if let Some(container) = ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"]
-                .into_iter()
-                .find_map(waiting)
+            if let Some(container) =
+                ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"]
+                    .into_iter()
+                    .find_map(waiting)
             {
                 let (name, reason) = (text(container, "/name"), text(container, "/state/waiting/reason"));
                 return Health::in_progress(format!("container {name}: {reason}"));

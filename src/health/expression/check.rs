@@ -8,20 +8,80 @@ use super::Refused;
 
 /// Functions that yield what the API server's do, and no more data than they are given.
 const FUNCTIONS: &[&str] = &[
-    "asApproximateFloat", "asInteger", "charAt", "compareTo", "contains", "double", "duration", "endsWith", "find",
-    "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds",
-    "getMinutes", "getMonth", "getSeconds", "indexOf", "int", "isGreaterThan", "isInteger", "isLessThan", "isQuantity",
-    "isSemver", "isSorted", "lastIndexOf", "lowerAscii", "major", "matches", "max", "min", "minor", "patch",
-    "quantity", "semver", "sets.contains", "sets.equivalent", "sets.intersects", "sign", "size", "split", "startsWith",
-    "string", "substring", "sum", "timestamp", "trim", "uint", "upperAscii",
+    "asApproximateFloat",
+    "asInteger",
+    "charAt",
+    "compareTo",
+    "contains",
+    "double",
+    "duration",
+    "endsWith",
+    "find",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+    "indexOf",
+    "int",
+    "isGreaterThan",
+    "isInteger",
+    "isLessThan",
+    "isQuantity",
+    "isSemver",
+    "isSorted",
+    "lastIndexOf",
+    "lowerAscii",
+    "major",
+    "matches",
+    "max",
+    "min",
+    "minor",
+    "patch",
+    "quantity",
+    "semver",
+    "sets.contains",
+    "sets.equivalent",
+    "sets.intersects",
+    "sign",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "sum",
+    "timestamp",
+    "trim",
+    "uint",
+    "upperAscii",
 ];
 
 /// Operators, as the parser names them.
 const OPERATORS: &[&str] = &[
-    operators::CONDITIONAL, operators::LOGICAL_AND, operators::LOGICAL_OR, operators::LOGICAL_NOT,
-    operators::SUBSTRACT, operators::ADD, operators::MULTIPLY, operators::DIVIDE, operators::MODULO,
-    operators::EQUALS, operators::NOT_EQUALS, operators::GREATER_EQUALS, operators::LESS_EQUALS, operators::GREATER,
-    operators::LESS, operators::NEGATE, operators::INDEX, operators::NOT_STRICTLY_FALSE, operators::IN,
+    operators::CONDITIONAL,
+    operators::LOGICAL_AND,
+    operators::LOGICAL_OR,
+    operators::LOGICAL_NOT,
+    operators::SUBSTRACT,
+    operators::ADD,
+    operators::MULTIPLY,
+    operators::DIVIDE,
+    operators::MODULO,
+    operators::EQUALS,
+    operators::NOT_EQUALS,
+    operators::GREATER_EQUALS,
+    operators::LESS_EQUALS,
+    operators::GREATER,
+    operators::LESS,
+    operators::NEGATE,
+    operators::INDEX,
+    operators::NOT_STRICTLY_FALSE,
+    operators::IN,
 ];
 
 /// Refuses what the evaluator would get wrong, and turns `a.b` into `a["b"]` and `has(a.b)` into
@@ -42,9 +102,7 @@ fn walk(expression: &mut Expression, names: &mut Vec<String>) -> Result<(), Refu
         }
         Expr::Literal(_) => Ok(()),
         Expr::Ident(name) if names.contains(name) => Ok(()),
-        Expr::Ident(name) => {
-            Err(refused(format!("{name} is not known; an expression speaks of object alone"), None))
-        }
+        Expr::Ident(name) => Err(refused(format!("{name} is not known; an expression speaks of object alone"), None)),
         Expr::Call(call) => walk_call(call, names),
         Expr::Select(select) => {
             walk(&mut select.operand, names)?;
@@ -81,7 +139,9 @@ fn walk(expression: &mut Expression, names: &mut Vec<String>) -> Result<(), Refu
             names.truncate(known);
             Ok(())
         }
-        Expr::Struct(made) => Err(refused(format!("{}{{…}} makes a message, which is not supported", made.type_name), None)),
+        Expr::Struct(made) => {
+            Err(refused(format!("{}{{…}} makes a message, which is not supported", made.type_name), None))
+        }
         Expr::Unspecified => Err(refused("it is empty", None)),
     }
 }
@@ -100,7 +160,9 @@ fn walk_call(call: &mut CallExpr, names: &mut Vec<String>) -> Result<(), Refused
     if matches!(name.as_str(), operators::EQUALS | operators::NOT_EQUALS | operators::IN) {
         refuse_floats(&call.args)?;
     }
-    if matches!(name.as_str(), "matches" | "find") && !matches!(call.args.last().map(|a| &a.expr), Some(Expr::Literal(LiteralValue::String(_)))) {
+    if matches!(name.as_str(), "matches" | "find")
+        && !matches!(call.args.last().map(|a| &a.expr), Some(Expr::Literal(LiteralValue::String(_))))
+    {
         return Err(refused(format!("{name}() needs its pattern as a literal"), None));
     }
     if module.is_none()

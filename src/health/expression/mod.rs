@@ -57,8 +57,11 @@ impl Expressions {
             let key = (rule.group.clone(), rule.kind.clone());
             if compiled.rules.contains_key(&key) {
                 problems.push(
-                    Problem::new("DuplicateHealthExpression", format!("{}: the kind has a rule already", place("kind")))
-                        .hint("keep one rule for each kind"),
+                    Problem::new(
+                        "DuplicateHealthExpression",
+                        format!("{}: the kind has a rule already", place("kind")),
+                    )
+                    .hint("keep one rule for each kind"),
                 );
                 continue;
             }

@@ -208,10 +208,9 @@ impl<'a> Scales<'a> {
             (operators::CONDITIONAL, [_, Bound::From(left), Bound::From(right)]) => {
                 Bound::of(left.iter().chain(right).copied().collect())
             }
-            (operators::CONDITIONAL, [_, left, right]) => Bound::Computed {
-                size: left.size().max(right.size()),
-                items: left.items().max(right.items()),
-            },
+            (operators::CONDITIONAL, [_, left, right]) => {
+                Bound::Computed { size: left.size().max(right.size()), items: left.items().max(right.items()) }
+            }
             (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => {
                 let least = match (left, right) {
                     (Bound::Computed { size, .. }, other) | (other, Bound::Computed { size, .. }) => {

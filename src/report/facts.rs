@@ -1,0 +1,289 @@
+//! What is known of a Sync and of a Repository: the one value from which every reader is told.
+//!
+//! The agent keeps the facts; conditions, status, Events and metrics are composed from them here.
+//! Equal facts give equal conditions, so a status is written only when a fact changed.
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use crate::api::{AppliedRun, Mode};
+use crate::failure::Failed;
+use crate::health::SetHealth;
+use crate::object::{ObjectId, Problem};
+use crate::revision::Revision;
+
+/// Everything about a Sync that its status is composed from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SyncFacts {
+    /// Generation of the spec that the rest speaks of.
+    pub generation: i64,
+    /// Last value of `tandemcd.io/requestedAt` that was handled.
+    pub handled_request: Option<String>,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// `spec.mode`.
+    pub mode: Mode,
+    /// The Repository.
+    pub source: Source,
+    /// What may be deployed, and drift is healed to.
+    pub accepted: Option<Revision>,
+    /// The newest that was tried.
+    pub attempted: Option<Revision>,
+    /// The newest that was applied whole.
+    pub applied: Option<Revision>,
+    /// What is being done now. A pass that can change nothing (a repair of drift, the hourly check)
+    /// is no progress: readers would see a ready Sync flicker.
+    pub progress: Option<Progress>,
+    /// How the last attempt ended. It goes back to `None` when another revision or generation is
+    /// tried, and stays while the same one is tried again.
+    pub verdict: Verdict,
+    /// A newer revision, or its deletions, held back. Independent of the verdict, which speaks of
+    /// the accepted revision.
+    pub hold: Option<Hold>,
+    /// Health of what the Sync owns.
+    pub health: SetHealth,
+    /// How long it has not been healthy.
+    pub health_wait: HealthWait,
+    /// Drift that was not put right.
+    pub drift: Drift,
+    /// Whether the accepted revision was reviewed.
+    pub review: Review,
+    /// Outcomes that changed something, newest first.
+    pub history: Vec<AppliedRun>,
+    /// Deletions that trailers paid for.
+    pub deletions_paid: Vec<String>,
+}
+
+/// The Repository as a Sync sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing was heard of it yet.
+    #[default]
+    Unknown,
+    /// It yields revisions.
+    Ready,
+    /// The last fetch failed. Syncs stay at what they have accepted.
+    Failing {
+        /// Its reason and message, as its own condition tells them.
+        told: String,
+    },
+    /// It is not there.
+    Missing {
+        /// `namespace/name`.
+        name: String,
+    },
+    /// It is in another namespace and does not allow this one.
+    Denied {
+        /// `namespace/name`.
+        name: String,
+    },
+}
+
+/// A stage of a run, in the order of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// From the remote to the cache.
+    Fetch,
+    /// From the tree to manifests.
+    Render,
+    /// From manifests to a plan.
+    Plan,
+    /// Dry-run of what would change.
+    Validate,
+    /// Writing.
+    Apply,
+    /// Deleting what left Git.
+    Prune,
+    /// Waiting for what was applied to be healthy.
+    Health,
+}
+
+impl Stage {
+    /// Every stage.
+    pub const ALL: [Self; 7] =
+        [Self::Fetch, Self::Render, Self::Plan, Self::Validate, Self::Apply, Self::Prune, Self::Health];
+
+    /// As labels and logs write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Render => "render",
+            Self::Plan => "plan",
+            Self::Validate => "validate",
+            Self::Apply => "apply",
+            Self::Prune => "prune",
+            Self::Health => "health",
+        }
+    }
+
+    /// What people read while it lasts.
+    pub fn doing(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetching",
+            Self::Render => "rendering",
+            Self::Plan => "planning",
+            Self::Validate => "validating",
+            Self::Apply => "applying",
+            Self::Prune => "pruning",
+            Self::Health => "waiting for health",
+        }
+    }
+}
+
+/// What is being done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The stage.
+    pub stage: Stage,
+    /// More about it, such as the phase; may be empty.
+    pub message: String,
+}
+
+/// How the last attempt ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Verdict {
+    /// None has ended yet.
+    #[default]
+    None,
+    /// Everything was applied.
+    Applied,
+    /// Shadow mode: this would have been done.
+    Shadowed(ShadowSummary),
+    /// Something in the spec cannot be meant so.
+    InvalidSpec(Vec<Problem>),
+    /// Something in the repository was refused.
+    Refused {
+        /// Where: `Render` for files, `Plan` and `Validate` for objects.
+        stage: Stage,
+        /// All that is wrong.
+        problems: Vec<Problem>,
+        /// With `onInvalid: ApplyRest`, how many objects were applied nevertheless.
+        applied_rest: Option<u32>,
+    },
+    /// A step failed.
+    Failed {
+        /// Where.
+        stage: Stage,
+        /// Why.
+        failed: Failed,
+    },
+    /// Something in `dependsOn` is not ready.
+    WaitingForDependency {
+        /// Each, with why: `Sync/shop/database: suspended`.
+        on: Vec<String>,
+    },
+    /// Syncs wait for one another.
+    DependencyCycle {
+        /// The circle, as `namespace/name`; the first is repeated at the end.
+        path: Vec<String>,
+    },
+    /// The revision killed its worker too often.
+    Quarantined {
+        /// How often.
+        crashes: u32,
+        /// What the worker's last words or signal were.
+        message: String,
+    },
+    /// The Sync is being deleted.
+    Finalizing {
+        /// What is being done or waited for.
+        message: String,
+    },
+}
+
+/// What shadow mode would have done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShadowSummary {
+    /// Objects by action.
+    pub counts: super::outcome::ActionCounts,
+}
+
+/// A newer revision, or its deletions, held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub reason: Reason,
+    /// For people, with what to do.
+    pub message: String,
+}
+
+/// How long a Sync has not been healthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HealthWait {
+    /// The applied revision has not been healthy yet, and its timeout has not passed.
+    #[default]
+    First,
+    /// The applied revision was healthy once. That something is on its way again (a Pod moves, an
+    /// autoscaler scales) does not make the Sync unready until the timeout passes.
+    Settled,
+    /// For longer than the timeout.
+    Exceeded,
+}
+
+/// Drift that was not put right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// How many objects.
+    pub objects: u32,
+    /// The first few, with their authors.
+    pub first: Vec<(ObjectId, String)>,
+    /// Another controller that sets a field back whenever it is put right.
+    pub fight: Option<Fight>,
+}
+
+/// Another controller that sets a field back whenever it is put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fight {
+    /// Over which object.
+    pub id: ObjectId,
+    /// Over which field, where it is known.
+    pub field: Option<String>,
+    /// With whom; `unknown` where managedFields show nobody.
+    pub author: String,
+    /// How often it was put right before it was slowed.
+    pub rounds: u32,
+}
+
+/// Whether the accepted revision was reviewed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Review {
+    /// No review is configured.
+    #[default]
+    Unreviewed,
+    /// It was.
+    Reviewed,
+}
+
+/// Everything about a Repository that its status is composed from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RepositoryFacts {
+    /// Generation of the spec that the rest speaks of.
+    pub generation: i64,
+    /// Last value of `tandemcd.io/requestedAt` that was handled.
+    pub handled_request: Option<String>,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// Newest revision that was fetched whole.
+    pub revision: Option<Revision>,
+    /// How the last fetch ended.
+    pub fetch: Fetch,
+    /// How far review is asked for.
+    pub review: Review,
+    /// Path of its webhook on the agent's HTTP port.
+    pub webhook_path: Option<String>,
+}
+
+/// How the last fetch ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Fetch {
+    /// None has ended yet.
+    #[default]
+    None,
+    /// The remote was read.
+    Done,
+    /// It was not.
+    Failed(Failed),
+    /// Something in the spec cannot be meant so.
+    InvalidSpec(Vec<Problem>),
+}

@@ -1,0 +1,168 @@
+//! What people read. No text here can hold a value of an object: only names, fields and counts.
+
+use crate::object::{ObjectId, Problem};
+
+use super::facts::{Drift, Fight};
+
+/// The text, cut at `limit` bytes between characters and marked with `…` where it was longer.
+pub fn bounded(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let mut end = limit.saturating_sub('…'.len_utf8());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// `2 problems: <the first> (and 1 more)`.
+pub fn problems(problems: &[Problem]) -> String {
+    match problems {
+        [] => "no problems".to_owned(),
+        [only] => one_problem(only),
+        [first, rest @ ..] => format!("{} problems: {}; and {} more", problems.len(), one_problem(first), rest.len()),
+    }
+}
+
+fn one_problem(problem: &Problem) -> String {
+    match &problem.hint {
+        Some(hint) => format!("{problem}; hint: {hint}"),
+        None => problem.to_string(),
+    }
+}
+
+/// A change by hand that was put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// Of which object.
+    pub id: ObjectId,
+    /// Which fields, as people read them; empty where the object was gone or nothing is known.
+    pub fields: Vec<String>,
+    /// What happened.
+    pub kind: RepairKind,
+    /// By whom; `unknown` where managedFields show nobody.
+    pub author: String,
+    /// Milliseconds from the watch event to the answer to the repair.
+    pub millis: u64,
+}
+
+/// What was put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepairKind {
+    /// Fields were changed.
+    Changed,
+    /// The object was deleted.
+    Deleted,
+}
+
+/// `Deployment.apps/shop/web: spec.replicas changed by kubectl-scale; put right in 120 ms`.
+pub fn repair(repair: &Repair) -> String {
+    let Repair { id, fields, kind, author, millis } = repair;
+    let what = match kind {
+        RepairKind::Deleted => "deleted".to_owned(),
+        RepairKind::Changed if fields.is_empty() => "changed".to_owned(),
+        RepairKind::Changed => format!("{} changed", list(fields, 3)),
+    };
+    format!("{id}: {what} by {author}; put right in {millis} ms")
+}
+
+/// Fields that another manager owned, and that are ours now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// Of which object.
+    pub id: ObjectId,
+    /// Which fields, as people read them.
+    pub fields: Vec<String>,
+    /// From whom.
+    pub from: String,
+}
+
+/// `Deployment.apps/shop/web: spec.replicas taken over from helm`.
+pub fn takeover(takeover: &Takeover) -> String {
+    let Takeover { id, fields, from } = takeover;
+    let what = if fields.is_empty() { "all fields".to_owned() } else { list(fields, 3) };
+    format!("{id}: {what} taken over from {from}; to leave them, annotate the manifest with tandemcd.io/conflict: Keep")
+}
+
+/// Another controller that sets a field back.
+pub fn fight(fight: &Fight) -> String {
+    let Fight { id, field, author, rounds } = fight;
+    let field = field.as_deref().unwrap_or("a field");
+    format!(
+        "{id}: {field} was put right {rounds} times and set back each time by {author}; repairs are slowed. \
+         Remove the field from Git, or list it in spec.ignore"
+    )
+}
+
+/// Drift that is left as it is.
+pub fn drift(drift: &Drift) -> String {
+    let named: Vec<_> = drift.first.iter().map(|(id, author)| format!("{id} (by {author})")).collect();
+    let objects = plural(drift.objects, "object differs", "objects differ");
+    if named.is_empty() { objects } else { format!("{objects}: {}", list_of(&named, drift.objects as usize, 3)) }
+}
+
+/// What a deletion budget holds back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetHold {
+    /// How many objects would be deleted.
+    pub deletions: u32,
+    /// How many the Sync owns.
+    pub owned: u32,
+    /// Limits: objects, and percent of the inventory.
+    pub limits: (u32, u32),
+    /// Those of kinds that always need the trailer.
+    pub protected: Vec<ObjectId>,
+    /// Some of what would be deleted.
+    pub first: Vec<ObjectId>,
+    /// Name of the cluster; empty where it has none.
+    pub cluster: String,
+    /// `namespace/name` of the Sync.
+    pub sync: String,
+}
+
+/// Why deletions are held, and the line that lets them go.
+pub fn budget(hold: &BudgetHold) -> String {
+    let BudgetHold { deletions, owned, limits: (count, percent), protected, first, cluster, sync } = hold;
+    let why = if protected.is_empty() {
+        format!("{deletions} of {owned} objects would be deleted, more than {count} and {percent} %")
+    } else {
+        let names: Vec<_> = protected.iter().map(ToString::to_string).collect();
+        format!(
+            "{} would be deleted, of a kind that is protected: {}",
+            plural(u32::try_from(names.len()).unwrap_or(u32::MAX), "object", "objects"),
+            list(&names, 3)
+        )
+    };
+    let names: Vec<_> = first.iter().map(ToString::to_string).collect();
+    let examples = match (protected.is_empty(), names.is_empty()) {
+        (true, false) => format!(" ({})", list_of(&names, *deletions as usize, 3)),
+        _ => String::new(),
+    };
+    let prefix = if cluster.is_empty() { String::new() } else { format!("{cluster}/") };
+    format!(
+        "{why}{examples}; nothing is deleted until a commit has the line\nTandem-Delete: {prefix}{sync} {deletions}"
+    )
+}
+
+/// Two Syncs that claim one object; said by both.
+pub fn claimed(id: &ObjectId, owner: &str, claimant: &str) -> String {
+    format!("{id} belongs to Sync {owner}, and Sync {claimant} claims it too; remove it from the path of one of them")
+}
+
+/// Up to `shown` items, joined; `a, b and 2 more`.
+fn list(items: &[String], shown: usize) -> String {
+    list_of(items, items.len(), shown)
+}
+
+fn list_of(items: &[String], all: usize, shown: usize) -> String {
+    let head = items[..items.len().min(shown)].join(", ");
+    match all.saturating_sub(shown.min(items.len())) {
+        0 => head,
+        more => format!("{head} and {more} more"),
+    }
+}
+
+fn plural(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

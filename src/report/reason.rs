@@ -1,0 +1,164 @@
+//! Every reason that conditions and Events of our kinds carry, in one place.
+//!
+//! Reasons are promised: people write alerts on them. Where Flux has a word for the same thing, it
+//! is used. A failure whose own reason is not listed here is told under a general one, with its
+//! own reason at the head of the message.
+
+use std::fmt;
+
+use crate::failure::Failed;
+use crate::revision::HoldReason;
+
+macro_rules! reasons {
+    ($($name:ident: $meaning:literal,)*) => {
+        /// Why a condition is as it is, or what an Event tells.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $(#[doc = $meaning] $name,)* }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The CamelCase word.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What it means, one or two sentences.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // As wanted
+    ReconciliationSucceeded: "The newest accepted revision is applied, and what it owns is healthy.",
+    Succeeded: "Fetched whole, or healthy.",
+    ShadowEqual: "Shadow mode: the cluster equals the revision already.",
+    // On its way
+    Progressing: "Work is in hand, or objects are on their way.",
+    ProgressingWithRetry: "The last attempt failed; the next one follows by itself.",
+    DependencyNotReady: "Something in `dependsOn` is not ready at this revision yet.",
+    Finalizing: "The Sync is being deleted, and what it owns is pruned or let go.",
+    NothingApplied: "Nothing was applied yet, so there is nothing to be healthy.",
+    // On purpose
+    Suspended: "`spec.suspend` is true.",
+    ShadowDiffers: "Shadow mode: the cluster differs from the revision, and nothing is written.",
+    // Held back, the accepted revision stays healed
+    Rewound: "The branch went back to an older commit.",
+    Diverged: "The branch was rewritten: the new commit does not descend from the accepted one.",
+    AcceptedRevisionUnavailable: "The accepted commit is gone from the remote and from the cache.",
+    AncestryUnknown: "History could not be read deep enough to compare the commits.",
+    DeletionBudgetExceeded: "More would be deleted than the budget allows without a trailer.",
+    // The repository's content or settings
+    InvalidSpec: "A field of the spec cannot be meant so.",
+    BuildFailed: "The files of the revision do not make objects.",
+    ValidationFailed: "An object of the revision was refused.",
+    Quarantined: "The revision killed the worker that reads it, again and again.",
+    DependencyCycle: "Syncs wait for one another in a circle.",
+    // The source
+    RepositoryNotFound: "The Repository that the Sync names is not there.",
+    RepositoryNotReady: "The Repository has not yielded a revision yet.",
+    AccessDenied: "The Repository does not allow Syncs of this namespace.",
+    AuthenticationFailed: "The remote refused the credentials, or a Secret does not hold them.",
+    HostKeyRejected: "The key of the SSH host is unknown, changed or revoked.",
+    ReferenceNotFound: "The branch, tag, range or commit is not in the repository.",
+    EmptyRepository: "The repository has no branches and no tags.",
+    InvalidURL: "The URL cannot be used.",
+    GitOperationFailed: "The remote could not be read.",
+    // The cluster
+    ServiceAccountMissing: "The Sync names no ServiceAccount, or one that is not there: nothing is applied without.",
+    Forbidden: "The ServiceAccount of the Sync may not do what the revision needs.",
+    ReconciliationFailed: "A step failed; the message says which and why.",
+    PruneFailed: "What left Git could not be deleted.",
+    HealthCheckFailed: "An object failed, or was not healthy within the timeout.",
+    JobFailed: "A Job that runs before or after the workloads failed.",
+    DriftFight: "Another controller sets a field back whenever it is put right.",
+    // Told by Events alone
+    Applied: "Objects were created, configured or deleted.",
+    DriftRepaired: "A change made by hand was put right.",
+    FieldsTakenOver: "Fields that another manager owned are ours now.",
+    Held: "A newer revision is held back.",
+    Healthy: "Everything that the Sync owns is healthy.",
+    Unhealthy: "Something that the Sync owns is not healthy.",
+}
+
+impl Reason {
+    /// The reason of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
+    }
+
+    /// The reason of a failure, or `otherwise` where the failure's own is not listed; with the
+    /// message as it is told. The message begins with what the reason does not say.
+    pub fn of_failure(failed: &Failed, otherwise: Self) -> (Self, String) {
+        let hint = failed.hint.as_ref().map_or_else(String::new, |hint| format!("; hint: {hint}"));
+        match Self::parse(&failed.reason) {
+            Some(reason) => (reason, format!("{}{hint}", failed.message)),
+            None => (otherwise, format!("{}: {}{hint}", failed.reason, failed.message)),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<HoldReason> for Reason {
+    fn from(reason: HoldReason) -> Self {
+        match reason {
+            HoldReason::Rewound => Self::Rewound,
+            HoldReason::Diverged => Self::Diverged,
+            HoldReason::AcceptedRevisionUnavailable => Self::AcceptedRevisionUnavailable,
+            HoldReason::AncestryUnknown => Self::AncestryUnknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Fault;
+
+    #[test]
+    fn every_reason_is_camel_case_and_comes_back_from_its_name() {
+        for reason in Reason::ALL {
+            let name = reason.as_str();
+            assert!(
+                name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(|c| c.is_ascii_alphanumeric())
+            );
+            assert_eq!(Reason::parse(name), Some(*reason));
+            assert!(reason.meaning().ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn reasons_of_holds_keep_their_names() {
+        for hold in [
+            HoldReason::Rewound,
+            HoldReason::Diverged,
+            HoldReason::AcceptedRevisionUnavailable,
+            HoldReason::AncestryUnknown,
+        ] {
+            assert_eq!(Reason::from(hold).as_str(), hold.as_str());
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_its_reason_or_puts_it_at_the_head_of_its_message() {
+        let known = Failed::new("Forbidden", Fault::Cluster, "may not create").with_hint("grant it");
+        assert_eq!(
+            Reason::of_failure(&known, Reason::ReconciliationFailed),
+            (Reason::Forbidden, "may not create; hint: grant it".to_owned())
+        );
+        let unknown = Failed::new("PackTooLarge", Fault::Repository, "3 GiB");
+        assert_eq!(
+            Reason::of_failure(&unknown, Reason::GitOperationFailed),
+            (Reason::GitOperationFailed, "PackTooLarge: 3 GiB".to_owned())
+        );
+    }
+}
