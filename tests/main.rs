@@ -3,4 +3,5 @@
 mod cli;
 mod git_http;
 mod git_remote;
+mod manifests;
 mod tidy;

@@ -1,6 +1,7 @@
 //! The kinds of `tandemcd.io/v1alpha1`, and every other promised format.
 
 mod condition;
+pub mod crds;
 mod inventory;
 mod repository;
 mod sync;

@@ -22,7 +22,7 @@ use super::Condition;
 pub struct RepositorySpec {
     /// `https://`, `http://` (only to a loopback or cluster address, or with `insecure: true`) or
     /// `ssh://`. Credentials never stand in it.
-    #[x_kube(validation = Rule::new("self.matches('^(https?|ssh)://[^@/]*(@[^@/]+)?/.*$') && !self.matches('^https?://[^/]*@')").message("url must be https://host/path, http://host/path or ssh://user@host/path, without a password; scp-style addresses (git@host:path) are written ssh://git@host/path"))]
+    #[x_kube(validation = Rule::new("self.matches('^(https?://[^@/\\\\s]+|ssh://([^@:/\\\\s]+@)?[^@/\\\\s]+)/[^\\\\s]*$')").message("url must be https://host/path, http://host/path or ssh://user@host/path, without a password; scp-style addresses (git@host:path) are written ssh://git@host/path"))]
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,
     /// Which commit: exactly one of its fields.
