@@ -95,7 +95,8 @@ impl Session {
     }
 }
 
-/// Impersonation headers. The three groups are those that the API server itself gives an account.
+/// Impersonation headers. No groups: the API server gives an account those that it has by itself,
+/// and to name one would need the right to impersonate groups, which no namespace can limit.
 fn identity(actor: &Actor) -> Result<HeaderMap, ClusterError> {
     let mut headers = HeaderMap::new();
     if let Actor::ServiceAccount { namespace, name } = actor {
@@ -105,15 +106,9 @@ fn identity(actor: &Actor) -> Result<HeaderMap, ClusterError> {
         if namespace.contains(':') || name.contains(':') {
             return Err(bad());
         }
-        let value = |text: String| HeaderValue::from_str(&text).map_err(|_| bad());
-        let group = HeaderName::from_static("impersonate-group");
-        headers.insert(
-            HeaderName::from_static("impersonate-user"),
-            value(format!("system:serviceaccount:{namespace}:{name}"))?,
-        );
-        headers.append(group.clone(), HeaderValue::from_static("system:serviceaccounts"));
-        headers.append(group.clone(), value(format!("system:serviceaccounts:{namespace}"))?);
-        headers.append(group, HeaderValue::from_static("system:authenticated"));
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        let user = HeaderValue::from_str(&user).map_err(|_| bad())?;
+        headers.insert(HeaderName::from_static("impersonate-user"), user);
     }
     Ok(headers)
 }
@@ -137,16 +132,12 @@ fn user_agent(cluster: &str, purpose: &Purpose) -> HeaderValue {
 mod tests {
     use super::*;
 
-    fn groups(actor: &Actor) -> Vec<String> {
-        let headers = identity(actor).expect("an identity");
-        headers.get_all("impersonate-group").iter().map(|g| g.to_str().expect("text").to_owned()).collect()
-    }
-
     #[test]
-    fn an_account_is_impersonated_with_the_groups_that_it_has() {
+    fn an_account_is_impersonated_by_its_name_alone() {
         let actor = Actor::account("shop", "deployer");
-        assert_eq!(identity(&actor).expect("ok")["impersonate-user"], "system:serviceaccount:shop:deployer");
-        assert_eq!(groups(&actor), ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"]);
+        let headers = identity(&actor).expect("an identity");
+        assert_eq!(headers["impersonate-user"], "system:serviceaccount:shop:deployer");
+        assert_eq!(headers.len(), 1, "groups would need rights of their own");
         assert!(identity(&Actor::Own).expect("ok").is_empty());
     }
 
