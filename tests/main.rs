@@ -5,3 +5,4 @@ mod git_http;
 mod git_remote;
 mod manifests;
 mod tidy;
+mod yaml_kubectl;

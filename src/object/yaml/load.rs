@@ -1,0 +1,337 @@
+//! From the parser's events to values, within limits.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::scalar::{self, Scalar};
+use super::tally::{Halt, Tally, line_of};
+use super::{Document, Limits};
+
+/// Reads texts of one file, one after the other, and keeps what it found and counted.
+pub struct Loader<'a> {
+    /// The documents without a problem.
+    pub documents: Vec<Document>,
+    /// What was counted, and every problem.
+    pub tally: Tally<'a>,
+    seen: u32,
+}
+
+/// A mapping or list that is not yet complete.
+enum Frame<'t> {
+    List {
+        items: Vec<Value>,
+        anchor: usize,
+        line: u32,
+    },
+    Map {
+        fields: Map<String, Value>,
+        key: Key<'t>,
+        keys: Vec<(Cow<'t, str>, u32)>,
+        merged: BTreeSet<String>,
+        anchor: usize,
+        line: u32,
+    },
+}
+
+/// The key whose value comes next.
+enum Key<'t> {
+    /// A key comes next.
+    Awaited,
+    /// A field's name, and its line.
+    Field(Cow<'t, str>, u32),
+    /// `<<`, and its line.
+    Merge(u32),
+    /// A key with a problem: its value is left out.
+    Faulty,
+}
+
+/// The document that is being read.
+#[derive(Default)]
+struct Open<'t> {
+    frames: Vec<Frame<'t>>,
+    anchors: HashMap<usize, Value>,
+    root: Option<(Value, u32)>,
+    faulty: bool,
+}
+
+impl Open<'_> {
+    /// A problem of this document, which is left out for it.
+    fn problem(&mut self, tally: &mut Tally<'_>, line: u32, rule: &str, message: String) -> Result<(), Halt> {
+        self.faulty = true;
+        tally.problem(line, rule, message)
+    }
+}
+
+impl<'a> Loader<'a> {
+    /// A loader that has read nothing.
+    pub fn new(file: &'a str, limits: &'a Limits) -> Self {
+        Self { documents: Vec::new(), tally: Tally::new(file, limits), seen: 0 }
+    }
+
+    /// Reads all documents of a text that starts at `first` of the file. `false`: a limit was
+    /// passed, and the rest of the file is not to be read.
+    pub fn read(&mut self, text: &str, first: u32) -> bool {
+        let depth = self.tally.limits.depth as usize + 1;
+        let mut parser = Parser::new_from_str_with_options(
+            text,
+            serde_yaml::granit_parser::options! {
+                emit_comments: false,
+                flow_nesting_limit: depth,
+                block_nesting_limit: depth,
+            },
+        );
+        let mut open = Open::default();
+        while let Some(event) = parser.next_event() {
+            let halt = match event {
+                Ok((event, span)) => {
+                    let line = line_of(span.start.line(), first);
+                    self.event(&mut open, event, line, || span_text(&span, text)).err()
+                }
+                Err(error) => Some(self.tally.syntax(&error, first)),
+            };
+            match halt {
+                None => {}
+                Some(Halt::File) => return false,
+                Some(Halt::Document) => {
+                    open = Open::default();
+                    match parser.proceed_next_document() {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(error) => {
+                            self.tally.syntax(&error, first);
+                            return false;
+                        }
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn event<'t>(
+        &mut self,
+        open: &mut Open<'t>,
+        event: Event<'t>,
+        line: u32,
+        source: impl Fn() -> String,
+    ) -> Result<(), Halt> {
+        match event {
+            Event::DocumentStart(..) => {
+                self.seen += 1;
+                *open = Open::default();
+                if self.seen > self.tally.limits.documents {
+                    return Err(self.tally.limit(
+                        line,
+                        "documents",
+                        u64::from(self.tally.limits.documents),
+                        Halt::File,
+                    ));
+                }
+            }
+            Event::DocumentEnd => self.close(open),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.tally.count(1, line)?;
+                return self.scalar(open, text, style, anchor, tag.as_deref(), line);
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.enter(open, Frame::List { items: Vec::new(), anchor, line }, line)?;
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let (keys, merged) = (Vec::new(), BTreeSet::new());
+                self.enter(
+                    open,
+                    Frame::Map { fields: Map::new(), key: Key::Awaited, keys, merged, anchor, line },
+                    line,
+                )?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => return self.leave(open),
+            Event::Alias(id) => {
+                self.tally.alias(line)?;
+                let Some(value) = open.anchors.get(&id) else {
+                    // The parser knows the anchor, and it is not complete: the alias stands in it.
+                    open.problem(
+                        &mut self.tally,
+                        line,
+                        "InvalidYaml",
+                        format!("the alias {} contains itself", source()),
+                    )?;
+                    return self.attach(open, Value::Null, line);
+                };
+                self.tally.repeat(value, line)?;
+                let value = value.clone();
+                return self.attach(open, value, line);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn scalar<'t>(
+        &mut self,
+        open: &mut Open<'t>,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        line: u32,
+    ) -> Result<(), Halt> {
+        if let Some(Frame::Map { key: key @ Key::Awaited, .. }) = open.frames.last_mut() {
+            if scalar::is_merge(&text, style, tag) {
+                *key = Key::Merge(line);
+                return Ok(());
+            }
+            let resolved = scalar::resolve(text, style, tag);
+            if anchor != 0
+                && let Ok(value) = resolved.clone().and_then(Scalar::into_value)
+            {
+                open.anchors.insert(anchor, value);
+            }
+            return self.key(open, resolved.and_then(Scalar::key), line);
+        }
+        let value = match scalar::resolve(text, style, tag).and_then(Scalar::into_value) {
+            Ok(value) => value,
+            Err(message) => {
+                open.problem(&mut self.tally, line, "InvalidYaml", message)?;
+                Value::Null
+            }
+        };
+        if anchor != 0 {
+            self.tally.repeat(&value, line)?;
+            open.anchors.insert(anchor, value.clone());
+        }
+        self.attach(open, value, line)
+    }
+
+    fn enter<'t>(&mut self, open: &mut Open<'t>, frame: Frame<'t>, line: u32) -> Result<(), Halt> {
+        self.tally.count(1, line)?;
+        if open.frames.len() >= self.tally.limits.depth as usize {
+            return Err(self.tally.limit(
+                line,
+                "levels of nesting",
+                u64::from(self.tally.limits.depth),
+                Halt::Document,
+            ));
+        }
+        open.frames.push(frame);
+        Ok(())
+    }
+
+    fn leave(&mut self, open: &mut Open<'_>) -> Result<(), Halt> {
+        let (value, anchor, line) = match open.frames.pop() {
+            Some(Frame::List { items, anchor, line }) => (Value::Array(items), anchor, line),
+            Some(Frame::Map { fields, anchor, line, .. }) => (Value::Object(fields), anchor, line),
+            None => return Ok(()),
+        };
+        if anchor != 0 {
+            self.tally.repeat(&value, line)?;
+            open.anchors.insert(anchor, value.clone());
+        }
+        self.attach(open, value, line)
+    }
+
+    /// Puts a complete value where it belongs.
+    fn attach(&mut self, open: &mut Open<'_>, value: Value, line: u32) -> Result<(), Halt> {
+        let key = match open.frames.last_mut() {
+            None => {
+                open.root = Some((value, line));
+                return Ok(());
+            }
+            Some(Frame::List { items, .. }) => {
+                items.push(value);
+                return Ok(());
+            }
+            Some(Frame::Map { key: Key::Awaited, .. }) => return self.key(open, key_of(value), line),
+            Some(Frame::Map { key, .. }) => std::mem::replace(key, Key::Awaited),
+        };
+        match key {
+            Key::Field(name, at) => self.field(open, name, at, value),
+            Key::Merge(at) => self.merge(open, value, at),
+            Key::Awaited | Key::Faulty => Ok(()),
+        }
+    }
+
+    fn key<'t>(&mut self, open: &mut Open<'t>, name: Result<Cow<'t, str>, String>, line: u32) -> Result<(), Halt> {
+        let next = match name {
+            Ok(name) => Key::Field(name, line),
+            Err(message) => {
+                open.problem(&mut self.tally, line, "InvalidYaml", message)?;
+                Key::Faulty
+            }
+        };
+        if let Some(Frame::Map { key, .. }) = open.frames.last_mut() {
+            *key = next;
+        }
+        Ok(())
+    }
+
+    fn field<'t>(&mut self, open: &mut Open<'t>, name: Cow<'t, str>, at: u32, value: Value) -> Result<(), Halt> {
+        let Some(Frame::Map { fields, keys, merged, .. }) = open.frames.last_mut() else { return Ok(()) };
+        if fields.contains_key(&*name) && !merged.remove(&*name) {
+            let first = keys.iter().find(|(key, _)| *key == name).map_or(at, |(_, line)| *line);
+            let message = format!("the key {:?} stands twice in one mapping, first at line {first}", short(&name));
+            return open.problem(&mut self.tally, at, "DuplicateKey", message);
+        }
+        fields.insert(name.clone().into_owned(), value);
+        keys.push((name, at));
+        Ok(())
+    }
+
+    /// What stands later wins, the merge itself included: as kubectl has it.
+    fn merge(&mut self, open: &mut Open<'_>, value: Value, at: u32) -> Result<(), Halt> {
+        let sources = match value {
+            Value::Object(source) => vec![Value::Object(source)],
+            Value::Array(sources) => sources,
+            _ => vec![Value::Null],
+        };
+        for source in sources.into_iter().rev() {
+            let Value::Object(source) = source else {
+                return open.problem(
+                    &mut self.tally,
+                    at,
+                    "InvalidYaml",
+                    "the merge key << needs a mapping or a list of mappings".to_owned(),
+                );
+            };
+            if let Some(Frame::Map { fields, merged, .. }) = open.frames.last_mut() {
+                for (name, value) in source {
+                    merged.insert(name.clone());
+                    fields.insert(name, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, open: &mut Open<'_>) {
+        let open = std::mem::take(open);
+        if let Some((value, line)) = open.root
+            && !open.faulty
+            && !value.is_null()
+        {
+            self.documents.push(Document { line, index: self.seen, value });
+        }
+    }
+}
+
+/// A complete value as a key: what an alias stands for.
+fn key_of(value: Value) -> Result<Cow<'static, str>, String> {
+    match value {
+        Value::String(text) => Ok(text.into()),
+        Value::Bool(flag) => Ok(flag.to_string().into()),
+        Value::Number(number) => Ok(number.to_string().into()),
+        Value::Null => Err("null cannot be a key".to_owned()),
+        Value::Array(_) | Value::Object(_) => Err("a list or mapping cannot be a key".to_owned()),
+    }
+}
+
+fn span_text(span: &Span, text: &str) -> String {
+    short(span.slice(text).unwrap_or("of this line")).to_owned()
+}
+
+/// At most 60 characters.
+fn short(text: &str) -> &str {
+    text.char_indices().nth(60).map_or(text, |(at, _)| &text[..at])
+}

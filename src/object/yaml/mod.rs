@@ -1,0 +1,93 @@
+//! YAML and JSON, read as kubectl reads them, and written so that kubectl reads the same back.
+//!
+//! kubectl reads through `sigs.k8s.io/yaml`, which is YAML 1.1 with Go's own ideas of numbers:
+//! `0644` is 420, `yes` is true, `1e3` is 1000, and a date stays a text. The grammar is parsed by
+//! `serde_yaml`; what a scalar means is decided by [`scalar`], because a value that differs from
+//! kubectl's by one digit is a deployment that nobody reviewed.
+
+mod lines;
+mod load;
+mod scalar;
+mod tally;
+mod text;
+mod write;
+
+pub use lines::{Lines, lines};
+pub use write::write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Problem;
+
+/// One document of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Line of its first content, from 1.
+    pub line: u32,
+    /// Which document of the file, from 1.
+    pub index: u32,
+    /// What it holds; empty documents are left out.
+    pub value: Value,
+}
+
+/// Limits on one file. What passes one is a problem that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of the file; and again of all text that its aliases repeat.
+    pub bytes: u64,
+    /// Documents.
+    pub documents: u32,
+    /// Nodes (scalars, lists, mappings), with aliases expanded and a copy for every anchor.
+    pub nodes: u32,
+    /// Depth of nesting in a document.
+    pub depth: u32,
+    /// Aliases.
+    pub aliases: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 16 << 20, documents: 10_000, nodes: 2_000_000, depth: 100, aliases: 10_000 }
+    }
+}
+
+/// Reads the documents of a file. A document with a problem is left out, and the documents after
+/// it are still read; where they cannot be, a problem says so.
+///
+/// `file` stands in the problems, and decides (`.json`) in whose words a syntax error is told.
+pub fn read(file: &str, bytes: &[u8], limits: &Limits) -> (Vec<Document>, Vec<Problem>) {
+    if bytes.len() as u64 > limits.bytes {
+        let message = format!("the file has {} bytes, more than the {} that are allowed", bytes.len(), limits.bytes);
+        return (Vec::new(), vec![Problem::new("LimitExceeded", message).in_file(file, None)]);
+    }
+    let text = match text::of(bytes) {
+        Ok(text) => text,
+        Err(fault) => {
+            let mut problem = Problem::new("InvalidYaml", fault.message).in_file(file, Some(fault.line));
+            problem.hint = fault.hint.map(str::to_owned);
+            return (Vec::new(), vec![problem]);
+        }
+    };
+    let mut loader = load::Loader::new(file, limits);
+    match text::json_values(text) {
+        text::Json::Values(values) => {
+            for value in values {
+                if !loader.read(value.text, value.line) {
+                    break;
+                }
+            }
+        }
+        text::Json::Broken { line, message } if file.ends_with(".json") => {
+            loader.read(text, 1);
+            if !loader.tally.problems.is_empty() {
+                let problem = Problem::new("InvalidJson", message).in_file(file, Some(line));
+                return (loader.documents, vec![problem]);
+            }
+        }
+        text::Json::Broken { .. } | text::Json::Other => {
+            loader.read(text, 1);
+        }
+    }
+    (loader.documents, loader.tally.problems)
+}
