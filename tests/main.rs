@@ -1,6 +1,8 @@
 //! All tests against the outside of Tandem, in one binary.
 
 mod cli;
+mod cluster_real;
+mod cluster_wire;
 mod git_http;
 mod git_remote;
 mod manifests;

@@ -22,7 +22,7 @@ mod session;
 
 pub use apply::Answer;
 pub use connect::{Cluster, ConnectOptions, OnRequest, RequestSeen};
-pub use error::ClusterError;
+pub use error::{ClusterError, Sent};
 pub use kinds::{KindInfo, Kinds, Snapshot};
 pub use lease::{Confirmed, WritePermit};
 pub use refusal::{Cause, Refusal, RefusalReason};

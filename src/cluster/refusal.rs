@@ -183,12 +183,15 @@ struct StatusCause {
 pub(super) fn of(what: &str, code: u16, body: &[u8]) -> Refusal {
     let status = read(code, body);
     let why = classify(code, &status);
-    let causes = status
+    let mut causes: Vec<Cause> = status
         .details
         .causes
         .into_iter()
-        .map(|c| Cause { field: c.field, reason: c.reason, message: c.message })
+        .map(|c| Cause { field: c.field, reason: c.reason, message: one_line(&c.message) })
         .collect();
+    if causes.is_empty() {
+        causes = typed_causes(&status.message);
+    }
     Refusal { code, why, what: what.to_owned(), message: one_line(&status.message), causes }
 }
 
@@ -207,6 +210,25 @@ pub(super) fn of_secret(what: &str, code: u16, body: &[u8]) -> Refusal {
         refusal.message = format!("{at}{}", known_phrase(&refusal.message));
     }
     refusal
+}
+
+/// Fields that server-side apply could not type: it gives no causes, but a line for each of them,
+/// `  .spec.replicas: expected numeric`.
+fn typed_causes(message: &str) -> Vec<Cause> {
+    let Some((_, lines)) = message.split_once("failed to create typed patch object") else { return Vec::new() };
+    let lines = lines.split_once("): ").map_or(lines, |(_, lines)| lines);
+    lines
+        .lines()
+        .filter_map(|line| {
+            let (field, message) = line.trim().split_once(": ")?;
+            let named = field.starts_with('.').then(|| Cause {
+                field: field.to_owned(),
+                reason: "FieldTypeInvalid".to_owned(),
+                message: one_line(message),
+            })?;
+            Some(named)
+        })
+        .collect()
 }
 
 /// Refusals whose text is made before or without reading values.
@@ -300,6 +322,10 @@ fn classify(code: u16, status: &Status) -> RefusalReason {
     }
     if message.contains("field not declared in schema") {
         return FieldNotDeclared;
+    }
+    // Sent as HTTP 500 like the one above, though only the manifest is wrong.
+    if message.contains("failed to create typed patch object") {
+        return Invalid;
     }
     match (code, status.reason.as_str()) {
         (401, _) => Unauthorized,
