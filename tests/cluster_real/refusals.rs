@@ -41,10 +41,9 @@ async fn content_that_is_wrong_is_the_repositorys_fault() {
     let wrong_type = refused(&session, pod(&ns, json!({"containers": "none"}))).await;
     assert_eq!(wrong_type.fault(), Fault::Repository, "{wrong_type}");
     assert_eq!(wrong_type.causes[0].field, ".spec.containers");
-    let unknown = refused(&session, container(json!({"imge": "a", "prot": 1}))).await.causes;
-    let mut fields: Vec<_> = unknown.iter().map(|c| c.field.as_str()).collect();
-    fields.sort_unstable();
-    assert_eq!(fields, [".spec.containers[name=\"a\"].imge", ".spec.containers[name=\"a\"].prot"]);
+    // The API server names one unknown field at a time.
+    let unknown = refused(&session, container(json!({"imge": "a"}))).await.causes;
+    assert_eq!(unknown.iter().map(|c| c.field.as_str()).collect::<Vec<_>>(), [".spec.containers[name=\"a\"].imge"]);
 }
 
 #[tokio::test]
@@ -163,12 +162,12 @@ async fn no_value_of_a_secret_stands_in_a_refusal() {
         secret(json!({"data": "canary"})),
         secret(json!({"immutable": true, "data": {"k": "Y2FuYXJ5"}})),
         secret(json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "Y2FuYXJ5"}})),
-        secret(json!({"data": {"k": "Y2FuYXJ5"}, "canary": "canary"})),
+        secret(json!({"data": {"k": "Y2FuYXJ5"}, "unknownField": "canary"})),
         secret(json!({"stringData": {"k": {"a": "canary"}}})),
     ] {
         let refusal = refused(&session, body).await;
         let text = format!("{refusal} {refusal:?} {:?}", refusal.hint());
-        assert!(!text.replace("\"canary\":", "").contains("canary") && !text.contains("Y2FuYXJ5"), "{text}");
+        assert!(!text.contains("canary") && !text.contains("Y2FuYXJ5"), "{text}");
         seen.push(refusal.message);
     }
     assert!(seen[3].contains("immutable"), "{}", seen[3]);
