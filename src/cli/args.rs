@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use super::{completion, get, reconcile, render, status, suspend, tree, version};
+use super::{completion, doctor, get, reconcile, render, status, suspend, tree, version};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -98,6 +98,7 @@ pub enum Command {
     Reconcile(reconcile::Args),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
+    Doctor(doctor::Args),
     Completion(completion::Args),
     Version(version::Args),
 }

@@ -10,11 +10,14 @@ use super::args::Global;
 use super::stop::Stop;
 use super::target::{Target, TargetKind};
 use crate::cluster::kinds::Scope as KindScope;
-use crate::cluster::{Cluster, ClusterError, ConnectOptions, KindInfo, apply, person};
+use crate::cluster::{Cluster, ClusterError, ConnectOptions, KindInfo, RefusalReason, apply, person};
 use crate::failure::{Failed, Fault};
 
 /// How long one request may take with its retries: a person waits for it.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Label of everything that the agent's installation consists of, as a selector.
+pub const INSTALLED: &str = "app.kubernetes.io/part-of=tandem";
 
 /// The cluster that the flags name. Nothing is sent yet.
 pub async fn open(global: &Global) -> Result<Cluster, Stop> {
@@ -69,7 +72,7 @@ where
 /// One Sync or Repository, as it is.
 pub async fn find_any(cluster: &Cluster, namespace: &str, target: &Target) -> Result<Value, Stop> {
     let namespace = target.namespace.as_deref().unwrap_or(namespace);
-    match apply::get(&cluster.own(), &kind_of(target), namespace, &target.name).await? {
+    match apply::get(&cluster.own(), &kind_of(target), namespace, &target.name).await.map_err(not_installed)? {
         Some(found) => Ok(found),
         None => Err(no_such_target(cluster, namespace, target).await),
     }
@@ -77,7 +80,15 @@ pub async fn find_any(cluster: &Cluster, namespace: &str, target: &Target) -> Re
 
 /// The objects as JSON, for output.
 pub fn as_list<T: Serialize>(items: &[T]) -> Result<Vec<Value>, Stop> {
-    items.iter().map(|item| serde_json::to_value(item).map_err(|e| Stop::from(std::io::Error::other(e)))).collect()
+    items.iter().map(|item| Ok(for_print(serde_json::to_value(item).map_err(std::io::Error::other)?))).collect()
+}
+
+/// An object without the bookkeeping of its field managers, which kubectl hides too.
+pub fn for_print(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    object
 }
 
 /// Kind of a target.
@@ -108,9 +119,8 @@ async fn no_such_target(cluster: &Cluster, namespace: &str, target: &Target) -> 
 
 /// A list that is answered with 404 means that the kinds are not there.
 fn not_installed(error: ClusterError) -> Stop {
-    use crate::cluster::RefusalReason::{NamespaceNotFound, NotFound};
     match error.refusal().map(|refusal| &refusal.why) {
-        Some(NotFound | NamespaceNotFound(_)) => failed_with(
+        Some(RefusalReason::KindNotServed) => failed_with(
             Failed::new("NotInstalled", Fault::Cluster, "the cluster does not know the kinds of tandemcd.io"),
             "`tandem install` puts them there; `tandem plan PATH` works without them".to_owned(),
         ),

@@ -4,6 +4,7 @@ mod args;
 mod clone;
 mod completion;
 mod connection;
+mod doctor;
 mod exit;
 mod get;
 mod live;
@@ -54,8 +55,9 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Reconcile(args) => wait(reconcile::run(args, global, output)),
         Command::Suspend(args) => wait(suspend::suspend(args, global, output)),
         Command::Resume(args) => wait(suspend::resume(args, global, output)),
+        Command::Doctor(args) => wait(doctor::run(args, global, output)),
         Command::Completion(args) => completion::run(args, output),
-        Command::Version(args) => version::run(args, output),
+        Command::Version(args) => wait(version::run(args, global, output)),
     }
 }
 

@@ -55,12 +55,15 @@ pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<
     let patch = json!({"metadata": {"annotations": {annotation::REQUESTED_AT: asked}}});
     let object = person::patch(&cluster.own(), &kind, place, &patch).await?;
     if args.no_wait {
-        output.result(&object, |_, _| format!("{} {}/{} asked to reconcile\n", kind.kind, place.0, place.1))?;
+        output.result(&connection::for_print(object), |_, _| {
+            format!("{} {}/{} asked to reconcile\n", kind.kind, place.0, place.1)
+        })?;
         return Ok(Exit::Nothing);
     }
     let object = wait(&cluster, &kind, place, &asked, args).await?;
-    output.result(&object, |object, _| told(&kind, place, object))?;
-    Ok(if ready(&object) == "True" { Exit::Nothing } else { Exit::Differences })
+    let exit = if ready(&object) == "True" { Exit::Nothing } else { Exit::Differences };
+    output.result(&connection::for_print(object), |object, _| told(&kind, place, object))?;
+    Ok(exit)
 }
 
 /// Looks until the request is handled and nothing is in hand any more.

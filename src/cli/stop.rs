@@ -1,11 +1,12 @@
 //! What stops a command, and how it is told.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 
 use super::exit::Exit;
 use super::output::Output;
-use crate::failure::{Failed, Failure, Fault};
+use crate::failure::{Failed, Failure, Fault, chain};
 
 /// Why a command stopped before it had done what was asked.
 #[derive(Debug)]
@@ -49,6 +50,18 @@ impl Stop {
         told[1..].iter().for_each(|cause| output.cause(cause));
         hint.iter().for_each(|hint| output.hint(hint));
         exit
+    }
+}
+
+/// On one line, with its causes.
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Usage { message, .. } => f.write_str(message),
+            Stop::Failed(failure) => f.write_str(&chain(failure.as_ref())),
+            Stop::Told(failed) => f.write_str(&failed.message),
+            Stop::Output(error) => write!(f, "{error}"),
+        }
     }
 }
 

@@ -70,7 +70,9 @@ async fn switch(target: &Target, wanted: Wanted, global: &args::Global, output: 
         Wanted::Suspended => "suspended",
         Wanted::Running => "resumed",
     };
-    output.result(&changed, |_, _| format!("{} {namespace}/{} {word}\n", kind.kind, target.name))?;
+    output.result(&connection::for_print(changed), |_, _| {
+        format!("{} {namespace}/{} {word}\n", kind.kind, target.name)
+    })?;
     let label = |name: &str| found.pointer("/metadata/labels").and_then(|labels| labels.get(name)?.as_str());
     if let (Some(name), Some(owner_namespace)) = (label(LABEL_SYNC_NAME), label(LABEL_SYNC_NAMESPACE)) {
         output.note(&format!(

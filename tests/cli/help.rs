@@ -69,19 +69,19 @@ fn as_a_plugin_of_kubectl_it_calls_itself_so() {
 #[test]
 fn versions_are_told_in_every_form() {
     let folder = Folder::with(&[]);
-    insta::assert_snapshot!(folder.run(&["version"]), @r"
+    insta::assert_snapshot!(folder.run(&["version", "--client"]), @r"
     exit 0
     --- stdout
     client: 0.1.0
     ");
-    insta::assert_snapshot!(folder.run(&["version", "-o", "json"]), @r#"
+    insta::assert_snapshot!(folder.run(&["version", "--client", "-o", "json"]), @r#"
     exit 0
     --- stdout
     {
       "client": "0.1.0"
     }
     "#);
-    insta::assert_snapshot!(folder.run(&["version", "-o", "yaml"]), @r#"
+    insta::assert_snapshot!(folder.run(&["version", "--client", "-o", "yaml"]), @r#"
     exit 0
     --- stdout
     client: "0.1.0"

@@ -4,6 +4,7 @@ mod reach;
 mod text;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::connection::{self, Scope};
 use super::live::{self, LiveObject};
@@ -57,11 +58,8 @@ pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<
     for sync in &syncs {
         unwell.push(not_as_wanted(&cluster, sync).await?);
     }
-    let told: Vec<_> = syncs
-        .iter()
-        .zip(&unwell)
-        .map(|(sync, unwell)| serde_json::json!({"sync": sync, "notAsWanted": unwell}))
-        .collect();
+    let printed = connection::as_list(&syncs)?.into_iter().zip(&unwell);
+    let told: Vec<_> = printed.map(|(sync, unwell)| json!({"sync": sync, "notAsWanted": unwell})).collect();
     output.result(&told, |_, paint| {
         let now = Timestamp::now();
         let blocks = syncs.iter().zip(&unwell).map(|(sync, unwell)| text::text(sync, unwell, now, paint));
