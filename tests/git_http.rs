@@ -1,6 +1,7 @@
 //! Git over HTTP and HTTPS, through the worker process, against nginx and git http-backend.
 
-use tandem::agent::worker::{History, Source};
+use tandem::agent::worker::{ClientCertificate, Credentials, History, Proxy, Secret, Source};
+use tandem::failure::Fault;
 use tandem::render::{Limits, ReadRecord, ReadSet};
 use tandem::revision::{Ancestry, Wanted};
 
@@ -91,4 +92,137 @@ async fn a_read_set_of_many_syncs_is_compared_at_once() {
     println!("500 read sets compared in {:?}", begun.elapsed());
     let changed: Vec<usize> = unchanged.iter().enumerate().filter(|(_, same)| !**same).map(|(n, _)| n).collect();
     assert_eq!(changed, [7]);
+}
+
+/// Basic credentials.
+fn basic(username: &str, password: &str) -> Credentials {
+    Credentials::Basic { username: username.to_owned(), password: Secret::new(password) }
+}
+
+fn one_repository() -> (Repositories, String) {
+    let repositories = Repositories::new();
+    let commit = repositories.create("app").push("first", &[("one.yaml", &config_map("one", "1"))]);
+    (repositories, commit)
+}
+
+#[tokio::test]
+async fn passwords_and_tokens_open_and_others_do_not() {
+    let (repositories, commit) = one_repository();
+    let root = repositories.root();
+    let password = serve("git-http", &["--root", &root, "--user", "ada", "--password", "canary-right"]);
+    let bearer = serve("git-http", &["--root", &root, "--bearer", "canary-right"]);
+    let readers = Readers::new();
+    let token = |token: &str| Credentials::Bearer { token: Secret::new(token) };
+    for (server, good, bad) in [
+        (&password, basic("ada", "canary-right"), basic("ada", "canary-wrong")),
+        (&bearer, token("canary-right"), token("canary-wrong")),
+    ] {
+        let mut source = Source::new(server.repository("app"));
+        assert_eq!(readers.refused(&source).await.reason, "AuthenticationFailed");
+        source.credentials = bad;
+        let failed = readers.refused(&source).await;
+        assert_eq!((failed.reason.as_str(), failed.fault), ("AuthenticationFailed", Fault::Repository));
+        source.credentials = good;
+        let listed = readers.fetch(&source, "main").await.expect("fetched");
+        assert_eq!(listed.revision.commit, commit);
+        // What is in the cache by now opens nothing for those who may not read it.
+        source.credentials = Credentials::None;
+        assert_eq!(readers.refused(&source).await.reason, "AuthenticationFailed");
+        let commit = Wanted::Commit(commit.clone());
+        assert_eq!(readers.workers.refs(&source, &commit).await.expect_err("refused").reason, "AuthenticationFailed");
+    }
+}
+
+#[tokio::test]
+async fn a_private_authority_and_a_client_certificate_are_used() {
+    let (repositories, commit) = one_repository();
+    let root = repositories.root();
+    let tls = serve("git-http", &["--root", &root, "--tls"]);
+    let mutual = serve("git-http", &["--root", &root, "--tls", "--mtls"]);
+    let readers = Readers::new();
+
+    let mut source = Source::new(tls.repository("app"));
+    let untrusted = readers.refused(&source).await;
+    assert_eq!((untrusted.reason.as_str(), untrusted.fault), ("TlsFailed", Fault::Repository), "{untrusted}");
+    source.ca = Some(mutual.file("ca_file"));
+    assert_eq!(readers.refused(&source).await.reason, "TlsFailed", "another authority");
+    source.ca = Some("canary no PEM".to_owned());
+    assert_eq!(readers.refused(&source).await.reason, "InvalidCredentials");
+    source.ca = Some(tls.file("ca_file"));
+    assert_eq!(readers.fetch(&source, "main").await.expect("fetched").revision.commit, commit);
+
+    let mut source = Source::new(mutual.repository("app"));
+    source.ca = Some(mutual.file("ca_file"));
+    let without = readers.refused(&source).await;
+    assert_eq!((without.reason.as_str(), without.fault), ("AuthenticationFailed", Fault::Repository), "{without}");
+    let certificate = mutual.file("client_cert_file");
+    let key = Secret::new("canary no key");
+    source.client_certificate = Some(ClientCertificate { certificate: certificate.clone(), key });
+    assert_eq!(readers.refused(&source).await.reason, "InvalidCredentials");
+    let key = Secret::new(mutual.file("client_key_file"));
+    source.client_certificate = Some(ClientCertificate { certificate, key });
+    assert_eq!(readers.fetch(&source, "main").await.expect("fetched").revision.commit, commit);
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_for_http_and_https() {
+    let (repositories, commit) = one_repository();
+    let root = repositories.root();
+    let plain = serve("git-http", &["--root", &root]);
+    let tls = serve("git-http", &["--root", &root, "--tls"]);
+    let proxy = serve("proxy", &["--user", "ada", "--password", "canary-right"]);
+    let login = |password: &str| Some(("ada".to_owned(), Secret::new(password)));
+    for server in [&plain, &tls] {
+        let readers = Readers::new();
+        let mut source = Source::new(server.repository("app"));
+        source.ca = server.told["ca_file"].as_str().map(|_| server.file("ca_file"));
+        source.proxy = Some(Proxy { address: proxy.get("url"), login: login("canary-right") });
+        let before = proxy.file("access_log").lines().count();
+        assert_eq!(readers.fetch(&source, "main").await.expect("fetched").revision.commit, commit);
+        let used = proxy.file("access_log").lines().count() - before;
+        assert!(used > 0, "the proxy was not asked");
+        source.proxy = Some(Proxy { address: proxy.get("url"), login: login("canary-wrong") });
+        let failed = readers.refused(&source).await;
+        assert_eq!((failed.reason.as_str(), failed.fault), ("ProxyFailed", Fault::Transient), "{failed}");
+        source.proxy = Some(Proxy { address: "http://127.0.0.1:1".to_owned(), login: None });
+        let failed = readers.refused(&source).await;
+        assert_eq!(failed.reason, "ProxyFailed", "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_apart() {
+    let (repositories, commit) = one_repository();
+    repositories.create("empty");
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let readers = Readers::new();
+    let reason = async |repository: &str, wanted: Wanted| {
+        let source = Source::new(server.repository(repository));
+        let failed = readers.workers.refs(&source, &wanted).await.expect_err("not there");
+        assert_eq!(failed.fault, Fault::Repository, "{failed}");
+        failed.reason
+    };
+    assert_eq!(reason("gone", Wanted::Branch("main".into())).await, "RepositoryNotFound");
+    assert_eq!(reason("empty", Wanted::Branch("main".into())).await, "EmptyRepository");
+    assert_eq!(reason("app", Wanted::Branch("gone".into())).await, "RefNotFound");
+    assert_eq!(reason("app", Wanted::Tag("v1".into())).await, "RefNotFound");
+    assert_eq!(reason("app", Wanted::Semver("latest".into())).await, "InvalidRange");
+    assert_eq!(reason("app", Wanted::Semver(">=1".into())).await, "RefNotFound");
+
+    let source = Source::new(server.repository("app"));
+    let gone = Wanted::Commit("1".repeat(40));
+    let listed = readers.workers.refs(&source, &gone).await.expect("the repository may be read");
+    let failed = readers.workers.fetch(&source, &listed).await.expect_err("no such commit");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("CommitUnavailable", Fault::Repository), "{failed}");
+    let listed = readers.workers.refs(&source, &Wanted::Commit(commit.clone())).await.expect("listed");
+    let fetched = readers.workers.fetch(&source, &listed).await.expect("the commit is fetched by its id");
+    assert_eq!(fetched.revision.commit, commit);
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
+    for url in [format!("http://127.0.0.1:{free}/app.git"), "https://nowhere.invalid/app.git".to_owned()] {
+        let failed = readers.refused(&Source::new(url)).await;
+        assert_eq!((failed.reason.as_str(), failed.fault), ("ConnectFailed", Fault::Transient), "{failed}");
+    }
+    let failed = readers.refused(&Source::new("http://user:canary@127.0.0.1/app.git")).await;
+    assert_eq!(failed.reason, "InvalidUrl");
 }

@@ -5,6 +5,7 @@ mod cluster_real;
 mod cluster_wire;
 mod git_http;
 mod git_remote;
+mod git_ssh;
 mod manifests;
 mod tidy;
 mod yaml_kubectl;

@@ -24,13 +24,15 @@ impl Exchange {
     /// Begins an exchange; its time runs from now.
     pub fn begin(source: &Source) -> Result<Arc<Self>, GitError> {
         let address = Address::parse(&source.url, source.plain_http)?;
-        Ok(Arc::new(Self {
+        let exchange = Arc::new(Self {
             source: source.clone(),
             address,
             deadline: Instant::now() + source.timeout,
             received: AtomicU64::new(0),
             failure: Mutex::default(),
-        }))
+        });
+        super::ssh::check(&exchange)?;
+        Ok(exchange)
     }
 
     /// A failure of this exchange.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use git2::{AutotagOption, Direction, FetchOptions, Oid, RemoteCallbacks, Repository};
 use serde::{Deserialize, Serialize};
 
+use super::address::Scheme;
 use super::cache::Cache;
 use super::commit::{CommitInfo, commit_info};
 use super::error::{GitError, Kind};
 use super::exchange::Exchange;
 use super::listing::Listed;
 use super::source::Source;
-use super::transport;
+use super::{by_id, ssh, transport};
 use crate::revision::{RemoteRef, Revision};
 
 /// Where a fetch puts what it brought, before it is pinned.
@@ -60,24 +61,71 @@ fn attempt(cache: &Cache, source: &Source, listed: &Listed) -> Result<Fetched, G
         let commit = commit_info(&repository, url, wanted)?;
         return Ok(Fetched { revision: listed.revision.clone(), commit, received_bytes: 0 });
     }
-    let exchange = Exchange::begin(source)?;
-    let what = listed.reference.clone().unwrap_or_else(|| listed.revision.commit.clone());
-    let depth = if is_fresh(&repository) { 1 } else { 0 };
-    match download(&repository, &exchange, &what, depth) {
-        // Too much lies between, as after a rewrite: the commit alone may still fit.
-        Err(error) if error.kind == Kind::TooLarge && depth == 0 => {
-            let exchange = Exchange::begin(source)?;
-            download(&repository, &exchange, &what, 1)?;
-        }
-        other => other?,
-    }
-    let found = incoming(&repository, url)?;
+    let (found, received_bytes) = match &listed.reference {
+        Some(reference) => by_reference(&repository, source, reference)?,
+        None => by_commit(&repository, source, wanted)?,
+    };
+    // What was noted of history while fetching is read when a repository is opened.
+    let repository = cache.open_or_create(url)?;
     repository
         .reference(&pin(found), found, true, "fetched")
         .map_err(|e| GitError::of_cache(url, "pinning the commit", &e))?;
     let revision = Revision { name: listed.revision.name.clone(), commit: found.to_string() };
     let commit = commit_info(&repository, url, found)?;
-    Ok(Fetched { revision, commit, received_bytes: exchange.received() })
+    Ok(Fetched { revision, commit, received_bytes })
+}
+
+/// The commit of a reference, and the bytes received for it.
+fn by_reference(repository: &Repository, source: &Source, reference: &str) -> Result<(Oid, u64), GitError> {
+    let mut exchange = Exchange::begin(source)?;
+    let depth = if is_fresh(repository) { 1 } else { 0 };
+    match download(repository, &exchange, reference, depth) {
+        // Too much lies between, as after a rewrite: the commit alone may still fit.
+        Err(error) if error.kind == Kind::TooLarge && depth == 0 => {
+            exchange = Exchange::begin(source)?;
+            download(repository, &exchange, reference, 1)?;
+        }
+        other => other?,
+    }
+    Ok((incoming(repository, &source.url)?, exchange.received()))
+}
+
+/// A commit that no reference was named for: by its id where the server allows it, else among the
+/// whole history of all branches.
+fn by_commit(repository: &Repository, source: &Source, commit: Oid) -> Result<(Oid, u64), GitError> {
+    let exchange = Exchange::begin(source)?;
+    let id = commit.to_string();
+    let by_id = match exchange.address.scheme {
+        Scheme::Ssh => download(repository, &exchange, &id, 1).and_then(|()| incoming(repository, &source.url)).map(|_| ()),
+        _ => match by_id::fetch(repository, &exchange, &id) {
+            Ok(true) => Ok(()),
+            Ok(false) => download(repository, &exchange, &id, 1),
+            Err(error) => Err(error),
+        },
+    };
+    match by_id {
+        Err(error) if error.kind == Kind::CommitUnavailable => {
+            let exchange = Exchange::begin(source)?;
+            let branches = download(repository, &exchange, "refs/heads/*", WHOLE);
+            let known = repository.find_commit(commit).is_ok();
+            forget_branches(repository, &source.url)?;
+            match branches {
+                Ok(()) if known => Ok((commit, exchange.received())),
+                Ok(()) => Err(error),
+                Err(other) => Err(other),
+            }
+        }
+        other => other.map(|()| (commit, exchange.received())),
+    }
+}
+
+/// Removes the references under which all branches were fetched.
+fn forget_branches(repository: &Repository, url: &str) -> Result<(), GitError> {
+    let failed = |e: git2::Error| GitError::of_cache(url, "reading what was fetched", &e);
+    for reference in repository.references_glob(&format!("{INCOMING}/*")).map_err(failed)? {
+        reference.map_err(failed)?.delete().map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Fetches a reference or a commit id to the incoming reference. A depth of 0 fetches what lies
@@ -88,16 +136,16 @@ pub(super) fn download(
     what: &str,
     depth: i32,
 ) -> Result<(), GitError> {
-    let mut remote = repository
-        .remote_anonymous(&exchange.address.url)
-        .map_err(|e| exchange.error(Kind::CacheFailed, e.message().to_owned()))?;
-    let mut options = FetchOptions::new();
-    options.depth(depth).download_tags(AutotagOption::None).update_fetchhead(false);
-    options.remote_callbacks(callbacks(exchange));
-    let spec = format!("+{what}:{INCOMING}");
-    let result = transport::within(exchange, || remote.fetch(&[&spec], Some(&mut options), None));
-    result.map_err(|error| classify(exchange, what, &error))?;
-    if repository.find_reference(INCOMING).is_err() {
+    let all = what.ends_with("/*");
+    let spec = if all { format!("+{what}:{INCOMING}/*") } else { format!("+{what}:{INCOMING}") };
+    talk(exchange, what, || {
+        let mut remote = repository.remote_anonymous(&exchange.address.url)?;
+        let mut options = FetchOptions::new();
+        options.depth(depth).download_tags(AutotagOption::None).update_fetchhead(false);
+        options.remote_callbacks(callbacks(exchange));
+        remote.fetch(&[&spec], Some(&mut options), None)
+    })?;
+    if !all && repository.find_reference(INCOMING).is_err() {
         // libgit2 says nothing where no reference matched.
         return Err(exchange.error(Kind::RefNotFound, format!("{what} is not in the repository any more")));
     }
@@ -106,38 +154,55 @@ pub(super) fn download(
 
 /// References of a remote that is spoken to over SSH: libgit2 lists all of them.
 pub(super) fn refs_over_ssh(exchange: &Arc<Exchange>) -> Result<Vec<RemoteRef>, GitError> {
-    let mut remote = git2::Remote::create_detached(exchange.address.url.as_str())
-        .map_err(|e| exchange.error(Kind::InvalidUrl, e.message().to_owned()))?;
-    let connection = remote
-        .connect_auth(Direction::Fetch, Some(callbacks(exchange)), None)
-        .map_err(|e| classify(exchange, "the listing", &e))?;
-    let heads = connection.list().map_err(|e| classify(exchange, "the listing", &e))?;
-    let mut refs: Vec<RemoteRef> = Vec::new();
-    for head in heads {
-        let (name, target) = (head.name(), head.oid().to_string());
-        match name.strip_suffix("^{}") {
-            Some(tag) => {
-                if let Some(last) = refs.last_mut().filter(|last| last.name == tag) {
-                    last.peeled = Some(target);
+    let refs = talk(exchange, "the listing", || {
+        let mut remote = git2::Remote::create_detached(exchange.address.url.as_str())?;
+        let connection = remote.connect_auth(Direction::Fetch, Some(callbacks(exchange)), None)?;
+        let mut refs: Vec<RemoteRef> = Vec::new();
+        for head in connection.list()? {
+            let (name, target) = (head.name(), head.oid().to_string());
+            match name.strip_suffix("^{}") {
+                Some(tag) => {
+                    if let Some(last) = refs.last_mut().filter(|last| last.name == tag) {
+                        last.peeled = Some(target);
+                    }
                 }
+                None => refs.push(RemoteRef { name: name.to_owned(), target, peeled: None }),
             }
-            None => refs.push(RemoteRef { name: name.to_owned(), target, peeled: None }),
         }
-    }
+        Ok(refs)
+    })?;
     // Each reference is a line of its name and 50 bytes or so; the wire is libgit2's own.
     let bytes = refs.iter().map(|r| r.name.len() as u64 + 50).sum();
     exchange.set_received(bytes);
     Ok(refs)
 }
 
+/// Runs one exchange of libgit2. Over SSH the types of host keys that are known are asked for
+/// first; a host that has none of them is then asked for any, to tell what it has.
+fn talk<T>(
+    exchange: &Arc<Exchange>,
+    what: &str,
+    mut work: impl FnMut() -> Result<T, git2::Error>,
+) -> Result<T, GitError> {
+    let preferring = exchange.address.scheme == Scheme::Ssh && ssh::prefer(exchange, &ssh::Hint::Known);
+    match transport::within(exchange, &mut work) {
+        Err(error) if preferring && error.message().contains("failed to start SSH session") => {
+            ssh::prefer(exchange, &ssh::Hint::None);
+            transport::within(exchange, work)
+        }
+        other => other,
+    }
+    .map_err(|error| classify(exchange, what, &error))
+}
+
 fn callbacks(exchange: &Arc<Exchange>) -> RemoteCallbacks<'_> {
     let mut callbacks = RemoteCallbacks::new();
-    callbacks.certificate_check(|_, _| {
-        let detail = "no host key can be checked yet";
-        Err(git2::Error::from_str(&exchange.fail(exchange.error(Kind::HostKeyUnknown, detail)).to_string()))
-    });
+    ssh::answer(&mut callbacks, exchange);
     callbacks.transfer_progress(|progress| {
         let limits = &exchange.source.limits;
+        if exchange.address.scheme == Scheme::Ssh {
+            exchange.set_received(progress.received_bytes() as u64);
+        }
         let problem = if let Err(late) = exchange.in_time() {
             Some(late)
         } else if progress.total_objects() > limits.objects as usize {
@@ -174,6 +239,13 @@ fn classify(exchange: &Exchange, what: &str, error: &git2::Error) -> GitError {
         _ if message.contains("cannot fetch a specific object") || message.contains("not our ref") => {
             new(Kind::CommitUnavailable, format!("the server does not hand out {what}"))
         }
+        _ if message.contains("failed to connect") || message.contains("failed to resolve") => {
+            new(Kind::ConnectFailed, format!("no connection: {message}"))
+        }
+        (ErrorClass::Ssh, _) if message.contains("private key") => ssh::unreadable(exchange),
+        (ErrorClass::Net | ErrorClass::Ssh, _) if says_not_there(message) => {
+            new(Kind::RepositoryNotFound, "the server has no such repository".to_owned())
+        }
         _ if message.contains("doesn't support shallow") => new(Kind::ProtocolFailed, message.to_owned()),
         (ErrorClass::Net | ErrorClass::Ssh | ErrorClass::Http, _) => {
             let told: String = message.chars().filter(|c| !c.is_control()).take(300).collect();
@@ -184,6 +256,14 @@ fn classify(exchange: &Exchange, what: &str, error: &git2::Error) -> GitError {
         }
         _ => GitError::of_cache(&exchange.source.url, "the fetch into the cache", error),
     }
+}
+
+/// Whether the words of a server, which over SSH are all it gives, say that there is no repository.
+fn says_not_there(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["not appear to be a git repository", "not found", "not be found", "find repository", "no such"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// The commit that the incoming reference leads to. The reference is removed: pins keep commits.

@@ -222,10 +222,10 @@ pub fn classify(source: &Source, error: &reqwest::Error) -> GitError {
     new(Kind::RemoteFailed, format!("the connection broke: {last}"))
 }
 
+/// The error of TLS in it, however deep inside errors of input and output it is wrapped.
 fn rustls_error(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(tls.to_string());
     }
-    let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-    inner.downcast_ref::<rustls::Error>().map(ToString::to_string)
+    rustls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?)
 }

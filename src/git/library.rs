@@ -1,9 +1,10 @@
 //! libgit2's settings of the whole process.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use super::error::{GitError, Kind};
-use super::transport;
+use super::{ssh, transport};
 
 /// Bytes of pack files that are mapped at a time.
 const MAPPED_BYTES: usize = 128 << 20;
@@ -16,14 +17,17 @@ const SOCKET_MILLISECONDS: i32 = 20_000;
 
 /// Sets libgit2 up: no configuration but ours, bounded memory, objects verified, HTTP through our
 /// own transport. Must be called once, before any thread uses libgit2; later calls do nothing.
+/// `home` is this process's own home folder, thrown away with it: files that only libraries read
+/// are written there.
 ///
 /// # Errors
 /// libgit2 refuses a setting.
-pub fn prepare() -> Result<(), GitError> {
+pub fn prepare(home: &Path) -> Result<(), GitError> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
     let done = DONE.get_or_init(|| {
         // A second provider in the process is no fault: it is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        ssh::live_in(home.to_owned());
         set().map_err(|e| e.message().to_owned())
     });
     done.clone().map_err(|message| GitError::new(Kind::CacheFailed, "", format!("libgit2 cannot be set up: {message}")))

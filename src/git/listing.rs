@@ -77,13 +77,8 @@ fn remote_refs(exchange: &Arc<Exchange>, prefixes: &[String]) -> Result<Vec<Remo
             other => return other,
         }
     }
-    let first = Url::parse(url).map_err(|e| exchange.error(Kind::InvalidUrl, e.to_string()))?;
-    let (response, base) = http::get_refs(&client, source, &first, "version=2")?;
-    let mut body = Counted::new(response, exchange.clone(), source.limits.listing_bytes);
-    match advertisement(&mut body).map_err(|e| unreadable(exchange, &e))? {
-        Advertisement::Two => {
-            // To its end, so that the connection can be used again.
-            std::io::copy(&mut body, &mut std::io::sink()).map_err(|e| unreadable(exchange, &e))?;
+    match ask(exchange, &client)? {
+        (Advertisement::Two, base) => {
             SPEAKS_V2.with_borrow_mut(|known| {
                 if known.len() > 1000 {
                     known.clear();
@@ -92,9 +87,29 @@ fn remote_refs(exchange: &Arc<Exchange>, prefixes: &[String]) -> Result<Vec<Remo
             });
             ls_refs(exchange, &client, &base, prefixes)
         }
-        Advertisement::Refs(refs) => Ok(refs),
-        Advertisement::Refused(message) => Err(exchange.error(Kind::RepositoryNotFound, message)),
+        (Advertisement::Refs(refs), _) => Ok(refs),
+        (Advertisement::Refused(message), _) => Err(exchange.error(Kind::RepositoryNotFound, message)),
     }
+}
+
+/// Where later requests go, if the server speaks version 2.
+pub(super) fn base_of_v2(exchange: &Arc<Exchange>, client: &Client) -> Result<Option<Url>, GitError> {
+    Ok(match ask(exchange, client)? {
+        (Advertisement::Two, base) => Some(base),
+        _ => None,
+    })
+}
+
+/// The server's first answer, and where later requests go.
+fn ask(exchange: &Arc<Exchange>, client: &Client) -> Result<(Advertisement, Url), GitError> {
+    let source = &exchange.source;
+    let first = Url::parse(&exchange.address.url).map_err(|e| exchange.error(Kind::InvalidUrl, e.to_string()))?;
+    let (response, base) = http::get_refs(client, source, &first, "version=2")?;
+    let mut body = Counted::new(response, exchange.clone(), source.limits.listing_bytes);
+    let advertisement = advertisement(&mut body).map_err(|e| unreadable(exchange, &e))?;
+    // To its end, so that the connection can be used again.
+    std::io::copy(&mut body, &mut std::io::sink()).map_err(|e| unreadable(exchange, &e))?;
+    Ok((advertisement, base))
 }
 
 fn ls_refs(exchange: &Arc<Exchange>, client: &Client, base: &Url, prefixes: &[String]) -> Result<Vec<RemoteRef>, GitError> {

@@ -5,6 +5,7 @@
 //! process, because calls into libgit2 cannot be cancelled.
 
 mod address;
+mod by_id;
 mod cache;
 mod commit;
 mod error;
@@ -12,10 +13,12 @@ mod exchange;
 mod fetch;
 mod history;
 mod http;
+mod known_hosts;
 mod library;
 mod listing;
 mod pkt;
 mod source;
+mod ssh;
 mod transport;
 mod tree;
 

@@ -40,13 +40,13 @@ impl Reply<'_> {
 pub fn serve(
     mut from: impl Read,
     mut to: impl Write,
-    start: impl FnOnce(&Confinement),
+    start: impl FnOnce(&Confinement) -> io::Result<()>,
     mut answer: impl FnMut(&[u8], &mut Reply<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let Some(first) = frame::read(&mut from)? else { return Ok(()) };
     let setup: Setup = serde_json::from_slice(&first).map_err(invalid)?;
     let confined = confine(&setup.confinement, setup.parent);
-    start(&setup.confinement);
+    start(&setup.confinement)?;
     frame::write(&mut to, &serde_json::to_vec(&Ready { confined }).map_err(invalid)?)?;
     while let Some(request) = frame::read(&mut from)? {
         answer(&request, &mut Reply { to: &mut to })?;

@@ -19,6 +19,8 @@ pub struct Confinement {
     pub write: Vec<PathBuf>,
     /// Whether it may open connections.
     pub network: Network,
+    /// Its own home folder, empty at first and removed after it.
+    pub home: PathBuf,
 }
 
 /// Whether a child may open connections.
@@ -140,7 +142,7 @@ mod files {
             .handle_access(network)?
             .create()?
             .add_rules(path_beneath_rules(&limits.read, AccessFs::from_read(ABI)))?
-            .add_rules(path_beneath_rules(&limits.write, AccessFs::from_all(ABI)))?
+            .add_rules(path_beneath_rules(limits.write.iter().chain([&limits.home]), AccessFs::from_all(ABI)))?
             .restrict_self()?;
         Ok(status.ruleset)
     }

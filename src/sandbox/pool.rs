@@ -24,7 +24,7 @@ pub struct PoolSettings {
     pub size: usize,
     /// A child that was idle for so long is ended.
     pub idle: Duration,
-    /// What each may not do.
+    /// What each may not do. Its home is another for each, whatever stands there.
     pub confinement: Confinement,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Process {
     /// When it was last put aside, idle.
     pub idle_since: Instant,
     // Removed when the process is dropped.
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Process {
@@ -44,9 +44,9 @@ impl Process {
         };
         tokio::spawn(forward(stderr, settings.name));
         let mut process =
-            Self { child, stdin, stdout: BufReader::new(stdout), idle_since: Instant::now(), _home: home };
+            Self { child, stdin, stdout: BufReader::new(stdout), idle_since: Instant::now(), home };
         let mut confinement = settings.confinement.clone();
-        confinement.write.push(process._home.path().to_owned());
+        confinement.home = process.home.path().to_owned();
         let setup = Setup { parent: std::process::id(), confinement };
         let setup = serde_json::to_vec(&setup).map_err(|e| SandboxError::Protocol(e.to_string()))?;
         let ready = match process.exchange_setup(&setup).await {

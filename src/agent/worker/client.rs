@@ -257,5 +257,6 @@ fn confinement(settings: &WorkersSettings, network: Network) -> Confinement {
         read,
         write,
         network,
+        home: PathBuf::new(),
     }
 }

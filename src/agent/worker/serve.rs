@@ -10,7 +10,7 @@ use crate::failure::Failed;
 use crate::git::{self, Cache, GitError, GitTree, Kind};
 use crate::object::{Manifest, Problem};
 use crate::render::{self, Limits, ReadSet, TreeError};
-use crate::sandbox::{Reply, serve};
+use crate::sandbox::{Confinement, Reply, serve};
 
 /// Bytes of manifests, about, in one part of an answer.
 const PART_BYTES: usize = 1 << 20;
@@ -25,7 +25,8 @@ pub fn main() -> ExitCode {
         }
     }));
     let _ = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).without_time().with_target(false).try_init();
-    let served = serve(io::stdin().lock(), io::stdout().lock(), |_| (), respond);
+    let prepare = |limits: &Confinement| git::prepare(&limits.home).map_err(io::Error::other);
+    let served = serve(io::stdin().lock(), io::stdout().lock(), prepare, respond);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         // The agent is gone.
@@ -40,8 +41,7 @@ pub fn main() -> ExitCode {
 fn respond(request: &[u8], reply: &mut Reply<'_>) -> io::Result<()> {
     let request: Request = serde_json::from_slice(request).map_err(io::Error::other)?;
     let cache = Cache::new(&request.cache);
-    let answered = git::prepare().map_err(|e| Failed::from(&e).into()).and_then(|()| answer(&cache, request.question, reply));
-    match answered {
+    match answer(&cache, request.question, reply) {
         Ok(()) => Ok(()),
         Err(Ending::Failed(failed)) => send(reply, &Part::Failed(failed)),
         Err(Ending::Pipe(error)) => Err(error),
