@@ -7,5 +7,6 @@ mod git_http;
 mod git_remote;
 mod git_ssh;
 mod manifests;
+mod reasons;
 mod tidy;
 mod yaml_kubectl;

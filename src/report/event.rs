@@ -1,8 +1,10 @@
-//! Kubernetes Events, as values: what is told, and what is not told again.
+//! Kubernetes Events, as values: what is told, and to whom it matters.
+//!
+//! Only news are told: a run that changed nothing, a condition that stayed as it was, and health
+//! that comes for the first time are silent. Equal Events within minutes are one series; the door
+//! that writes them counts it.
 
 use std::collections::BTreeMap;
-
-use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Fight;
 use super::message::{self, Repair, Takeover};
@@ -13,8 +15,6 @@ use crate::plan::Action;
 
 /// Bytes of an Event's message: what the API server takes.
 pub const MESSAGE_LIMIT: usize = 1024;
-/// For how long an equal Event is not told again.
-pub const QUIET: SignedDuration = SignedDuration::from_mins(5);
 /// The revision that an Event speaks of.
 pub const ANNOTATION_REVISION: &str = "tandemcd.io/revision";
 /// The run that an Event speaks of: `<uid of the Sync>/<attempt>`.
@@ -65,10 +65,8 @@ pub fn of_outcome(outcome: &Outcome) -> Vec<Event> {
         events.push(Event::new(EventType::Normal, Reason::Applied, "Apply", &text).of_run(outcome));
     }
     if !outcome.problems.is_empty() {
-        let mut text = message::problems(&outcome.problems);
-        if let [_, rest @ ..] = outcome.problems.as_slice() {
-            text = rest.iter().fold(outcome.problems[0].to_string(), |text, problem| format!("{text}\n{problem}"));
-        }
+        let lines: Vec<_> = outcome.problems.iter().map(message::one_problem).collect();
+        let text = lines.join("\n");
         events.push(Event::new(EventType::Warning, Reason::ValidationFailed, "Validate", &text).of_run(outcome));
     }
     if let Some((stage, failed)) = &outcome.failure {
@@ -112,44 +110,59 @@ pub fn action_word(action: Action) -> &'static str {
     }
 }
 
-/// What a change of conditions tells, beyond what the run's own Events do: a hold, a lasting
-/// failure, and health lost and won. Equal statuses and reasons tell nothing.
+/// Reasons of `Stalled` that no run tells.
+const OUTSIDE_RUNS: &[Reason] =
+    &[Reason::InvalidSpec, Reason::AccessDenied, Reason::DependencyCycle, Reason::Quarantined];
+
+/// What a change of a Sync's conditions tells, beyond what Events of its runs do: a hold, what
+/// stalls it outside a run, and health lost and won. Equal statuses and reasons tell nothing.
 pub fn of_transition(before: &[Condition], after: &[Condition]) -> Vec<Event> {
-    let find = |list: &[Condition], type_| list.iter().find(|c: &&Condition| c.type_ == type_).cloned();
-    let differs = |type_| {
-        let (old, new) = (find(before, type_), find(after, type_)?);
-        let same = old.is_some_and(|old| old.status == new.status && old.reason == new.reason);
-        (!same).then_some(new)
-    };
     let mut events = Vec::new();
-    if let Some(held) = differs(ConditionType::Held).filter(|c| c.status == ConditionStatus::True) {
-        events.push(Event::new(
-            EventType::Warning,
-            Reason::Held,
-            "Accept",
-            &format!("{}: {}", held.reason, held.message),
-        ));
+    if let Some((_, held)) = news(before, after, ConditionType::Held) {
+        let text = format!("{}: {}", held.reason, held.message);
+        events.push(Event::new(EventType::Warning, Reason::Held, "Accept", &text));
     }
-    if let Some(stalled) = differs(ConditionType::Stalled) {
-        // What a run refused or failed at, its own Event has told already.
-        let told = ["BuildFailed", "ValidationFailed"].contains(&stalled.reason.as_str());
-        if let (false, Some(reason)) = (told, Reason::parse(&stalled.reason)) {
-            events.push(Event::new(EventType::Warning, reason, "Reconcile", &stalled.message));
-        }
+    if let Some((_, stalled)) = news(before, after, ConditionType::Stalled)
+        && let Some(reason) = OUTSIDE_RUNS.iter().find(|r| r.as_str() == stalled.reason)
+    {
+        events.push(Event::new(EventType::Warning, *reason, "Reconcile", &stalled.message));
     }
-    if let Some(healthy) = differs(ConditionType::Healthy) {
-        let was_unhealthy = find(before, ConditionType::Healthy).is_some_and(|c| c.status != ConditionStatus::True);
-        match healthy.status {
-            ConditionStatus::True if was_unhealthy => {
-                events.push(Event::new(EventType::Normal, Reason::Healthy, "Watch", &healthy.message));
-            }
-            ConditionStatus::False => {
-                events.push(Event::new(EventType::Warning, Reason::Unhealthy, "Watch", &healthy.message));
-            }
-            _ => {}
+    match news(before, after, ConditionType::Healthy) {
+        Some((Some(_), healthy)) if healthy.status == ConditionStatus::True => {
+            events.push(Event::new(EventType::Normal, Reason::Healthy, "Watch", &healthy.message));
         }
+        Some((_, healthy)) if healthy.status == ConditionStatus::False => {
+            events.push(Event::new(EventType::Warning, Reason::Unhealthy, "Watch", &healthy.message));
+        }
+        _ => {}
     }
     events
+}
+
+/// What a change of a Repository's conditions tells: that fetching fails, for which new reason, and
+/// that it works again.
+pub fn of_repository_transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
+    let (old, ready) = news(before, after, ConditionType::Ready)?;
+    let reason = Reason::parse(&ready.reason)?;
+    match ready.status {
+        ConditionStatus::False => Some(Event::new(EventType::Warning, reason, "Fetch", &ready.message)),
+        ConditionStatus::True if old.is_some_and(|old| old.status == ConditionStatus::False) => {
+            Some(Event::new(EventType::Normal, reason, "Fetch", &ready.message))
+        }
+        _ => None,
+    }
+}
+
+/// The condition, with the one before, where its status or its reason is another.
+fn news<'a>(
+    before: &'a [Condition],
+    after: &'a [Condition],
+    type_: ConditionType,
+) -> Option<(Option<&'a Condition>, &'a Condition)> {
+    let new = after.iter().find(|c| c.type_ == type_)?;
+    let old = before.iter().find(|c| c.type_ == type_);
+    let same = old.is_some_and(|old| old.status == new.status && old.reason == new.reason);
+    (!same).then_some((old, new))
 }
 
 /// A change by hand was put right.
@@ -167,31 +180,5 @@ pub fn of_takeover(takeover: &Takeover) -> Event {
     Event::new(EventType::Normal, Reason::FieldsTakenOver, "Apply", &message::takeover(takeover))
 }
 
-/// What was told lately. It keeps an agent that fails every few seconds from filling the cluster
-/// with equal Events.
-#[derive(Debug, Default)]
-pub struct Lately {
-    lately: BTreeMap<(String, Reason, String), Timestamp>,
-}
-
-/// Whether to tell an Event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
-    /// Tell it.
-    Tell,
-    /// An equal one about the same object was told less than [`QUIET`] ago.
-    Repeated,
-}
-
-impl Lately {
-    /// Whether to tell the Event about the object with this uid, now; remembers it if so.
-    pub fn tell(&mut self, uid: &str, event: &Event, now: Timestamp) -> Telling {
-        self.lately.retain(|_, at| now.duration_since(*at) < QUIET);
-        let key = (uid.to_owned(), event.reason, event.message.clone());
-        if self.lately.contains_key(&key) {
-            return Telling::Repeated;
-        }
-        self.lately.insert(key, now);
-        Telling::Tell
-    }
-}
+#[cfg(test)]
+mod tests;

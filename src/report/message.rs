@@ -16,7 +16,7 @@ pub fn bounded(text: &str, limit: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// `2 problems: <the first> (and 1 more)`.
+/// `3 problems: <the first>; and 2 more`; one alone is told without its number.
 pub fn problems(problems: &[Problem]) -> String {
     match problems {
         [] => "no problems".to_owned(),
@@ -25,7 +25,8 @@ pub fn problems(problems: &[Problem]) -> String {
     }
 }
 
-fn one_problem(problem: &Problem) -> String {
+/// A problem on one line, with its hint.
+pub(super) fn one_problem(problem: &Problem) -> String {
     match &problem.hint {
         Some(hint) => format!("{problem}; hint: {hint}"),
         None => problem.to_string(),
@@ -165,4 +166,92 @@ fn list_of(items: &[String], all: usize, shown: usize) -> String {
 
 fn plural(count: u32, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web() -> ObjectId {
+        ObjectId::new("shop", "web", "apps", "Deployment")
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        for (text, limit, expected) in
+            [("abc", 3, "abc"), ("abcd", 4, "abcd"), ("abcde", 4, "a…"), ("äöü", 5, "ä…"), ("äöü", 3, "…")]
+        {
+            assert_eq!(bounded(text, limit), expected);
+            assert!(bounded(text, limit).len() <= limit);
+        }
+    }
+
+    #[test]
+    fn repairs() {
+        let mut changed = Repair {
+            id: web(),
+            fields: vec!["spec.replicas".into()],
+            kind: RepairKind::Changed,
+            author: "kubectl-scale".into(),
+            millis: 120,
+        };
+        insta::assert_snapshot!(repair(&changed), @"Deployment.apps/shop/web: spec.replicas changed by kubectl-scale; put right in 120 ms");
+        changed.fields = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+        insta::assert_snapshot!(repair(&changed), @"Deployment.apps/shop/web: a, b, c and 2 more changed by kubectl-scale; put right in 120 ms");
+        changed.fields.clear();
+        insta::assert_snapshot!(repair(&changed), @"Deployment.apps/shop/web: changed by kubectl-scale; put right in 120 ms");
+        let deleted = Repair { kind: RepairKind::Deleted, author: "unknown".into(), ..changed };
+        insta::assert_snapshot!(repair(&deleted), @"Deployment.apps/shop/web: deleted by unknown; put right in 120 ms");
+    }
+
+    #[test]
+    fn conflicts_and_fights() {
+        let taken = Takeover { id: web(), fields: vec!["spec.replicas".into()], from: "helm".into() };
+        insta::assert_snapshot!(takeover(&taken), @"Deployment.apps/shop/web: spec.replicas taken over from helm; to leave them, annotate the manifest with tandemcd.io/conflict: Keep");
+        let over = Fight { id: web(), field: Some("spec.replicas".into()), author: "keda".into(), rounds: 5 };
+        insta::assert_snapshot!(fight(&over), @"Deployment.apps/shop/web: spec.replicas was put right 5 times and set back each time by keda; repairs are slowed. Remove the field from Git, or list it in spec.ignore");
+        insta::assert_snapshot!(claimed(&web(), "shop/web", "shop/api"), @"Deployment.apps/shop/web belongs to Sync shop/web, and Sync shop/api claims it too; remove it from the path of one of them");
+    }
+
+    #[test]
+    fn drift_names_the_first_objects_with_their_authors() {
+        let seen =
+            |objects, named: usize| Drift { objects, first: vec![(web(), "kubectl".to_owned()); named], fight: None };
+        insta::assert_snapshot!(drift(&seen(1, 1)), @"1 object differs: Deployment.apps/shop/web (by kubectl)");
+        insta::assert_snapshot!(drift(&seen(5, 1)), @"5 objects differ: Deployment.apps/shop/web (by kubectl) and 4 more");
+        insta::assert_snapshot!(drift(&seen(2, 0)), @"2 objects differ");
+    }
+
+    #[test]
+    fn a_budget_names_the_line_to_paste() {
+        let mut hold = BudgetHold {
+            deletions: 12,
+            owned: 40,
+            limits: (10, 20),
+            protected: Vec::new(),
+            first: vec![web(); 4],
+            cluster: "prod".into(),
+            sync: "shop/all".into(),
+        };
+        insta::assert_snapshot!(budget(&hold), @r"
+        12 of 40 objects would be deleted, more than 10 and 20 % (Deployment.apps/shop/web, Deployment.apps/shop/web, Deployment.apps/shop/web and 9 more); nothing is deleted until a commit has the line
+        Tandem-Delete: prod/shop/all 12
+        ");
+        hold.protected = vec![ObjectId::new("", "shop", "", "Namespace")];
+        hold.cluster.clear();
+        insta::assert_snapshot!(budget(&hold), @r"
+        1 object would be deleted, of a kind that is protected: Namespace/shop; nothing is deleted until a commit has the line
+        Tandem-Delete: shop/all 12
+        ");
+    }
+
+    #[test]
+    fn problems_tell_the_first_and_count_the_rest() {
+        let problem = Problem::new("UnknownField", "spec.replica is not known")
+            .in_file("web.yaml", Some(7))
+            .hint("did you mean replicas");
+        insta::assert_snapshot!(problems(&[]), @"no problems");
+        insta::assert_snapshot!(problems(std::slice::from_ref(&problem)), @"web.yaml:7: spec.replica is not known (UnknownField); hint: did you mean replicas");
+        insta::assert_snapshot!(problems(&[problem.clone(), problem.clone(), problem]), @"3 problems: web.yaml:7: spec.replica is not known (UnknownField); hint: did you mean replicas; and 2 more");
+    }
 }

@@ -106,7 +106,7 @@ pub const TABLE: &[Described] = &[
 const SECONDS: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
 
-const VERBS: &[&str] = &["get", "list", "watch", "create", "apply", "patch", "update", "delete"];
+const VERBS: &[&str] = &["get", "list", "watch", "create", "apply", "dryrun", "patch", "update", "delete"];
 
 /// What the agent was built from.
 #[derive(Clone, Debug, Default)]
@@ -281,11 +281,11 @@ impl Metrics {
         self.drift.with_label_values(&[namespace, sync]).inc();
     }
 
-    /// A request to the API server was answered, or not (`None`). A verb that is none of the usual
-    /// ones counts as `other`.
-    pub fn request(&self, verb: &str, code: Option<u16>) {
+    /// A request to the API server was answered with a code, or with none (0). A verb that is none
+    /// of the usual ones counts as `other`.
+    pub fn request(&self, verb: &str, code: u16) {
         let verb = VERBS.iter().find(|v| **v == verb).copied().unwrap_or("other");
-        let code = code.map_or_else(|| "error".to_owned(), |code| code.to_string());
+        let code = if code == 0 { "error".to_owned() } else { code.to_string() };
         self.requests.with_label_values(&[verb, &code]).inc();
     }
 
@@ -339,3 +339,6 @@ fn histograms(registry: &Registry, name: &str) -> Result<HistogramVec, Error> {
     registry.register(Box::new(made.clone()))?;
     Ok(made)
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,3 +183,6 @@ pub(super) fn reason_of_stage(stage: Stage) -> Reason {
         Stage::Plan | Stage::Apply => Reason::ReconciliationFailed,
     }
 }
+
+#[cfg(test)]
+mod tests;

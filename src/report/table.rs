@@ -113,7 +113,7 @@ pub const SYNC: &[Row<State>] = &[
     row(State::Finalizing, "the Sync is being deleted", False, Always(Reason::Finalizing), Some(Reason::Finalizing), Stalled::No),
     row(State::Suspended, "`spec.suspend` is true", Unknown, Always(Reason::Suspended), None, Stalled::No),
     row(State::InvalidSpec, "a field of the spec cannot be meant so", False, Always(Reason::InvalidSpec), None, Stalled::Yes),
-    row(State::RepositoryMissing, "its Repository is not there", False, Always(Reason::RepositoryNotFound), Some(Reason::ProgressingWithRetry), Stalled::No),
+    row(State::RepositoryMissing, "its Repository is not there", False, Always(Reason::RepositoryMissing), Some(Reason::ProgressingWithRetry), Stalled::No),
     row(State::RepositoryDenied, "its Repository does not allow its namespace", False, Always(Reason::AccessDenied), None, Stalled::Yes),
     row(State::RepositoryFailing, "nothing is accepted yet, and its Repository fails", False, Always(Reason::RepositoryNotReady), Some(Reason::ProgressingWithRetry), Stalled::No),
     row(State::Retrying, "what failed is being tried again now", False, OfCause("that of the failure"), Some(Reason::ProgressingWithRetry), Stalled::No),
