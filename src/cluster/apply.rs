@@ -92,14 +92,32 @@ enum Write<'a> {
 
 async fn patch(session: &Session, manifest: &Manifest, write: Write<'_>) -> Result<Answer, ClusterError> {
     let kind = kind_of(session, manifest).await?;
+    match patch_as(session, &kind, manifest, &write).await {
+        // What we know of the kinds is older than what the API server serves now. Where it still
+        // names the kind, one of several API servers is behind the others for a moment.
+        Err(error) if error.refusal().map(|r| &r.why) == Some(&RefusalReason::KindNotServed) => {
+            session.cluster().kinds().refresh(session).await?;
+            let kind = kind_of(session, manifest).await?;
+            patch_as(session, &kind, manifest, &write).await
+        }
+        other => other,
+    }
+}
+
+async fn patch_as(
+    session: &Session,
+    kind: &KindInfo,
+    manifest: &Manifest,
+    write: &Write<'_>,
+) -> Result<Answer, ClusterError> {
     if manifest.annotation(annotation::CONFLICT) != Some("Keep") {
-        let reply = session.send(apply_call(&kind, &manifest.id, &manifest.body, "true", &write)?).await?;
+        let reply = session.send(apply_call(kind, &manifest.id, &manifest.body, "true", write)?).await?;
         return Answer::of(&reply);
     }
     let mut body = manifest.body.clone();
     let mut kept = Vec::new();
     for _ in 0..KEEP_ROUNDS {
-        match session.send(apply_call(&kind, &manifest.id, &body, "false", &write)?).await {
+        match session.send(apply_call(kind, &manifest.id, &body, "false", write)?).await {
             Ok(reply) => return Ok(Answer { kept, ..Answer::of(&reply)? }),
             Err(error) => {
                 let fields = match error.refusal().map(|r| &r.why) {
@@ -115,7 +133,7 @@ async fn patch(session: &Session, manifest: &Manifest, write: Write<'_>) -> Resu
             }
         }
     }
-    Answer::of(&session.send(apply_call(&kind, &manifest.id, &body, "false", &write)?).await?)
+    Answer::of(&session.send(apply_call(kind, &manifest.id, &body, "false", write)?).await?)
         .map(|answer| Answer { kept, ..answer })
 }
 

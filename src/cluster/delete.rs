@@ -119,7 +119,8 @@ pub async fn wait_gone(
     wait(session, kind, (namespace, name), what, timeout, cancel, gone).await
 }
 
-/// Waits until a CustomResourceDefinition is established and its names are accepted.
+/// Waits until a CustomResourceDefinition is established, and until discovery names every version
+/// that it serves, so that objects of its kind can be sent.
 ///
 /// # Errors
 /// [`ClusterError::StillWaiting`], [`ClusterError::Cancelled`], or a failure that lasts.
@@ -131,7 +132,44 @@ pub async fn wait_established(
 ) -> Result<(), ClusterError> {
     let kind = crd_kind();
     let what = format!("{} is not established", kind.id("", name));
-    wait(session, &kind, ("", name), what, timeout, cancel, |object| object.is_some_and(established)).await
+    let session = session.until(session.wait_deadline(timeout));
+    let kinds = std::sync::Mutex::new(Vec::new());
+    let done = |object: Option<&Value>| {
+        let established = object.filter(|crd| established(crd));
+        if let (Some(crd), Ok(mut kinds)) = (established, kinds.lock()) {
+            *kinds = served(crd);
+        }
+        established.is_some()
+    };
+    wait(&session, &kind, ("", name), what.clone(), timeout, cancel, done).await?;
+    let kinds = kinds.into_inner().unwrap_or_default();
+    let named = async {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let snapshot = session.cluster().kinds().refresh(&session).await?;
+            if kinds.iter().all(|(group, version, kind)| snapshot.get(group, version, kind).is_some()) {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    };
+    let what = format!("{name} is established, but its kind is not served");
+    until(session.wait_deadline(timeout), what, cancel, named).await
+}
+
+/// Group, version and kind of all that a definition serves.
+fn served(crd: &Value) -> Vec<(String, String, String)> {
+    let versions = crd.pointer("/spec/versions").and_then(Value::as_array);
+    versions
+        .into_iter()
+        .flatten()
+        .filter(|version| version.get("served") == Some(&Value::Bool(true)))
+        .map(|version| {
+            let spec = |pointer| text(crd, pointer).to_owned();
+            (spec("/spec/group"), text(version, "/name").to_owned(), spec("/spec/names/kind"))
+        })
+        .collect()
 }
 
 /// The kind of definitions of kinds.
@@ -157,8 +195,6 @@ async fn wait(
     cancel: &CancellationToken,
     done: impl Fn(Option<&Value>) -> bool,
 ) -> Result<(), ClusterError> {
-    let began = Instant::now();
-    let deadline = session.wait_deadline(timeout);
     let seen = async {
         match seen_by_watch(watch(session, kind, namespace, &Selector::name(name)), &done).await {
             // Watching is a right of its own.
@@ -168,6 +204,16 @@ async fn wait(
             other => other,
         }
     };
+    until(session.wait_deadline(timeout), what, cancel, seen).await
+}
+
+async fn until(
+    deadline: Instant,
+    what: String,
+    cancel: &CancellationToken,
+    seen: impl Future<Output = Result<(), ClusterError>>,
+) -> Result<(), ClusterError> {
+    let began = Instant::now();
     tokio::select! {
         () = cancel.cancelled() => Err(ClusterError::Cancelled(what)),
         seen = timeout_at(deadline, seen) => {

@@ -145,7 +145,6 @@ async fn what_is_refused_for_good_is_sent_once() {
             RefusalReason::NamespaceNotFound("shop".into()),
             Fault::Repository,
         ),
-        (Reply::Text(404, "x", "y", "404 page not found\n"), RefusalReason::KindNotServed, Fault::Repository),
         (status(413, "RequestEntityTooLarge", "too large", json!({})), RefusalReason::TooLarge, Fault::Repository),
     ];
     for (reply, why, fault) in cases {
@@ -156,6 +155,16 @@ async fn what_is_refused_for_good_is_sent_once() {
         assert_eq!(error.fault(), fault, "{error}");
         assert_eq!(fake.seen().len(), 1, "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_is_not_served_is_asked_for_once_more_after_discovery() {
+    let missing = || Reply::Text(404, "x", "y", "404 page not found\n");
+    let fake = Fake::new([missing(), Reply::Json(200, object())]);
+    apply::dry_run(&account(&fake), &desired("ConfigMap", json!({}))).await.expect("served after all");
+    let fake = Fake::new([missing(), missing()]);
+    let error = apply::dry_run(&account(&fake), &desired("ConfigMap", json!({}))).await.expect_err("not served");
+    assert_eq!(error.refusal().map(|r| &r.why), Some(&RefusalReason::KindNotServed), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -177,6 +177,34 @@ async fn a_holder_whose_lease_was_written_by_another_has_lost_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_note_on_the_lease_does_not_cost_it() {
+    let store = Store::default();
+    let mut a = contender(&store, "a");
+    let permit = leads(&mut a).await;
+    for _ in 0..5 {
+        store.meddle(|lease| lease["metadata"]["annotations"] = json!({"note": "seen"}));
+        sleep(Duration::from_secs(7)).await;
+        assert!(permit.valid());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heir_of_a_dead_process_does_not_wait() {
+    let store = Store::default();
+    let options = |nonce: &str, lineage: &str| LeaseOptions {
+        lineage: lineage.into(),
+        ..LeaseOptions::new("tandem", "tandem-0", "0", &format!("pod-uid_{nonce}"))
+    };
+    let (mut first, dies) = contend(store.fake().cluster().own(), options("1", "pod-uid"), CancellationToken::new());
+    first.wait_for(|e| e.leading).await.expect("told");
+    dies.abort();
+    let began = Instant::now();
+    let (mut heir, _runs) = contend(store.fake().cluster().own(), options("2", "pod-uid"), CancellationToken::new());
+    heir.wait_for(|e| e.leading).await.expect("told");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_strange_lease_is_taken_and_a_deleted_one_made_anew() {
     let store = Store::default();
     let mut a = contender(&store, "a");

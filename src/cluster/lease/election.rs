@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::permit::WritePermit;
-use super::record::{Move, Record, Wanted, next_move};
+use super::record::{Me, Move, Record, Wanted, next_move};
 use crate::api::Mode;
 use crate::cluster::call::{Call, collection_path, object_path};
 use crate::cluster::error::ClusterError;
@@ -29,6 +29,10 @@ pub struct LeaseOptions {
     pub shard: String,
     /// Who we are; unlike every other process, also a former one of the same Pod.
     pub identity: String,
+    /// Identities that begin with this and `_` are our former processes, and surely dead: the uid
+    /// of the Pod, whose containers never overlap, or an id in a data folder that we hold locked.
+    /// Their lease is taken over at once. Empty where nothing makes sure of that.
+    pub lineage: String,
     /// How long others wait after the last sign of life; 15 s.
     pub duration: Duration,
     /// How long we count it as ours after a renewal; 10 s, less than `duration`.
@@ -49,6 +53,7 @@ impl LeaseOptions {
             name: name.to_owned(),
             shard: shard.to_owned(),
             identity: identity.to_owned(),
+            lineage: String::new(),
             duration: Duration::from_secs(15),
             renew_deadline: Duration::from_secs(10),
             retry_period: Duration::from_secs(2),
@@ -89,6 +94,13 @@ struct Contender {
     seen: Option<(Record, Instant)>,
     held: Option<Held>,
     free_since: Option<Instant>,
+}
+
+/// Whether a write met the version that it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    Yes,
+    No,
 }
 
 struct Held {
@@ -140,7 +152,7 @@ impl Contender {
         if self.held.is_some()
             && let Some((record, _)) = self.seen.clone()
         {
-            return self.write(&session, &record, Move::Renew).await;
+            return self.renew(&session, &record).await;
         }
         let Some(record) = self.read(&session).await? else { return self.create(&session).await };
         let since = match &self.seen {
@@ -149,7 +161,8 @@ impl Contender {
         };
         self.seen = Some((record.clone(), since));
         self.told(&record.holder);
-        match next_move(&record, &self.options.identity, since.elapsed()) {
+        let me = Me { identity: &self.options.identity, lineage: &self.options.lineage };
+        match next_move(&record, me, since.elapsed()) {
             Move::Wait => {
                 self.free_since = None;
                 Ok(())
@@ -159,11 +172,11 @@ impl Contender {
                 if free.elapsed() < self.options.courtesy {
                     return Ok(());
                 }
-                self.write(&session, &record, Move::Take).await
+                self.take(&session, &record).await
             }
             // Ours by name but not by deed: another process with our identity, or we before a
             // lapse. Taking it anew counts as a transition.
-            Move::Renew => self.write(&session, &record, Move::Take).await,
+            Move::Renew => self.take(&session, &record).await,
         }
     }
 
@@ -199,7 +212,32 @@ impl Contender {
         }
     }
 
-    async fn write(&mut self, session: &Session, record: &Record, how: Move) -> Result<(), ClusterError> {
+    /// Renews what we hold. A conflict alone does not say that it is lost: an annotation is a
+    /// write too.
+    async fn renew(&mut self, session: &Session, record: &Record) -> Result<(), ClusterError> {
+        if self.write(session, record, Move::Renew).await? == Wrote::Yes {
+            return Ok(());
+        }
+        if let Some(record) = self.read(session).await?
+            && record.holder == self.options.identity
+            && self.held.as_ref().is_some_and(|held| held.permit.transitions() == record.transitions)
+            && self.write(session, &record, Move::Renew).await? == Wrote::Yes
+        {
+            return Ok(());
+        }
+        self.lose();
+        Ok(())
+    }
+
+    async fn take(&mut self, session: &Session, record: &Record) -> Result<(), ClusterError> {
+        if self.write(session, record, Move::Take).await? == Wrote::No {
+            // Another was faster. The next look tells who.
+            self.seen = None;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, session: &Session, record: &Record, how: Move) -> Result<Wrote, ClusterError> {
         let (began, wall, now) = (Instant::now(), SystemTime::now(), micros());
         let (transitions, acquired) = match (&self.held, how) {
             (Some(held), Move::Renew) => (record.transitions, held.acquired.clone()),
@@ -209,16 +247,12 @@ impl Contender {
         match self.put(session, &body).await {
             Ok(record) => {
                 self.won(record, acquired, began, wall);
-                Ok(())
+                Ok(Wrote::Yes)
             }
-            Err(error) => {
-                if matches!(error.refusal().map(|r| &r.why), Some(RefusalReason::Stale | RefusalReason::NotFound)) {
-                    // Somebody wrote in between. A holder lost it by that; the next look tells to whom.
-                    self.lose();
-                    return Ok(());
-                }
-                Err(error)
-            }
+            Err(error) => match error.refusal().map(|r| &r.why) {
+                Some(RefusalReason::Stale | RefusalReason::NotFound) => Ok(Wrote::No),
+                _ => Err(error),
+            },
         }
     }
 

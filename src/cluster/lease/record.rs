@@ -48,17 +48,35 @@ impl Record {
 pub(super) enum Move {
     /// It is ours: renew it.
     Renew,
-    /// Nobody holds it, or its holder has been silent for its whole duration.
+    /// Nobody holds it, its holder has been silent for its whole duration, or is dead.
     Take,
     /// Somebody else holds it.
     Wait,
 }
 
+/// Who contends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Me<'a> {
+    /// Unlike every other process.
+    pub(super) identity: &'a str,
+    /// What identities of our former processes begin with; they are surely dead. Empty where
+    /// nothing makes sure of that.
+    pub(super) lineage: &'a str,
+}
+
+impl Me<'_> {
+    fn is_heir_of(self, holder: &str) -> bool {
+        !self.lineage.is_empty()
+            && holder != self.identity
+            && holder.strip_prefix(self.lineage).is_some_and(|rest| rest.starts_with('_'))
+    }
+}
+
 /// Decides. `silent` is how long we ourselves have seen this very record.
-pub(super) fn next_move(record: &Record, me: &str, silent: Duration) -> Move {
-    if record.holder == me {
+pub(super) fn next_move(record: &Record, me: Me<'_>, silent: Duration) -> Move {
+    if record.holder == me.identity {
         Move::Renew
-    } else if record.holder.is_empty() || silent >= record.duration {
+    } else if record.holder.is_empty() || me.is_heir_of(&record.holder) || silent >= record.duration {
         Move::Take
     } else {
         Move::Wait
@@ -110,16 +128,27 @@ mod tests {
         });
         let record = Record::read(&lease);
         let second = Duration::from_secs(1);
+        let me = |identity, lineage| Me { identity, lineage };
         for (me, silent, expected) in [
-            ("a", 0 * second, Move::Renew),
-            ("a", 60 * second, Move::Renew),
-            ("b", 14 * second, Move::Wait),
-            ("b", 15 * second, Move::Take),
+            (me("a", ""), 0 * second, Move::Renew),
+            (me("a", ""), 60 * second, Move::Renew),
+            (me("b", ""), 14 * second, Move::Wait),
+            (me("b", ""), 15 * second, Move::Take),
         ] {
-            assert_eq!(next_move(&record, me, silent), expected, "{me} {silent:?}");
+            assert_eq!(next_move(&record, me, silent), expected, "{me:?} {silent:?}");
+        }
+        let held = Record { holder: "pod-1_x".into(), ..record.clone() };
+        for (me, expected) in [
+            (me("pod-1_y", "pod-1"), Move::Take),
+            (me("pod-1_y", ""), Move::Wait),
+            (me("pod-1_x", "pod-1"), Move::Renew),
+            (me("pod_y", "pod"), Move::Wait),
+            (me("pod-1_x_z", "pod-1_x"), Move::Wait),
+        ] {
+            assert_eq!(next_move(&held, me, Duration::ZERO), expected, "{me:?}");
         }
         let free = Record::read(&json!({"metadata": {}, "spec": {"holderIdentity": ""}}));
-        assert_eq!(next_move(&free, "b", Duration::ZERO), Move::Take);
-        assert_eq!(next_move(&Record::read(&json!({"spec": 3})), "b", Duration::ZERO), Move::Take);
+        assert_eq!(next_move(&free, me("b", ""), Duration::ZERO), Move::Take);
+        assert_eq!(next_move(&Record::read(&json!({"spec": 3})), me("b", ""), Duration::ZERO), Move::Take);
     }
 }

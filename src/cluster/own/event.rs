@@ -172,8 +172,10 @@ fn micros(at: Timestamp) -> String {
 fn event_name(news: &News, now: Timestamp) -> String {
     let mut state = DefaultHasher::new();
     (news, now.as_nanosecond()).hash(&mut state);
-    let longest = 253 - 17;
-    format!("{}.{:016x}", &news.name[..news.name.len().min(longest)], state.finish())
+    // Names of rights may hold what names of Events may not.
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let object: String = news.name.chars().filter(|c| allowed(*c)).take(253 - 17).collect();
+    format!("{}.{:016x}", object.trim_matches(['-', '.']), state.finish()).trim_start_matches('.').to_owned()
 }
 
 fn body(news: &News, name: &str, instance: &str, now: Timestamp) -> Value {
