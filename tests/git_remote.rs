@@ -82,6 +82,7 @@ impl Repositories {
         let path = self.folder.path().join(name);
         let folder = self.folder.path();
         git(folder, &["init", "-q", "--bare", "-b", "main", &bare.display().to_string()]);
+        git(&bare, &["config", "receive.denyDeleteCurrent", "ignore"]);
         git(folder, &["init", "-q", "-b", "main", &path.display().to_string()]);
         git(&path, &["remote", "add", "origin", &bare.display().to_string()]);
         WorkingCopy { path, bare }

@@ -3,6 +3,7 @@
 mod cli;
 mod cluster_real;
 mod cluster_wire;
+mod git_faults;
 mod git_http;
 mod git_remote;
 mod git_ssh;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{GitError, Kind};
 use super::fetch::oid;
+use super::history::walk;
 
 /// Commits that a reading of trailers looks at.
 const COMMITS: usize = 10_000;
@@ -70,12 +71,12 @@ pub(super) fn commit_info(repository: &Repository, url: &str, id: Oid) -> Result
     })
 }
 
-/// The commits that lead from `old` to `new`, newest first, with their trailers; those without
+/// The commits that lead from `old` to `new`, about newest first, with their trailers; those without
 /// trailers are left out, and where `path` is given, those that change nothing below it. Without
 /// `old` it is `new` alone.
 ///
 /// # Errors
-/// A commit is not in the cache, or more than 10,000 lie between.
+/// The cache cannot be read, or more than 10,000 lie between.
 pub fn trailers(
     repository: &Repository,
     url: &str,
@@ -85,13 +86,10 @@ pub fn trailers(
 ) -> Result<Vec<CommitTrailers>, GitError> {
     let failed = |e: git2::Error| GitError::of_cache(url, "reading history", &e);
     let new = oid(url, new)?;
-    let mut walk = repository.revwalk().map_err(failed)?;
-    walk.set_sorting(git2::Sort::TOPOLOGICAL).map_err(failed)?;
-    walk.push(new).map_err(failed)?;
-    let ids: Vec<Oid> = match old {
+    let ids = match old {
         Some(old) => {
-            walk.hide(oid(url, old)?).map_err(failed)?;
-            walk.take(COMMITS + 1).collect::<Result<_, _>>().map_err(failed)?
+            let known = walk(repository, url, oid(url, old)?, usize::MAX, |_| false)?.seen;
+            walk(repository, url, new, COMMITS + 1, |id| known.contains(&id))?.commits
         }
         None => vec![new],
     };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
@@ -9,13 +10,16 @@ use super::error::GitError;
 use super::fetch::oid;
 use crate::render::{Entry, EntryKind, Tree, TreeError};
 
+/// Entries of a folder by name.
+type Folder = HashMap<String, (Oid, EntryKind)>;
+
 /// The tree of a commit. Nothing is checked out, so names in it can do no harm; those that no
 /// honest tree has are left out of listings and told by [`GitTree::strange_names`].
 pub struct GitTree<'a> {
     repository: &'a Repository,
     root: Oid,
-    /// What stands at a path: looked up once, because many read sets share their folders.
-    found: RefCell<HashMap<String, Option<(Oid, EntryKind)>>>,
+    /// Folders that were read, by name: many read sets share theirs, and some are large.
+    folders: RefCell<HashMap<Oid, Rc<Folder>>>,
     strange: RefCell<BTreeSet<String>>,
     failure: RefCell<Option<String>>,
 }
@@ -27,7 +31,7 @@ impl<'a> GitTree<'a> {
             .find_commit(oid(url, commit)?)
             .map_err(|e| GitError::of_cache(url, &format!("reading commit {commit}"), &e))?
             .tree_id();
-        Ok(Self { repository, root, found: RefCell::default(), strange: RefCell::default(), failure: RefCell::default() })
+        Ok(Self { repository, root, folders: RefCell::default(), strange: RefCell::default(), failure: RefCell::default() })
     }
 
     /// Paths that were met in listings and left out: no honest tree has such names.
@@ -54,19 +58,25 @@ impl<'a> GitTree<'a> {
         if path.is_empty() {
             return Ok(Some((self.root, EntryKind::Folder)));
         }
-        if let Some(known) = self.found.borrow().get(path) {
-            return Ok(*known);
-        }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let found = match self.lookup(folder)? {
-            Some((id, EntryKind::Folder)) => {
-                let tree = self.repository.find_tree(id).map_err(|e| self.store(path, &e))?;
-                tree.get_name(name).map(|entry| (entry.id(), kind(entry.filemode())))
-            }
-            _ => None,
-        };
-        self.found.borrow_mut().insert(path.to_owned(), found);
-        Ok(found)
+        match self.lookup(folder)? {
+            Some((id, EntryKind::Folder)) => Ok(self.folder(path, id)?.get(name).copied()),
+            _ => Ok(None),
+        }
+    }
+
+    fn folder(&self, path: &str, id: Oid) -> Result<Rc<Folder>, TreeError> {
+        if let Some(known) = self.folders.borrow().get(&id) {
+            return Ok(known.clone());
+        }
+        let tree = self.repository.find_tree(id).map_err(|e| self.store(path, &e))?;
+        let entries = tree.iter().filter_map(|entry| {
+            let name = entry.name().ok()?.to_owned();
+            Some((name, (entry.id(), kind(entry.filemode()))))
+        });
+        let folder: Rc<Folder> = Rc::new(entries.collect());
+        self.folders.borrow_mut().insert(id, folder.clone());
+        Ok(folder)
     }
 }
 

@@ -24,6 +24,9 @@ pub struct PoolSettings {
     pub size: usize,
     /// A child that was idle for so long is ended.
     pub idle: Duration,
+    /// A child that holds more bytes of memory than this after its answer is ended: one large
+    /// repository must not cost memory for ever.
+    pub keep_bytes: u64,
     /// What each may not do. Its home is another for each, whatever stands there.
     pub confinement: Confinement,
 }
@@ -75,7 +78,9 @@ impl Pool {
             Ok(process)
         };
         let process = tokio::time::timeout(deadline, work).await.map_err(|_| SandboxError::Timeout(deadline))??;
-        self.put(process);
+        if process.resident_bytes() <= self.inner.settings.keep_bytes {
+            self.put(process);
+        }
         Ok(())
     }
 

@@ -14,6 +14,9 @@ use crate::sandbox::{Confinement, Network, Pool, PoolSettings};
 /// Time that a worker has beyond the exchange's own, to say itself that it was too long.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Bytes that an idle worker may hold.
+const KEEP_BYTES: u64 = 16 << 20;
+
 /// How workers are started and what they may use.
 #[derive(Clone, Debug)]
 pub struct WorkersSettings {
@@ -80,6 +83,7 @@ impl Workers {
                 arguments: vec![OsString::from("worker")],
                 size,
                 idle: settings.idle,
+                keep_bytes: KEEP_BYTES,
                 confinement,
             })
         };

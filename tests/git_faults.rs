@@ -1,0 +1,294 @@
+//! Remotes that hang, rewrite or vanish, caches that break, and workers that die: each is told by
+//! name, and nothing that was fetched is lost because of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tandem::agent::worker::{Listed, Pins, Source};
+use tandem::failure::Fault;
+use tandem::render::Limits;
+use tandem::revision::{Ancestry, Wanted};
+
+use crate::git_remote::{Readers, Repositories, config_map, eventually, serve};
+
+const SOON: Duration = Duration::from_secs(2);
+
+/// Content that does not compress, so that a pack of it is long enough to hang in.
+fn noise(bytes: usize) -> String {
+    let mut state = 42_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{state:016x}")
+    };
+    (0..bytes / 16).map(|_| next()).collect()
+}
+
+#[tokio::test]
+async fn a_remote_that_hangs_ends_at_its_deadline_and_holds_up_nobody_else() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let commit = app.push("first", &[("one.yaml", &config_map("one", "1")), ("noise.txt", &noise(1 << 20))]);
+    for at in ["refs", "pack"] {
+        let hanging = serve("hang", &["--root", &repositories.root(), "--at", at]);
+        let well = serve("git-http", &["--root", &repositories.root()]);
+        let readers = Readers::new();
+        let mut slow = Source::new(hanging.repository("app"));
+        slow.timeout = SOON;
+        let good = Source::new(well.repository("app"));
+        let begun = Instant::now();
+        let (hung, fetched) = tokio::join!(readers.fetch(&slow, "main"), async {
+            let listed = readers.fetch(&good, "main").await;
+            (listed, begun.elapsed())
+        });
+        let failed = hung.expect_err("hangs");
+        assert_eq!((failed.reason.as_str(), failed.fault), ("Timeout", Fault::Transient), "{at}: {failed}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{at}: {:?}", begun.elapsed());
+        let (listed, elapsed) = fetched;
+        assert_eq!(listed.expect("fetched").revision.commit, commit);
+        assert!(elapsed < SOON, "{at}: the other repository waited {elapsed:?}");
+
+        let status = Command::new("curl").args(["-fsS", "-o", "/dev/null", &hanging.get("serve_url")]).status();
+        assert!(status.expect("curl runs").success());
+        let listed = readers.fetch(&slow, "main").await.expect("fetched once the remote answers");
+        assert_eq!(listed.revision.commit, commit);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn children() -> Vec<u32> {
+    let tasks = fs::read_dir("/proc/self/task").expect("tasks");
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// Workers of a cache: the children that may write to it are told by their open files.
+#[cfg(target_os = "linux")]
+fn workers_in(cache: &Path) -> Vec<u32> {
+    children()
+        .into_iter()
+        .filter(|id| {
+            let files = fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten();
+            files.filter_map(|file| fs::read_link(file.ok()?.path()).ok()).any(|path| path.starts_with(cache))
+        })
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_worker_that_is_killed_in_the_middle_of_a_fetch_is_replaced() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let commit = app.push("first", &[("one.yaml", &config_map("one", "1")), ("noise.txt", &noise(4 << 20))]);
+    let hanging = serve("hang", &["--root", &repositories.root()]);
+    let readers = Readers::new();
+    let source = Source::new(hanging.repository("app"));
+    let wanted = Wanted::Branch("main".into());
+    let listed = readers.workers.refs(&source, &wanted).await.expect("listed");
+    let cache = readers.cache.path().canonicalize().expect("cache");
+    let fetch = tokio::spawn({
+        let (workers, source, listed) = (readers.workers.clone(), source.clone(), listed.clone());
+        async move { workers.fetch(&source, &listed).await }
+    });
+    // The pack that comes half is an open file of the worker.
+    eventually("a worker writes the pack", || !workers_in(&cache).is_empty()).await;
+    for id in workers_in(&cache) {
+        assert!(Command::new("kill").args(["-9", &id.to_string()]).status().expect("kill runs").success());
+    }
+    let failed = fetch.await.expect("joined").expect_err("its worker died");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("WorkerCrashed", Fault::Transient), "{failed}");
+    let status = Command::new("curl").args(["-fsS", "-o", "/dev/null", &hanging.get("serve_url")]).status();
+    assert!(status.expect("curl runs").success());
+    let fetched = readers.workers.fetch(&source, &listed).await.expect("fetched by the next worker");
+    assert_eq!(fetched.commit.commit, commit);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_the_next_one_well() {
+    let repositories = Repositories::new();
+    repositories.create("app").push("first", &[("one.yaml", &config_map("one", "1"))]);
+    let hanging = serve("hang", &["--root", &repositories.root(), "--at", "refs"]);
+    let well = serve("git-http", &["--root", &repositories.root()]);
+    let readers = Readers::with(|settings| settings.exchanges = 1);
+    let slow = Source::new(hanging.repository("app"));
+    let wanted = Wanted::Branch("main".into());
+    let dropped = tokio::time::timeout(Duration::from_millis(500), readers.workers.refs(&slow, &wanted)).await;
+    assert!(dropped.is_err(), "it hangs");
+    readers.fetch(&Source::new(well.repository("app")), "main").await.expect("the one worker is free again");
+}
+
+#[tokio::test]
+async fn rewritten_deleted_and_vanished_branches_are_told_and_lose_nothing() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let first = app.push("first", &[("one.yaml", &config_map("one", "1"))]);
+    let second = app.push("second", &[("one.yaml", &config_map("one", "2"))]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    let workers = &readers.workers;
+    let ancestry = async |accepted: &str, found: &Listed| workers.ancestry(&source, accepted, found).await.expect("told");
+    readers.fetch(&source, "main").await.expect("fetched");
+    workers.pin(&source.url, &Pins { accepted: [second.clone()].into() }).await.expect("pinned");
+
+    app.git(&["reset", "-q", "--hard", &first]);
+    app.git(&["push", "-q", "--force", "origin", "HEAD"]);
+    let rewound = readers.fetch(&source, "main").await.expect("fetched");
+    assert_eq!(rewound.revision.commit, first);
+    assert_eq!(ancestry(&second, &rewound).await, Ancestry::Rewound);
+    assert_eq!(ancestry(&first, &rewound).await, Ancestry::Same);
+
+    let other = app.push("other", &[("one.yaml", &config_map("one", "3"))]);
+    let diverged = readers.fetch(&source, "main").await.expect("fetched");
+    assert_eq!(diverged.revision.commit, other);
+    assert_eq!(ancestry(&second, &diverged).await, Ancestry::Diverged);
+    assert_eq!(ancestry(&first, &diverged).await, Ancestry::Descends);
+    assert_eq!(ancestry(&"7".repeat(40), &diverged).await, Ancestry::AcceptedGone);
+
+    app.git(&["checkout", "-q", "--orphan", "fresh"]);
+    let orphan = app.push("orphan", &[("one.yaml", &config_map("one", "4"))]);
+    app.git(&["push", "-q", "--force", "origin", "HEAD:main"]);
+    let orphaned = readers.fetch(&source, "main").await.expect("fetched");
+    assert_eq!(orphaned.revision.commit, orphan);
+    assert_eq!(ancestry(&second, &orphaned).await, Ancestry::Diverged);
+
+    let reason = async || readers.refused(&source).await.reason;
+    app.git(&["push", "-q", "origin", ":main"]);
+    assert_eq!(reason().await, "RefNotFound");
+    app.git(&["push", "-q", "origin", ":fresh"]);
+    assert_eq!(reason().await, "EmptyRepository");
+    fs::rename(&app.bare, app.bare.with_extension("away")).expect("renamed");
+    assert_eq!(reason().await, "RepositoryNotFound");
+    let name = server.get("name");
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("hack/lab");
+    assert!(Command::new(lab).args(["down", "--name", &name]).output().expect("hack/lab runs").status.success());
+    assert_eq!(reason().await, "ConnectFailed");
+    // Whatever became of the remote, what was fetched is still there.
+    for commit in [&second, &orphan] {
+        workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
+    }
+}
+
+#[tokio::test]
+async fn a_cache_that_was_lost_asks_for_as_much_history_as_it_needs() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let first = app.push("first", &[("one.yaml", &config_map("one", "0"))]);
+    for n in 1..100 {
+        app.push(&n.to_string(), &[("one.yaml", &config_map("one", &n.to_string()))]);
+    }
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    let found = readers.fetch(&source, "main").await.expect("fetched");
+    assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
+    let unknown = "7".repeat(40);
+    assert_eq!(readers.workers.ancestry(&source, &unknown, &found).await, Ok(Ancestry::AcceptedGone));
+
+    let readers = Readers::new();
+    let mut bounded = source.clone();
+    bounded.limits.history = 10;
+    let found = readers.fetch(&bounded, "main").await.expect("fetched");
+    assert_eq!(readers.workers.ancestry(&bounded, &first, &found).await, Ok(Ancestry::Unknown));
+}
+
+/// Files of the cache whose names end so.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Breaks a cached repository in one way.
+type Breakage = fn(&Path);
+
+#[tokio::test]
+async fn a_broken_cache_is_set_aside_and_fetched_anew() {
+    let truncate: Breakage = |cache| {
+        for pack in files(cache, ".pack") {
+            let mut bytes = fs::read(&pack).expect("pack");
+            bytes.truncate(bytes.len() / 2);
+            fs::remove_file(&pack).expect("removed");
+            fs::write(&pack, bytes).expect("pack");
+        }
+    };
+    let no_packs: Breakage = |cache| files(cache, ".pack").iter().for_each(|p| fs::remove_file(p).expect("removed"));
+    let no_refs: Breakage = |cache| fs::remove_dir_all(cache.join("refs")).expect("removed");
+    let bad_refs: Breakage = |cache| {
+        for reference in files(&cache.join("refs/tandem"), "") {
+            fs::write(reference, "garbage").expect("reference");
+        }
+    };
+    let no_head: Breakage = |cache| fs::remove_file(cache.join("HEAD")).expect("removed");
+    let no_marker: Breakage = |cache| fs::remove_file(cache.join("tandem-url")).expect("removed");
+    let nothing: Breakage = |cache| fs::remove_dir_all(cache).expect("removed");
+    let all = [
+        ("truncated pack", truncate), ("no packs", no_packs), ("no refs", no_refs), ("bad refs", bad_refs),
+        ("no HEAD", no_head), ("no marker", no_marker), ("nothing", nothing),
+    ];
+    let repositories = Repositories::new();
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    for (n, (what, breakage)) in all.into_iter().enumerate() {
+        let app = repositories.create(&format!("app{n}"));
+        let first = app.push("first", &[("one.yaml", &config_map("one", "1")), ("noise.txt", &noise(1 << 16))]);
+        let source = Source::new(server.repository(&format!("app{n}")));
+        let readers = Readers::new();
+        let listed = readers.fetch(&source, "main").await.expect("fetched");
+        readers.workers.pin(&source.url, &Pins { accepted: [first.clone()].into() }).await.expect("pinned");
+        let cached = readers.cached();
+        assert_eq!(cached.len(), 1);
+        breakage(&cached[0]);
+
+        // Whoever meets it first may fail, with a failure that time mends, and then all is well.
+        let met = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
+        if let Err(failed) = &met {
+            assert_eq!((failed.reason.as_str(), failed.fault), ("CacheCorrupted", Fault::Transient), "{what}: {failed}");
+        }
+        readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{what}: {e}"));
+        let rendered = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
+        rendered.unwrap_or_else(|e| panic!("{what}: {e}"));
+        let second = app.push("second", &[("one.yaml", &config_map("one", "2"))]);
+        let found = readers.fetch(&source, "main").await.unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(found.revision.commit, second);
+        assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_sends_too_much_is_refused() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    app.push("first", &[("noise.txt", &noise(1 << 20))]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let readers = Readers::new();
+    let mut source = Source::new(server.repository("app"));
+    source.limits.bytes = 100_000;
+    let failed = readers.fetch(&source, "main").await.expect_err("too large");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("TooLarge", Fault::Repository), "{failed}");
+    source.limits.bytes = 1 << 30;
+    source.limits.objects = 1;
+    let failed = readers.fetch(&source, "main").await.expect_err("too many");
+    assert_eq!(failed.reason, "TooLarge", "{failed}");
+    source.limits.objects = 1000;
+    source.limits.listing_bytes = 10;
+    assert_eq!(readers.refused(&source).await.reason, "TooLarge");
+}
+
+#[tokio::test]
+async fn idle_workers_end() {
+    let repositories = Repositories::new();
+    repositories.create("app").push("first", &[("one.yaml", &config_map("one", "1"))]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let readers = Readers::with(|settings| settings.idle = Duration::from_millis(300));
+    readers.fetch(&Source::new(server.repository("app")), "main").await.expect("fetched");
+    assert_eq!(readers.workers.idle_ids().len(), 1);
+    eventually("no worker is left", || readers.workers.idle_ids().is_empty()).await;
+}
