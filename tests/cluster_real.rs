@@ -13,24 +13,67 @@ use tandem::object::{DigestKey, Manifest, ObjectId, Origin, split_api_version};
 use tandem::plan::{Action, AdmittedChange, Change, Desired, Phase};
 
 mod apply_and_delete;
+mod faults;
 mod observe;
 mod own_and_lease;
 mod refusals;
+mod rights;
 
-/// The cluster of these tests: one for all of them, gone with this process.
-fn kubeconfig() -> PathBuf {
-    static LAB: OnceLock<PathBuf> = OnceLock::new();
-    LAB.get_or_init(|| {
+/// A cluster of its own, gone with this process.
+struct Lab {
+    name: String,
+    env: BTreeMap<String, String>,
+}
+
+impl Lab {
+    fn up(name: &str) -> Self {
         let me = std::process::id().to_string();
-        let out = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/hack/lab"))
-            .args(["up", "--name", &format!("cluster-real-{me}"), "--owner-pid", &me, "-o", "json"])
-            .output()
-            .expect("hack/lab runs");
+        let name = format!("cluster-{name}-{me}");
+        let out = Self::run(&["up", "--name", &name, "--owner-pid", &me, "-o", "json"]);
+        Self { name, env: serde_json::from_slice(&out).expect("JSON of hack/lab") }
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        PathBuf::from(&self.env["KUBECONFIG"])
+    }
+
+    /// What kubectl prints.
+    fn kubectl(&self, args: &[&str]) -> String {
+        let kubectl = PathBuf::from(&self.env["TANDEM_LAB_BIN"]).join("kubectl");
+        let out =
+            Command::new(kubectl).arg("--kubeconfig").arg(self.kubeconfig()).args(args).output().expect("kubectl");
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let env: BTreeMap<String, String> = serde_json::from_slice(&out.stdout).expect("JSON of hack/lab");
-        PathBuf::from(&env["KUBECONFIG"])
-    })
-    .clone()
+        String::from_utf8(out.stdout).expect("text")
+    }
+
+    fn run(args: &[&str]) -> Vec<u8> {
+        let lab = concat!(env!("CARGO_MANIFEST_DIR"), "/hack/lab");
+        let out = Command::new(lab).args(args).output().expect("hack/lab runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        out.stdout
+    }
+
+    /// Ends or pauses the API server.
+    fn stop(&self, signal: &str) {
+        Self::run(&["stop", "kube-apiserver", "--name", &self.name, "--signal", signal]);
+    }
+
+    /// Starts it again.
+    fn start(&self) {
+        Self::run(&["start", "kube-apiserver", "--name", &self.name]);
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        Self::run(&["down", "--name", &self.name]);
+    }
+}
+
+/// The cluster that most of these tests share.
+fn shared() -> &'static Lab {
+    static LAB: OnceLock<Lab> = OnceLock::new();
+    LAB.get_or_init(|| Lab::up("real"))
 }
 
 /// Verb, resource and code of every request.
@@ -40,7 +83,7 @@ async fn connect() -> (Cluster, Requests) {
     let requests = Requests::default();
     let seen = requests.clone();
     let options = ConnectOptions {
-        kubeconfig: Some(kubeconfig()),
+        kubeconfig: Some(shared().kubeconfig()),
         cluster: "lab".into(),
         on_request: Some(Arc::new(move |request| {
             let one = (request.verb.to_owned(), request.resource.to_owned(), request.code);

@@ -250,8 +250,18 @@ fn forget_allocations(kind: &KindInfo, body: &mut Value) -> Removed {
     removed
 }
 
+/// Whether an operation names the version that the patch must meet: a `test` of it, or writing it,
+/// which the API server compares with what it has.
+fn meets_a_version(operation: &Value) -> bool {
+    let text = |field: &str| operation.get(field).and_then(Value::as_str).unwrap_or_default();
+    matches!(text("op"), "test" | "replace" | "add")
+        && text("path") == "/metadata/resourceVersion"
+        && !text("value").is_empty()
+}
+
 /// Sends a JSON patch that a plan made, such as the move of other managers' entries into ours.
-/// It must hold a `test` of `/metadata/resourceVersion`, so that it meets what was read or nothing.
+/// It must name the `/metadata/resourceVersion` that it was made for, so that it meets what was
+/// read or nothing.
 ///
 /// # Errors
 /// [`ClusterError::PermitExpired`]; [`ClusterError::Refused`] with [`RefusalReason::Invalid`] or
@@ -262,11 +272,7 @@ pub async fn adopt(
     manifest: &Manifest,
     patch: &Value,
 ) -> Result<Answer, ClusterError> {
-    let guarded = patch.as_array().is_some_and(|ops| {
-        ops.iter().any(|op| {
-            op.get("op") == Some(&json!("test")) && op.get("path") == Some(&json!("/metadata/resourceVersion"))
-        }) || ops.iter().any(|op| op.get("path") == Some(&json!("/metadata/resourceVersion")))
-    });
+    let guarded = patch.as_array().is_some_and(|operations| operations.iter().any(meets_a_version));
     if !guarded {
         return Err(ClusterError::BadAnswer {
             what: format!("adopt {}", manifest.id),

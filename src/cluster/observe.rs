@@ -6,7 +6,8 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use http::{Request, Response};
+use http::header::ACCEPT;
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use kube::client::Body;
@@ -27,11 +28,23 @@ use crate::object::mask;
 /// Objects of one page of a list, where the API server cannot stream it.
 const PAGE: u32 = 100;
 
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
 /// Which objects of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     labels: Option<String>,
     fields: Option<String>,
+    detail: Detail,
+}
+
+/// How much of each object is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Detail {
+    #[default]
+    Whole,
+    Metadata,
 }
 
 impl Selector {
@@ -42,17 +55,24 @@ impl Selector {
 
     /// Those that any Sync owns, by their label.
     pub fn owned() -> Self {
-        Self { labels: Some(LABEL_SYNC_NAME.to_owned()), fields: None }
+        Self { labels: Some(LABEL_SYNC_NAME.to_owned()), ..Self::default() }
     }
 
     /// Those with these labels, in kubectl's syntax.
     pub fn labels(selector: impl Into<String>) -> Self {
-        Self { labels: Some(selector.into()), fields: None }
+        Self { labels: Some(selector.into()), ..Self::default() }
     }
 
     /// The one of this name.
     pub fn name(name: &str) -> Self {
-        Self { labels: None, fields: Some(format!("metadata.name={name}")) }
+        Self { fields: Some(format!("metadata.name={name}")), ..Self::default() }
+    }
+
+    /// The same objects, of which the API server sends only the metadata: enough to learn that
+    /// large ones, such as CustomResourceDefinitions, changed.
+    #[must_use]
+    pub fn metadata_only(self) -> Self {
+        Self { detail: Detail::Metadata, ..self }
     }
 }
 
@@ -108,7 +128,7 @@ pub fn watch(
     selector: &Selector,
 ) -> impl Stream<Item = Event<Value>> + Send + use<> {
     let watching = Watching {
-        client: client(session, kind),
+        client: client(session, kind, selector.detail),
         session: session.clone(),
         kind: kind.clone(),
         namespace: namespace.to_owned(),
@@ -191,11 +211,9 @@ impl Watching {
         }
     }
 
-    /// Items of a list do not name their kind; events do.
+    /// Items of a list do not name their kind, and metadata alone is of a kind of its own.
     fn value(&self, mut object: DynamicObject) -> Value {
-        object
-            .types
-            .get_or_insert_with(|| TypeMeta { api_version: self.kind.api_version(), kind: self.kind.kind.clone() });
+        object.types = Some(TypeMeta { api_version: self.kind.api_version(), kind: self.kind.kind.clone() });
         serde_json::to_value(object).unwrap_or_default()
     }
 
@@ -262,7 +280,7 @@ fn start(client: &Client, session: &Session, kind: &KindInfo, namespace: &str, s
 }
 
 /// A client in front of the shared one that acts as the session and gives up silent streams.
-fn client(session: &Session, kind: &KindInfo) -> Client {
+fn client(session: &Session, kind: &KindInfo, detail: Detail) -> Client {
     let session = session.clone();
     let resource = kind.resource();
     let namespace = session.cluster().default_namespace().to_owned();
@@ -270,7 +288,7 @@ fn client(session: &Session, kind: &KindInfo) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let (session, resource) = (session.clone(), resource.clone());
         async move {
-            let response = forward(&session, &resource, request).await?;
+            let response = forward(&session, &resource, detail, request).await?;
             Ok::<_, tower::BoxError>(response.map(|body| {
                 // Each frame must come in time; after an error the stream is over.
                 StreamBody::new(stream::unfold(Some(body), move |body| async move {
@@ -291,12 +309,17 @@ fn client(session: &Session, kind: &KindInfo) -> Client {
 async fn forward(
     session: &Session,
     resource: &str,
+    detail: Detail,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, tower::BoxError> {
     let options = &session.cluster().inner.options;
     let watching = request.uri().query().is_some_and(|q| q.split('&').any(|p| p == "watch=true"));
     let verb = if watching { "watch" } else { "list" };
     request.headers_mut().extend(session.headers().clone());
+    if detail == Detail::Metadata {
+        let sent_as = if watching { METADATA } else { METADATA_LIST };
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(sent_as));
+    }
     let began = Instant::now();
     let answer = timeout(options.attempt_timeout, session.cluster().inner.base.send(request)).await;
     let code = match &answer {

@@ -114,7 +114,7 @@ async fn fields_of_others_are_taken_or_with_keep_left() {
 /// Patches the Deployment `web` as another manager.
 async fn foreign(namespace: &str, patch: Value) {
     let config = kube::Config::from_custom_kubeconfig(
-        kube::config::Kubeconfig::read_from(super::kubeconfig()).expect("kubeconfig"),
+        kube::config::Kubeconfig::read_from(super::shared().kubeconfig()).expect("kubeconfig"),
         &kube::config::KubeConfigOptions::default(),
     )
     .await

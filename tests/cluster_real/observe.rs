@@ -72,3 +72,27 @@ async fn a_missing_right_to_list_is_told_at_once() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn of_large_objects_the_metadata_alone_is_sent() {
+    let (cluster, _) = connect().await;
+    let session = cluster.own();
+    let ns = namespace(&session, "observe-metadata").await;
+    apply_body(&session, config_map(&ns, "a", json!({"k": "1"}))).await.expect("applied");
+    let selector = Selector::name("a").metadata_only();
+    let mut events = Box::pin(watch(&session, &core("ConfigMap", "configmaps"), &ns, &selector));
+    assert!(matches!(next(&mut events).await, Event::ListBegan));
+    let check = |object: &Value| {
+        assert_eq!((name(object), object.get("kind"), object.get("data")), ("a", Some(&json!("ConfigMap")), None));
+    };
+    match next(&mut events).await {
+        Event::Listed(object) => check(&object),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(next(&mut events).await, Event::ListEnded));
+    apply_body(&session, config_map(&ns, "a", json!({"k": "2"}))).await.expect("applied");
+    match next(&mut events).await {
+        Event::Applied(object) => check(&object),
+        other => panic!("{other:?}"),
+    }
+}

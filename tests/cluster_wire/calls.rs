@@ -265,8 +265,15 @@ async fn a_patch_without_a_version_to_meet_is_not_sent() {
     let fake = Fake::new([Reply::Broken]);
     let permit = WritePermit::by_hand(&Confirmed::by_the_person_at_the_keyboard());
     let manifest = desired("ConfigMap", json!({})).manifest;
-    let unguarded = json!([{"op": "remove", "path": "/metadata/managedFields/0"}]);
-    apply::adopt(&permit, &account(&fake), &manifest, &unguarded).await.expect_err("unguarded");
+    let remove = json!({"op": "remove", "path": "/metadata/managedFields/0"});
+    let version = |op: &str, value: Value| json!({"op": op, "path": "/metadata/resourceVersion", "value": value});
+    for unguarded in [
+        json!([remove]),
+        json!([remove, version("remove", json!("7"))]),
+        json!([remove, version("replace", json!(""))]),
+    ] {
+        apply::adopt(&permit, &account(&fake), &manifest, &unguarded).await.expect_err("unguarded");
+    }
     assert!(fake.seen().is_empty());
     // What may have arrived is not sent twice.
     let guarded = json!([{"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}]);
