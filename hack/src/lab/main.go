@@ -24,6 +24,7 @@ var kinds = map[string]stack.Kind{
 	serve.GitSSHKind:  serve.GitSSH,
 	serve.HangKind:    serve.Hang,
 	serve.ProxyKind:   serve.Proxy,
+	serve.GiteaKind:   serve.Gitea,
 }
 
 // commands by name; each has one file.

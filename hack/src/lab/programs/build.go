@@ -75,7 +75,11 @@ func (c *Cache) build(ctx context.Context, pin string, group []Program, tell io.
 	}
 	defer os.RemoveAll(work)
 	var cold time.Duration
-	arguments := []string{"build", "-v", "-trimpath", "-ldflags", c.linkFlags(), "-o", work + "/"}
+	flags, err := c.linkFlags(group)
+	if err != nil {
+		return err
+	}
+	arguments := []string{"build", "-v", "-trimpath", "-ldflags", flags, "-o", work + "/"}
 	if group[0].Tags != "" {
 		arguments = append(arguments, "-tags", group[0].Tags)
 	}
@@ -116,14 +120,24 @@ func (c *Cache) environment() []string {
 
 // linkFlags give the programs the version that they report. Clients cannot
 // parse the version of an API server that was linked without them.
-func (c *Cache) linkFlags() string {
+func (c *Cache) linkFlags(group []Program) (string, error) {
 	flags := "-s -w"
+	for _, program := range group {
+		if program.Stamp == "" {
+			continue
+		}
+		version, err := c.Version(program)
+		if err != nil {
+			return "", err
+		}
+		flags += " -X " + program.Stamp + "=" + strings.TrimPrefix(version, "v")
+	}
 	if version, err := c.Version(Program{Pin: "tools", Module: kubernetes}); err == nil {
 		const at = " -X k8s.io/component-base/version."
 		parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
 		flags += at + "gitVersion=" + version + at + "gitMajor=" + parts[0] + at + "gitMinor=" + parts[1]
 	}
-	return flags
+	return flags, nil
 }
 
 var majorSuffix = regexp.MustCompile(`^v[0-9]+$`)
@@ -159,29 +173,4 @@ func (c *Cache) install(ctx context.Context, program Program, work string) error
 		return err
 	}
 	return os.Rename(fresh, folder)
-}
-
-func (c *Cache) copyData(ctx context.Context, program Program, into string) error {
-	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", program.Module)
-	command.Dir = filepath.Join(c.hack, program.Pin)
-	command.Env = c.environment()
-	command.Stderr = os.Stderr
-	module, err := command.Output()
-	if err != nil {
-		return err
-	}
-	for _, data := range program.Data {
-		var joined strings.Builder
-		for _, from := range data.From {
-			text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(module)), from))
-			if err != nil {
-				return err
-			}
-			joined.WriteString("---\n" + string(text))
-		}
-		if err := os.WriteFile(filepath.Join(into, data.Name), []byte(joined.String()), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }

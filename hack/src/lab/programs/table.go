@@ -19,12 +19,13 @@ type Program struct {
 	Cold    time.Duration // from an empty Go build cache, on two cores, after those above it
 	Default bool          // part of every lab
 	Data    []DataFile    // files of its module that are kept beside it
+	Stamp   string        // the variable that takes the version at link time
 }
 
-// DataFile is put together from files that a module carries.
+// DataFile is a file or folder that a module carries.
 type DataFile struct {
 	Name string
-	From []string // paths in the module
+	From []string // paths in the module; files are joined into one, a folder is copied
 }
 
 // all in the order in which they are shown. Every time in this table was
@@ -52,6 +53,11 @@ var all = []Program{
 	}}},
 	{Name: "kustomize", Pin: "tools", Module: "sigs.k8s.io/kustomize/kustomize/v5", Package: "sigs.k8s.io/kustomize/kustomize/v5", Cold: 30 * time.Second},
 	{Name: "helm", Pin: "tools", Module: "helm.sh/helm/v4", Package: "helm.sh/helm/v4/cmd/helm", Cold: 4 * time.Minute},
+	{Name: "gitea", Pin: "gitea", Module: "code.gitea.io/gitea", Package: "code.gitea.io/gitea", Tags: "sqlite sqlite_unlock_notify", Cold: 5 * time.Minute, Stamp: "main.Version", Data: []DataFile{
+		{Name: "static/options", From: []string{"options"}},
+		{Name: "static/templates", From: []string{"templates"}},
+		{Name: "static/public", From: []string{"public"}},
+	}},
 }
 
 const kubernetes = "k8s.io/kubernetes"

@@ -120,23 +120,39 @@ func reserve(run *stack.Run) (int, error) {
 
 // answers returns nil once a server sends any response, a refusal included.
 func answers(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := get(ctx, url)
+		return err
+	}
+}
+
+// healthy returns nil once a page is answered with success.
+func healthy(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		code, err := get(ctx, url)
+		if err == nil && code != http.StatusOK {
+			return fmt.Errorf("%s answers %d", url, code)
+		}
+		return err
+	}
+}
+
+func get(ctx context.Context, url string) (int, error) {
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		// Whether its certificate is right is for the client under test to say.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}}
-	return func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		request.Header.Set("User-Agent", "tandem-lab")
-		reply, err := client.Do(request)
-		if err != nil {
-			return err
-		}
-		return reply.Body.Close()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
 	}
+	request.Header.Set("User-Agent", "tandem-lab")
+	reply, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return reply.StatusCode, reply.Body.Close()
 }
 
 // secure makes the certificates and says where a client finds its part.
