@@ -13,12 +13,13 @@ const downHelp = `
 hack/lab down [--name NAME | --all]
 
 Stops a cluster or server, exactly the processes that it started, and removes
-its data. Where there is none of this name, nothing happens.`
+its data. Where there is none of this name, nothing happens. --all spares what
+belongs to a process that still runs (--owner-pid): it will go with that one.`
 
 func down(_ context.Context, arguments []string) error {
 	f := newFlags("down", downHelp)
 	name := f.name()
-	every := f.Bool("all", false, "every cluster and server of this user")
+	every := f.Bool("all", false, "every cluster and server of this user that has no living owner")
 	if _, err := f.parse(arguments, 0, 0); err != nil {
 		return err
 	}
@@ -33,6 +34,13 @@ func down(_ context.Context, arguments []string) error {
 	}
 	var failures []error
 	for _, name := range names {
+		if *every {
+			one, err := stack.Look(name)
+			if err == nil && one.Owner.Alive() {
+				fmt.Fprintf(os.Stderr, "%s belongs to process %d and is left alone; --name %s stops it\n", name, one.Owner.PID, name)
+				continue
+			}
+		}
 		stopped, err := stack.Down(name)
 		switch {
 		case err != nil:

@@ -11,7 +11,7 @@ Tandem out. No container engine, no root.
 
 Commands
   up      start a cluster; several side by side with --name
-  down    stop a cluster or server and remove its data; --all for every one
+  down    stop a cluster or server and remove its data; --all for all without an owner
   status  what runs, which programs it consists of and where their logs are
   env     what a client needs, as shell exports or JSON
   serve   start a Git server over HTTP or SSH, one that hangs, or a proxy
