@@ -88,7 +88,31 @@ const OPERATORS: &[&str] = &[
 /// `"b" in a`: for these it reports a value of the wrong type, where for the others it would answer
 /// `false`.
 pub(super) fn check(expression: &mut Expression) -> Result<(), Refused> {
-    walk(expression, &mut vec!["object".to_owned()])
+    walk(expression, &mut vec!["object".to_owned()])?;
+    match depth(expression) {
+        deep if deep > DEEPEST => Err(refused(format!("operations are nested deeper than {DEEPEST}"), None)),
+        _ => Ok(()),
+    }
+}
+
+/// Operations within operations. Evaluating recurses on the stack of the caller.
+const DEEPEST: usize = 24;
+
+fn depth(expression: &Expression) -> usize {
+    let deepest = |parts: &mut dyn Iterator<Item = &Expression>| parts.map(depth).max().unwrap_or(0);
+    1 + match &expression.expr {
+        Expr::Call(call) => deepest(&mut call.target.as_deref().into_iter().chain(&call.args)),
+        Expr::Select(select) => depth(&select.operand),
+        Expr::List(list) => deepest(&mut list.elements.iter()),
+        Expr::Map(map) => deepest(&mut map.entries.iter().flat_map(|entry| match &entry.expr {
+            EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
+            EntryExpr::StructField(field) => vec![&field.value],
+        })),
+        Expr::Comprehension(each) => deepest(
+            &mut [&each.iter_range, &each.accu_init, &each.loop_cond, &each.loop_step, &each.result].into_iter(),
+        ),
+        _ => 0,
+    }
 }
 
 fn refused(message: impl Into<String>, hint: Option<&str>) -> Refused {

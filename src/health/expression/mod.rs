@@ -158,28 +158,71 @@ struct Refused {
     hint: Option<String>,
 }
 
-fn compile(source: &str) -> Result<Expression, Refused> {
-    // Nesting is bounded, because parsing and evaluating recurse.
-    let parsed = catch_unwind(|| Parser::new().max_recursion_depth(MAX_DEPTH).parse(source));
-    let mut expression = match parsed {
-        Ok(Ok(expression)) => expression,
-        Ok(Err(errors)) => {
-            let first = errors.errors.first();
-            let message = first.map_or_else(|| errors.to_string(), |e| e.msg.clone());
-            let optional = message.contains("'.?'") || message.contains("'[?'");
-            return Err(Refused {
-                message: if optional { "optional syntax (.? and [?]) is not supported".to_owned() } else { message },
-                hint: optional.then(|| "write has(object.a) && object.a.b == …".to_owned()),
-            });
-        }
-        Err(_) => return Err(Refused { message: "it cannot be parsed".to_owned(), hint: None }),
-    };
-    check::check(&mut expression)?;
-    Ok(expression)
+impl Refused {
+    fn because(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
 }
 
-/// Nesting of an expression.
-const MAX_DEPTH: u16 = 64;
+/// Bytes of an expression, as the kind's schema has it.
+const LONGEST: usize = 4096;
+/// Brackets within brackets.
+const DEEPEST: usize = 24;
+/// The parser's stack. It takes up to 130 KiB a bracket and 30 KiB an operator without
+/// optimisation, so this is enough for what the two limits above let pass.
+const PARSER_STACK: usize = 128 << 20;
+
+/// Compiles on a thread of its own: the parser recurses deeper than a worker's stack is, and an
+/// overflow would end the process.
+fn compile(source: &str) -> Result<Expression, Refused> {
+    if source.len() > LONGEST {
+        return Err(Refused::because(format!("it is longer than {LONGEST} bytes")));
+    }
+    if nesting(source) > DEEPEST {
+        return Err(Refused::because(format!("brackets are nested deeper than {DEEPEST}")));
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("cel-parser".to_owned()).stack_size(PARSER_STACK);
+        let started = thread.spawn_scoped(scope, || {
+            let mut expression = parse(source)?;
+            check::check(&mut expression)?;
+            Ok(expression)
+        });
+        match started.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(result)) => result,
+            Ok(Err(_panic)) => Err(Refused::because("it cannot be parsed")),
+            Err(error) => Err(Refused::because(format!("no thread could be started to parse it: {error}"))),
+        }
+    })
+}
+
+/// How deep brackets are nested; those in literals count too, which makes no difference to people.
+fn nesting(source: &str) -> usize {
+    let depths = source.bytes().scan(0_usize, |depth, byte| {
+        match byte {
+            b'(' | b'[' | b'{' => *depth += 1,
+            b')' | b']' | b'}' => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(*depth)
+    });
+    depths.max().unwrap_or(0)
+}
+
+fn parse(source: &str) -> Result<Expression, Refused> {
+    // The listener of the parser counts other things than brackets; it only gets in the way.
+    Parser::new().max_recursion_depth(u16::MAX).parse(source).map_err(|errors| {
+        let message = errors.errors.first().map_or_else(|| errors.to_string(), |e| e.msg.clone());
+        if message.starts_with("unsupported syntax") {
+            Refused {
+                message: "optional syntax (a.?b, a[?b], {?a: b}) is not supported".to_owned(),
+                hint: Some("write has(object.a) && object.a.b == …".to_owned()),
+            }
+        } else {
+            Refused::because(message)
+        }
+    })
+}
 
 fn evaluate(expression: &Expression, object: &Value, context: &Context<'_>) -> Result<bool, String> {
     let weight = weigh::weigh(expression, object);
@@ -231,3 +274,6 @@ fn to_cel(value: &Value) -> CelValue {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+//! What expressions mean here, what is refused, and how long they may take.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::health::assess;
+
+fn rule(current: &str) -> Rule {
+    Rule { group: "shop.io".into(), kind: "Cart".into(), current: current.into(), failed: None, in_progress: None }
+}
+
+fn compiled(current: &str) -> Expressions {
+    let (expressions, problems) = Expressions::compile(&[rule(current)]);
+    assert_eq!(problems, [], "{current}");
+    expressions
+}
+
+fn cart(status: Value) -> Value {
+    json!({"apiVersion": "shop.io/v1", "kind": "Cart", "metadata": {"name": "c", "generation": 2,
+        "labels": {"app.kubernetes.io/name": "cart"}}, "spec": {"replicas": 2, "list": [3, 1, 2]}, "status": status})
+}
+
+fn status() -> Value {
+    json!({"phase": "Ready", "replicas": 2, "ratio": 0.5, "whole": 2.0, "memory": "128Mi", "version": "1.2.3",
+        "since": "2026-01-01T00:00:00Z", "empty": [], "none": null, "observedGeneration": 2, "conditions": [
+        {"type": "Synced", "status": "True", "observedGeneration": 2},
+        {"type": "Healthy", "status": "False", "reason": "Slow"}]})
+}
+
+/// `true`, `false`, or what went wrong.
+fn value(expression: &str, object: &Value) -> String {
+    let health = assess(object, &compiled(expression));
+    match health.status {
+        Status::Current => "true".to_owned(),
+        Status::InProgress => "false".to_owned(),
+        _ => health.message.trim_start_matches("health expression current: ").to_owned(),
+    }
+}
+
+/// Why an expression is not compiled.
+fn refusal(expression: &str) -> String {
+    let (_, problems) = Expressions::compile(&[rule(expression)]);
+    problems.iter().fold(String::new(), |mut text, problem| {
+        let _ = write!(text, "{}", problem.message.trim_start_matches("spec.health[0].current (Cart): "));
+        problem.hint.iter().for_each(|hint| {
+            let _ = write!(text, "; hint: {hint}");
+        });
+        text
+    })
+}
+
+#[test]
+fn expressions_mean_what_they_mean_in_the_api_server() {
+    let object = cart(status());
+    for (expression, expected) in [
+        ("object.status.phase == 'Ready'", "true"),
+        ("object.status.phase in ['Ready', 'Done']", "true"),
+        ("object.status.replicas == object.spec.replicas", "true"),
+        ("object.status.replicas >= 2 && object.status.replicas < 3", "true"),
+        ("object.status.observedGeneration == object.metadata.generation", "true"),
+        ("object.metadata.labels['app.kubernetes.io/name'] == 'cart'", "true"),
+        ("'app.kubernetes.io/name' in object.metadata.labels", "true"),
+        ("has(object.status.phase)", "true"),
+        ("has(object.status.nothing)", "false"),
+        ("has(object.status.none)", "true"),
+        ("object.status.none == null", "true"),
+        ("!has(object.status.nothing) || object.status.nothing == 'x'", "true"),
+        ("has(object.status.nothing) && object.status.nothing == 'x'", "false"),
+        ("object.status.nothing == 'x' || true", "true"),
+        ("object.status.nothing == 'x' && false", "false"),
+        ("object.status.conditions.exists(c, c.type == 'Synced' && c.status == 'True')", "true"),
+        ("object.status.conditions.exists(c, c.type == 'Healthy' && c.status == 'True')", "false"),
+        ("object.status.conditions.all(c, c.status == 'True')", "false"),
+        ("object.status.conditions.exists_one(c, c.status == 'True')", "true"),
+        ("object.status.conditions.filter(c, c.type == 'Synced')[0].status == 'True'", "true"),
+        (
+            "object.status.conditions.filter(c, c.type == 'Synced').all(c, c.observedGeneration == object.metadata.generation)",
+            "true",
+        ),
+        ("object.status.conditions.map(c, c.type) == ['Synced', 'Healthy']", "true"),
+        ("object.status.conditions.map(c, c.status == 'True', c.type) == ['Synced']", "true"),
+        ("object.metadata.labels.all(k, k.startsWith('app'))", "true"),
+        ("object.metadata.labels.exists(k, object.metadata.labels[k] == 'cart')", "true"),
+        ("object.status.empty.all(c, false)", "true"),
+        ("object.status.empty.exists(c, true)", "false"),
+        ("size(object.status.conditions) == 2 && object.status.conditions.size() == 2", "true"),
+        ("size(object.status.empty) == 0", "true"),
+        ("object.status.phase.startsWith('Re') && object.status.phase.endsWith('dy')", "true"),
+        ("object.status.phase.contains('ead')", "true"),
+        ("object.status.phase.matches('^R.*y$')", "true"),
+        ("object.status.phase.lowerAscii() == 'ready'", "true"),
+        ("object.status.version.split('.')[0] == '1'", "true"),
+        ("int(object.status.version.split('.')[1]) == 2", "true"),
+        ("string(object.status.replicas) == '2'", "true"),
+        ("object.status.ratio < 1.0 && object.status.ratio > 0.25", "true"),
+        ("double(object.status.replicas) == 2.0", "true"),
+        ("object.status.ratio < 1", "true"),
+        ("object.status.replicas < 2.5", "true"),
+        ("object.status.replicas + 1 == 3", "true"),
+        ("object.status.replicas * 2 - 1 == 3 && object.status.replicas % 2 == 0", "true"),
+        ("-object.status.replicas == -2", "true"),
+        ("object.spec.list.sum() == 6 && object.spec.list.max() == 3", "true"),
+        ("(object.status.phase == 'Ready' ? 1 : 2) == 1", "true"),
+        ("quantity(object.status.memory).compareTo(quantity('100Mi')) == 1", "true"),
+        ("quantity(object.status.memory).isGreaterThan(quantity('1Gi'))", "false"),
+        ("semver(object.status.version).isGreaterThan(semver('1.2.0'))", "true"),
+        ("timestamp(object.status.since) < timestamp('2026-06-01T00:00:00Z')", "true"),
+        ("timestamp(object.status.since) + duration('1h') > timestamp(object.status.since)", "true"),
+        ("sets.contains(object.spec.list, [1, 2])", "true"),
+        ("object.spec.list[0] == 3", "true"),
+        ("object.spec == {'replicas': 2, 'list': [3, 1, 2]}", "true"),
+        ("true", "true"),
+    ] {
+        assert_eq!(value(expression, &object), expected, "{expression}");
+    }
+}
+
+/// What the evaluator would call false by itself, or what it cannot know, is an error.
+#[test]
+fn what_cannot_be_evaluated_is_unknown_and_never_a_verdict() {
+    let object = cart(status());
+    for (expression, expected) in [
+        ("object.status.nothing == 'x'", "no such key: nothing; guard it with has()"),
+        ("has(object.status.nothing.deeper)", "no such key: nothing; guard it with has()"),
+        ("object.status.phase.deeper == 'x'", "no such overload: the types do not fit"),
+        ("!object.status.phase.deeper", "no such overload: the types do not fit"),
+        ("has(object.status.phase.deeper)", "no such overload: the types do not fit"),
+        ("!has(object.status.none.deeper)", "no such overload: the types do not fit"),
+        ("object.status.none.deeper", "no such overload: the types do not fit"),
+        ("object.status.phase > 1", "no such overload: the types do not fit"),
+        ("object.status.conditions[7].status == 'True'", "index out of bounds"),
+        ("object.status.phase", "it yields string, not a bool"),
+        ("object.status.replicas", "it yields int, not a bool"),
+        ("1 / (object.status.replicas - 2) == 1", "division by zero"),
+        ("object.status.replicas + 9223372036854775807 > 0", "overflow"),
+        ("int(object.status.phase) == 1", "int() failed"),
+        ("quantity(object.status.phase).sign() == 1", "quantity() failed"),
+        ("timestamp(object.status.phase) > timestamp(object.status.since)", "timestamp() failed"),
+        ("object.status.phase.matches('(') || true", "true"),
+        ("object.status.phase.matches('(')", "matches() failed"),
+    ] {
+        assert_eq!(value(expression, &object), expected, "{expression}");
+    }
+    let health = assess(&cart(json!({})), &compiled("object.status.phase == 'Ready'"));
+    assert_eq!(
+        (health.status, health.message.as_str()),
+        (Status::Unknown, "health expression current: no such key: phase; guard it with has()")
+    );
+}
+
+#[test]
+fn what_would_be_evaluated_wrongly_is_refused_by_name() {
+    for (expression, expected) in [
+        (
+            "object.?status.?phase.orValue('') == 'Ready'",
+            "optional syntax (a.?b, a[?b], {?a: b}) is not supported; hint: write has(object.a) && object.a.b == …",
+        ),
+        (
+            "object.status[?'phase'].hasValue()",
+            "optional syntax (a.?b, a[?b], {?a: b}) is not supported; hint: write has(object.a) && object.a.b == …",
+        ),
+        ("optional.of(1).hasValue()", "hasValue() is not supported in health expressions"),
+        ("type(object.status.phase) == string", "type() is not supported in health expressions"),
+        ("dyn(object.status.phase) == 'x'", "dyn() is not supported in health expressions"),
+        ("cel.bind(a, object.status, a.phase == 'x')", "cel.bind() is not supported in health expressions"),
+        ("object.status.conditions.all(i, c, c.status == 'True')", "all() is not supported in health expressions"),
+        (
+            "object.spec.list.transformList(i, v, v).size() == 3",
+            "transformList() is not supported in health expressions",
+        ),
+        ("object.spec.list.sortBy(x, x) == [1, 2, 3]", "sortBy() is not supported in health expressions"),
+        ("'%s'.format(['a']) == 'a'", "format() is not supported in health expressions"),
+        ("lists.range(1000000).size() > 1", "lists.range() is not supported in health expressions"),
+        ("self.status.phase == 'Ready'", "self is not known; an expression speaks of object alone"),
+        ("status.phase == 'Ready'", "status is not known; an expression speaks of object alone"),
+        (
+            "object.status.conditions.exists(c, c.type == 'a') && c.status == 'b'",
+            "c is not known; an expression speaks of object alone",
+        ),
+        (
+            "object.status.replicas == 2.0",
+            "comparing with a fraction by ==, != or in is not supported; hint: write double(…) == 1.5, or compare with < and >",
+        ),
+        (
+            "object.status.replicas in [2.0]",
+            "comparing with a fraction by ==, != or in is not supported; hint: write double(…) == 1.5, or compare with < and >",
+        ),
+        ("object.status.replicas == 2u", "unsigned literals are not supported; hint: write the number without its u"),
+        ("object.status.phase.matches(object.spec.pattern)", "matches() needs its pattern as a literal"),
+        ("Timestamp{seconds: 1} == 1", "Timestamp{…} makes a message, which is not supported"),
+        (
+            "{?'a': 1} == {}",
+            "optional syntax (a.?b, a[?b], {?a: b}) is not supported; hint: write has(object.a) && object.a.b == …",
+        ),
+    ] {
+        assert_eq!(refusal(expression), expected, "{expression}");
+    }
+    for broken in ["", "object.", "object.status ==", "1 +", "'open", "object.status.phase = 'x'", "has(object)"] {
+        assert!(!refusal(broken).is_empty(), "{broken:?} was taken");
+    }
+}
+
+/// Neither parsing nor evaluating can overflow a stack, which would end the process.
+#[test]
+fn what_is_nested_too_deep_is_refused() {
+    for (open, middle, close) in [
+        ("(", "true", ")"),
+        ("[", "1", "]"),
+        ("{1:", "1", "}"),
+        ("size(", "1", ")"),
+        ("[1].all(a,", "true", ")"),
+        ("(", "", ""),
+        ("", "object", ".a"),
+        ("", "object", "[0]"),
+        ("", "1", "+1"),
+        ("", "1", "==1"),
+        ("", "true", "?true:true"),
+        ("", "'a'", ".trim()"),
+        ("", "[1]", ".map(a,a)"),
+        ("-(", "1", ")"),
+        ("true?", "1", ":1"),
+    ] {
+        for times in [25, 100, LONGEST / (open.len() + close.len() + 1)] {
+            let source = format!("{}{middle}{}", open.repeat(times), close.repeat(times));
+            assert!(!refusal(&source).is_empty(), "{open}…{middle}…{close} {times} times was taken");
+        }
+        // As deep as it may be, it runs on the stack of a test, which is that of a worker thread.
+        for times in 1..25 {
+            let source = format!("{}{middle}{}", open.repeat(times), close.repeat(times));
+            if let Ok(expressions) = Expressions::ready("shop.io", "Cart", &source) {
+                assess(&cart(status()), &expressions);
+            }
+        }
+    }
+    // A chain of equal operators is balanced by the parser, so it may be long.
+    assert_eq!(value(&format!("true{}", " || true".repeat(500)), &cart(status())), "true");
+    assert!(!refusal(&format!("true{}", " || true".repeat(1_000))).is_empty(), "a text that is too long was taken");
+}
+
+#[test]
+fn every_problem_is_told_and_a_second_rule_for_a_kind_is_one() {
+    let mut bad = rule("object.?a == 1");
+    bad.failed = Some("1 +".into());
+    let (expressions, problems) = Expressions::compile(&[bad, rule("true"), rule("false")]);
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems[0].message.starts_with("spec.health[0].failed (Cart): "), "{}", problems[0].message);
+    assert!(problems[1].message.starts_with("spec.health[0].current (Cart): optional"), "{}", problems[1].message);
+    assert_eq!(problems[2].rule, "DuplicateHealthExpression");
+    assert!(expressions.speaks_of("shop.io", "Cart") && !expressions.speaks_of("", "Cart"));
+}
+
+#[test]
+fn failed_goes_before_current_and_current_before_in_progress() {
+    let said = |failed: Option<&str>, current: &str, in_progress: Option<&str>| {
+        let rule =
+            Rule { failed: failed.map(str::to_owned), in_progress: in_progress.map(str::to_owned), ..rule(current) };
+        let (expressions, problems) = Expressions::compile(&[rule]);
+        assert_eq!(problems, []);
+        assess(&cart(json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Waiting"}]})), &expressions)
+    };
+    assert_eq!(said(Some("true"), "true", Some("true")), Health::failed("Waiting"));
+    assert_eq!(said(Some("false"), "true", Some("true")), Health::current());
+    assert_eq!(said(Some("false"), "false", Some("true")), Health::in_progress("Waiting"));
+    assert_eq!(said(None, "false", None), Health::in_progress("Waiting"));
+    let unknown = said(Some("object.status.gone"), "true", None);
+    assert_eq!(unknown.status, Status::Unknown, "{}", unknown.message);
+}
+
+#[test]
+fn an_expression_waits_until_the_generation_was_seen_and_is_not_asked_of_the_dying() {
+    let expressions = compiled("true");
+    let stale = cart(json!({"observedGeneration": 1}));
+    assert_eq!(assess(&stale, &expressions).status, Status::InProgress);
+    let mut dying = cart(json!({}));
+    dying["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    assert_eq!(assess(&dying, &expressions).status, Status::Terminating);
+}
+
+#[test]
+fn a_dependency_has_its_own_expression() {
+    let ready = Expressions::ready("shop.io", "Cart", "object.status.phase == 'Ready'").expect("compiles");
+    assert_eq!(assess(&cart(status()), &ready).status, Status::Current);
+    let refused = Expressions::ready("shop.io", "Cart", "dyn(1) == 1").expect_err("refused");
+    assert_eq!(refused.message, "ready: dyn() is not supported in health expressions");
+}
+
+/// A tenant's expression can neither fill the memory nor hold a thread.
+#[test]
+fn what_would_take_too_long_is_not_begun() {
+    let long = cart(json!({"items": (0..1_000).collect::<Vec<_>>(), "text": "x".repeat(10_000)}));
+    let doubling = format!("[object.status.text]{}.size() == 1", ".map(s, s + s)".repeat(15));
+    for expression in [
+        "object.status.items.all(a, object.status.items.all(b, object.status.items.all(c, a + b + c > 0)))",
+        "object.status.items.exists(a, object.status.items.exists(b, object.status.text == 'x'.lowerAscii() + object.status.text))",
+        "object.status.items.map(a, object.status.text).size() == 1",
+        "object.status.items.map(a, object.status.items.map(b, b)).size() == 1",
+        "object.status.items.exists(a, object.status.text.matches('^(x{1,100}){1,100}$'))",
+        &doubling,
+    ] {
+        let told = value(expression, &long);
+        assert!(told.starts_with("too costly for this object"), "{expression}: {told}");
+    }
+    // What people write is far from the limit, also on a large object.
+    let conditions: Vec<_> =
+        (0..50).map(|at| json!({"type": format!("C{at}"), "status": "True", "message": "m".repeat(200)})).collect();
+    let large = cart(json!({"conditions": conditions, "phase": "Ready"}));
+    for expression in [
+        "object.status.conditions.exists(c, c.type == 'C49' && c.status == 'True')",
+        "object.status.conditions.filter(c, c.type == 'C49').all(c, c.status == 'True' && object.metadata.generation == 2)",
+        "object.status.conditions.all(c, object.status.conditions.exists(d, d.type == c.type))",
+        "object.status.phase.matches('^Rea?dy$')",
+    ] {
+        assert_eq!(value(expression, &large), "true", "{expression}");
+    }
+}
+
+/// What the scales say is at least what there is to do.
+#[test]
+fn the_scales_count_every_round() {
+    let items: Vec<_> = (0..50).map(|at| json!({"name": format!("n{at}"), "on": true})).collect();
+    let object = cart(json!({"items": items}));
+    for (expression, least) in [
+        ("object.status.items.all(a, object.status.items.exists(b, b.name == a.name))", 50 * 50),
+        ("object.status.items.all(a, a.on)", 50),
+        ("object.status.items.map(a, a.name).size() == 50", 50),
+        ("true", 1),
+    ] {
+        let (expressions, _) = Expressions::compile(&[rule(expression)]);
+        let Compiled(list) = &expressions.rules[&("shop.io".to_owned(), "Cart".to_owned())];
+        let weight = weigh::weigh(&list[0].1, &object);
+        assert!((least..least * 150 + 50).contains(&weight), "{expression}: {weight}");
+        assert_eq!(value(expression, &object), "true", "{expression}");
+    }
+}
+
+#[test]
+fn values_never_stand_in_messages() {
+    let object = cart(json!({"secret": "hunter2", "map": {"hunter2": 1}}));
+    for expression in [
+        "object.status.secret > 1",
+        "object.status.secret",
+        "int(object.status.secret) == 1",
+        "object.status.secret + 1 == 2",
+        "object.status.map[object.status.map] == 1",
+        "object.status.secret[0] == 'h'",
+        "quantity(object.status.secret).sign() == 1",
+        "timestamp(object.status.secret) == null",
+        "duration(object.status.secret) == null",
+        "semver(object.status.secret).major() == 1",
+        "-object.status.secret == 1",
+        "object.status.secret in object.status.secret",
+    ] {
+        let told = value(expression, &object);
+        assert!(!told.contains("hunter2"), "{expression}: {told}");
+        assert!(told != "true", "{expression}");
+    }
+}
