@@ -9,5 +9,6 @@ mod git_remote;
 mod git_ssh;
 mod manifests;
 mod reasons;
+mod render_cases;
 mod tidy;
 mod yaml_kubectl;

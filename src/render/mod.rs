@@ -1,13 +1,20 @@
 //! From a tree of files to manifests, problems and the read set.
 
+mod ignored;
+mod memory;
+mod near;
+mod object;
+mod objects;
+mod path;
 pub mod plain;
 mod tree;
 
+pub use memory::MemTree;
 pub use tree::{Entry, EntryKind, ReadRecord, ReadSet, Recorder, Tree, TreeError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::{Manifest, Problem};
+use crate::object::{Manifest, Problem, yaml};
 
 /// Limits on what a render may read and produce. What passes one is a problem that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +52,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Those that hold for one file.
+    pub fn yaml(&self) -> yaml::Limits {
+        yaml::Limits {
+            bytes: self.file_bytes,
+            documents: self.documents,
+            nodes: self.nodes,
+            depth: self.depth,
+            aliases: self.aliases,
+        }
+    }
+}
+
 /// What a render yields. Where there are problems the manifests are those that could be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rendered {
@@ -57,6 +77,13 @@ pub struct Rendered {
 }
 
 /// Renders the folder `path` of `tree`.
+///
+/// A render with problems is never complete: an object that is missing from it may stand in what
+/// could not be read, so nothing is to be pruned by it. The same holds for an empty one, which has
+/// the problem `NoObjects`.
 pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
     plain::render(tree, path, limits)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,264 @@
 //! Plain YAML and JSON below a folder.
+//!
+//! Every file named `.yaml`, `.yml` or `.json` is read, folders and files in the order of their
+//! names. Left out are files and folders whose name starts with a dot (`.github`, `.gitlab-ci.yml`:
+//! made for tools, not for the cluster) and what a `.tandemignore` names. Nothing else is left out
+//! in silence: a symbolic link is never followed, neither out of the tree nor in it, because what
+//! it shows is reviewed elsewhere; it is a problem, as are submodules, files that Git LFS keeps
+//! elsewhere, and folders that belong to kustomize or Helm.
 
-use super::{Limits, Recorder, Rendered, Tree};
-use crate::object::Problem;
+use std::collections::HashMap;
 
-/// Reads every `.yaml`, `.yml` and `.json` file below `path`, in the order of their paths.
+use super::ignored::{self, Ignored};
+use super::objects::File;
+use super::path::{self, join};
+use super::{Entry, EntryKind, Limits, Recorder, Rendered, Tree, TreeError};
+use crate::object::{Manifest, ObjectId, Origin, Problem, yaml};
+
+/// Reads every manifest below `path`, in the order of names.
+///
+/// The read set of a folder that exists is that folder alone: its id covers all that it holds.
+/// Where it does not exist, the folders that were looked through stand in it.
 pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
+    let path = match path::normal(path) {
+        Ok(path) => path,
+        Err(problem) => return Rendered { problems: vec![problem], ..Rendered::default() },
+    };
     let recorder = Recorder::new(tree);
     let mut rendered = Rendered::default();
-    match recorder.list(path) {
-        Ok(Some(_)) if limits.files > 0 => {}
-        Ok(_) => rendered.problems.push(Problem::new("PathNotFound", format!("the repository has no folder {path:?}"))),
-        Err(error) => rendered.problems.push(Problem::new("Unreadable", error.to_string())),
-    }
+    let problem = match recorder.list(&path) {
+        Ok(Some(entries)) => {
+            let mut walk = Walk::new(tree, limits);
+            // A limit that was passed has its problem already.
+            let _ = walk.folder(&path, entries, 1);
+            let nothing = walk.nothing(&path);
+            rendered = Rendered { manifests: walk.manifests, problems: walk.problems, ..Rendered::default() };
+            nothing
+        }
+        Ok(None) => Some(path::missing(&recorder, &path).unwrap_or_else(|error| unreadable(&path, &error))),
+        Err(error) => Some(unreadable(&path, &error)),
+    };
+    rendered.problems.extend(problem);
     rendered.read_set = recorder.into_read_set();
     rendered
+}
+
+/// A limit was passed: nothing more is read.
+struct Full;
+
+struct Walk<'a> {
+    tree: &'a dyn Tree,
+    limits: &'a Limits,
+    ignored: Ignored,
+    manifests: Vec<Manifest>,
+    problems: Vec<Problem>,
+    places: HashMap<ObjectId, Origin>,
+    folders: u32,
+    files: u32,
+    bytes: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(tree: &'a dyn Tree, limits: &'a Limits) -> Self {
+        let ignored = Ignored::default();
+        let (manifests, problems, places) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { tree, limits, ignored, manifests, problems, places, folders: 0, files: 0, bytes: 0 }
+    }
+
+    fn folder(&mut self, folder: &str, mut entries: Vec<Entry>, depth: u32) -> Result<(), Full> {
+        if depth > self.limits.depth {
+            let message = format!("the folders nest deeper than the {} levels that are allowed", self.limits.depth);
+            self.problems.push(Problem::new("LimitExceeded", message).in_file(folder, None));
+            return Ok(());
+        }
+        self.folders += 1;
+        if self.folders > self.limits.files {
+            // Folders that share their content are small in Git and endless to walk.
+            return self
+                .full(format!("there are more than the {} folders that are allowed", self.limits.files), folder);
+        }
+        self.rules(folder, &entries);
+        entries.retain(|entry| !self.left_out(folder, entry));
+        if let Some(problem) = rendered_otherwise(folder, &entries) {
+            self.problems.push(problem);
+            return Ok(());
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for entry in entries {
+            let path = join(folder, &entry.name);
+            match entry.kind {
+                EntryKind::File if is_manifest(&entry.name) => self.file(&path)?,
+                EntryKind::File => {}
+                EntryKind::Folder => match self.tree.list(&path) {
+                    Ok(entries) => {
+                        self.folder(&path, entries.unwrap_or_default(), depth + 1)?;
+                        self.ignored.enter(folder, None);
+                    }
+                    Err(error) => self.problems.push(unreadable(&path, &error)),
+                },
+                EntryKind::Symlink => {
+                    let problem = Problem::new("SymlinkNotFollowed", "symbolic links are not followed");
+                    let hint = "put the file itself here, or leave the link out by a .tandemignore";
+                    self.problems.push(problem.in_file(path, None).hint(hint));
+                }
+                EntryKind::Submodule => {
+                    let problem = Problem::new("SubmoduleNotRead", "submodules are not fetched");
+                    let hint = "make a Repository and a Sync of its own for it, or leave it out by a .tandemignore";
+                    self.problems.push(problem.in_file(path, None).hint(hint));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn left_out(&self, folder: &str, entry: &Entry) -> bool {
+        let path = join(folder, &entry.name);
+        entry.name.starts_with('.')
+            || if entry.kind == EntryKind::Folder { self.ignored.folder(&path) } else { self.ignored.file(&path) }
+    }
+
+    /// Reads the folder's own `.tandemignore`.
+    fn rules(&mut self, folder: &str, entries: &[Entry]) {
+        let Some(entry) = entries.iter().find(|entry| entry.name == ignored::FILE) else {
+            self.ignored.enter(folder, None);
+            return;
+        };
+        let path = join(folder, ignored::FILE);
+        let bytes = match self.tree.read(&path, self.limits.file_bytes) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error) => return self.problems.push(unreadable(&path, &error)),
+        };
+        let problem = |message: &str| Problem::new("InvalidIgnore", message).in_file(path.as_str(), None);
+        match std::str::from_utf8(&bytes) {
+            _ if entry.kind != EntryKind::File => self.problems.push(problem(".tandemignore is no file")),
+            Ok(text) => {
+                let problems = self.ignored.enter(folder, Some(text));
+                self.problems.extend(problems);
+            }
+            Err(_) => self.problems.push(problem("the file is not UTF-8")),
+        }
+    }
+
+    fn file(&mut self, path: &str) -> Result<(), Full> {
+        self.files += 1;
+        if self.files > self.limits.files {
+            return self.full(format!("there are more than the {} files that are allowed", self.limits.files), path);
+        }
+        let bytes = match self.tree.read(path, self.limits.file_bytes) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error) => {
+                self.problems.push(unreadable(path, &error));
+                return Ok(());
+            }
+        };
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.limits.total_bytes {
+            let most = self.limits.total_bytes;
+            return self.full(format!("the files have more than the {most} bytes together that are allowed"), path);
+        }
+        if let Some(problem) = kept_elsewhere(&bytes) {
+            self.problems.push(problem.in_file(path, Some(1)));
+            return Ok(());
+        }
+        let (documents, problems) = yaml::read(path, &bytes, &self.limits.yaml());
+        let mut file = File::new(path, &bytes);
+        file.problems = problems;
+        if bytes.windows(2).any(|pair| pair == b"{{") {
+            let broken = file.problems.iter_mut().filter(|p| p.rule == "InvalidYaml" && p.hint.is_none());
+            broken.for_each(|p| {
+                p.hint = Some("templates are not rendered; a text that starts with {{ needs quotes".to_owned())
+            });
+        }
+        documents.into_iter().for_each(|document| file.add(document));
+        let File { manifests, problems, .. } = file;
+        let first = self.problems.len();
+        self.problems.extend(problems);
+        for manifest in manifests {
+            self.object(manifest)?;
+        }
+        self.problems[first..].sort_by_key(|problem| problem.line);
+        Ok(())
+    }
+
+    fn object(&mut self, manifest: Manifest) -> Result<(), Full> {
+        if let Some(place) = self.places.get(&manifest.id) {
+            let message = format!("the object stands twice, first at {}:{}", place.file, place.line);
+            let problem = Problem::new("DuplicateObject", message).at(&manifest.origin).of(&manifest.id);
+            self.problems.push(problem);
+            return Ok(());
+        }
+        if self.manifests.len() >= self.limits.objects as usize {
+            let most = self.limits.objects;
+            return self
+                .full(format!("there are more than the {most} objects that are allowed"), &manifest.origin.file);
+        }
+        self.places.insert(manifest.id.clone(), manifest.origin.clone());
+        self.manifests.push(manifest);
+        Ok(())
+    }
+
+    fn full(&mut self, message: String, path: &str) -> Result<(), Full> {
+        let problem = Problem::new("LimitExceeded", format!("{message}; nothing more was read"));
+        self.problems.push(problem.in_file(path, None));
+        Err(Full)
+    }
+
+    /// Nothing found is a problem: a folder that was emptied by mistake must not empty a cluster.
+    fn nothing(&self, path: &str) -> Option<Problem> {
+        if !self.manifests.is_empty() || !self.problems.is_empty() {
+            return None;
+        }
+        let place = if path.is_empty() { "the repository".to_owned() } else { format!("{path:?}") };
+        let message = match self.files {
+            0 => format!("{place} holds no .yaml, .yml or .json file"),
+            files => format!("{place} holds no object in its {files} files"),
+        };
+        Some(
+            Problem::new("NoObjects", message)
+                .hint("to take everything away, delete the Sync with deletionPolicy: Prune"),
+        )
+    }
+}
+
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
+/// A folder that another tool renders.
+fn rendered_otherwise(folder: &str, entries: &[Entry]) -> Option<Problem> {
+    entries.iter().filter(|entry| entry.kind != EntryKind::Folder).find_map(|entry| {
+        let (rule, tool) = match entry.name.as_str() {
+            "kustomization.yaml" | "kustomization.yml" | "Kustomization" => ("KustomizationNotSupported", "kustomize"),
+            "Chart.yaml" => ("ChartNotSupported", "Helm"),
+            _ => return None,
+        };
+        let message = format!("the folder belongs to {tool}, which is not rendered yet; nothing of it was read");
+        let hint = format!("render it with {tool} and commit the result, or leave it out by a .tandemignore");
+        Some(Problem::new(rule, message).in_file(join(folder, &entry.name), None).hint(hint))
+    })
+}
+
+/// A file whose content is not in the repository, or not readable there.
+fn kept_elsewhere(bytes: &[u8]) -> Option<Problem> {
+    if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
+        let problem = Problem::new("LfsPointer", "the file is a pointer of Git LFS, whose content is kept elsewhere");
+        return Some(problem.hint("keep manifests in Git itself: git lfs untrack, and add the file again"));
+    }
+    if bytes.starts_with(b"\0GITCRYPT\0") {
+        return Some(Problem::new(
+            "EncryptedManifest",
+            "the file is encrypted with git-crypt, and nothing decrypts it",
+        ));
+    }
+    None
+}
+
+fn unreadable(path: &str, error: &TreeError) -> Problem {
+    let problem = match error {
+        TreeError::TooLarge { size, limit, .. } => {
+            Problem::new("LimitExceeded", format!("the file has {size} bytes, more than the {limit} that are allowed"))
+        }
+        TreeError::Store { .. } => Problem::new("Unreadable", error.to_string()),
+    };
+    problem.in_file(path, None)
 }

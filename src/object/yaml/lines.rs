@@ -1,6 +1,7 @@
 //! Which line of a file a field stands at. Nothing is kept for it while a file is read: who has a
 //! problem to place reads the document once more.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{Event, Parser};
@@ -34,8 +35,8 @@ const MOST: usize = 64 << 20;
 pub fn lines(bytes: &[u8], index: u32) -> Lines {
     let Ok(text) = text::of(bytes) else { return Lines::default() };
     let texts = match text::json_values(text) {
-        text::Json::Values(values) => values.into_iter().map(|value| (value.text, value.line)).collect(),
-        text::Json::Broken { .. } | text::Json::Other => vec![(text, 1)],
+        text::Json::Values(values) => values.into_iter().map(|value| (text::escaped(value.text), value.line)).collect(),
+        text::Json::Broken { .. } | text::Json::Other => vec![(Cow::Borrowed(text), 1)],
     };
     let mut walk =
         Walk { wanted: index, document: 0, path: String::new(), levels: Vec::new(), lines: HashMap::new(), bytes: 0 };
@@ -43,7 +44,7 @@ pub fn lines(bytes: &[u8], index: u32) -> Lines {
         let options = serde_yaml::granit_parser::options! {
             emit_comments: false,
         };
-        let mut parser = Parser::new_from_str_with_options(text, options);
+        let mut parser = Parser::new_from_str_with_options(&text, options);
         while let Some(event) = parser.next_event() {
             match event {
                 Ok((event, span)) => {

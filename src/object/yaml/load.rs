@@ -54,6 +54,7 @@ struct Open<'t> {
     frames: Vec<Frame<'t>>,
     anchors: HashMap<usize, Value>,
     root: Option<(Value, u32)>,
+    started: bool,
     faulty: bool,
 }
 
@@ -90,7 +91,14 @@ impl<'a> Loader<'a> {
                     let line = line_of(span.start.line(), first);
                     self.event(&mut open, event, line, || span_text(&span, text)).err()
                 }
-                Err(error) => Some(self.tally.syntax(&error, first)),
+                Err(error) => {
+                    // After a complete document: what follows still belongs to it, up to the next
+                    // `---`, and half of a document is none.
+                    if !open.started && self.documents.last().is_some_and(|last| last.index == self.seen) {
+                        self.documents.pop();
+                    }
+                    Some(self.tally.syntax(&error, first))
+                }
             };
             match halt {
                 None => {}
@@ -121,7 +129,7 @@ impl<'a> Loader<'a> {
         match event {
             Event::DocumentStart(..) => {
                 self.seen += 1;
-                *open = Open::default();
+                *open = Open { started: true, ..Open::default() };
                 if self.seen > self.tally.limits.documents {
                     return Err(self.tally.limit(
                         line,

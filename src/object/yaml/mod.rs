@@ -73,7 +73,7 @@ pub fn read(file: &str, bytes: &[u8], limits: &Limits) -> (Vec<Document>, Vec<Pr
     match text::json_values(text) {
         text::Json::Values(values) => {
             for value in values {
-                if !loader.read(value.text, value.line) {
+                if !loader.read(&text::escaped(value.text), value.line) {
                     break;
                 }
             }
@@ -91,3 +91,6 @@ pub fn read(file: &str, bytes: &[u8], limits: &Limits) -> (Vec<Document>, Vec<Pr
     }
     (loader.documents, loader.tally.problems)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! From bytes to text: what is no text is refused before a parser sees it.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 
 /// Why bytes are no text.
@@ -52,6 +54,25 @@ pub fn of(bytes: &[u8]) -> Result<&str, Fault> {
         message: "the file is not UTF-8".to_owned(),
         hint: Some("save it as UTF-8, or keep binary data as base64"),
     })
+}
+
+/// JSON with escapes for the characters that JSON takes as they are and YAML does not. Outside its
+/// texts JSON has none of them, and no line moves.
+pub fn escaped(json: &str) -> Cow<'_, str> {
+    let strange =
+        |c: char| (c.is_control() && !c.is_ascii_whitespace()) || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    if !json.contains(strange) {
+        return json.into();
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if strange(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text.into()
 }
 
 /// The JSON values of a text that starts with a brace.

@@ -1,0 +1,124 @@
+//! From a document to the objects that it holds.
+
+use serde_json::Value;
+
+use super::near::nearest;
+use super::object;
+use crate::object::yaml::{self, Document, Lines};
+use crate::object::{Manifest, Origin, Problem};
+
+/// One file, and what was found in it.
+pub struct File<'a> {
+    /// Path from the root of the repository.
+    pub path: &'a str,
+    /// Its content, for the lines of what is wrong.
+    pub bytes: &'a [u8],
+    /// Objects of the file.
+    pub manifests: Vec<Manifest>,
+    /// What is wrong in the file.
+    pub problems: Vec<Problem>,
+}
+
+/// A document, with its lines as soon as somebody asks for one.
+struct Source<'a> {
+    file: &'a str,
+    bytes: &'a [u8],
+    index: u32,
+    line: u32,
+    lines: Option<Lines>,
+}
+
+impl Source<'_> {
+    /// Line of what a JSON pointer into the document names.
+    fn line(&mut self, pointer: &str) -> u32 {
+        let lines = self.lines.get_or_insert_with(|| yaml::lines(self.bytes, self.index));
+        lines.line(pointer).unwrap_or(self.line)
+    }
+}
+
+impl<'a> File<'a> {
+    /// A file in which nothing was found yet.
+    pub fn new(path: &'a str, bytes: &'a [u8]) -> Self {
+        Self { path, bytes, manifests: Vec::new(), problems: Vec::new() }
+    }
+
+    /// Adds the objects of a document: itself, or the items of a list.
+    pub fn add(&mut self, document: Document) {
+        let Document { line, index, value } = document;
+        let mut source = Source { file: self.path, bytes: self.bytes, index, line, lines: None };
+        self.node(&mut source, "", line, value);
+    }
+
+    fn node(&mut self, source: &mut Source<'_>, pointer: &str, line: u32, mut value: Value) {
+        if let Some(items) = take_items(&mut value) {
+            let (api_version, kind) = (text(&value, "apiVersion"), text(&value, "kind"));
+            let Value::Array(items) = items else {
+                let message = format!("the {kind} has no list of items");
+                self.problems.push(Problem::new("InvalidObject", message).in_file(source.file, Some(line)));
+                return;
+            };
+            for (at, mut item) in items.into_iter().enumerate() {
+                let pointer = format!("{pointer}/items/{at}");
+                let line = source.line(&pointer);
+                name_kind(&mut item, &api_version, &kind);
+                self.node(source, &pointer, line, item);
+            }
+            return;
+        }
+        let origin = Origin { file: source.file.to_owned(), line, document: source.index };
+        match object::manifest(value, origin) {
+            Ok(manifest) => self.manifests.push(manifest),
+            Err(faults) => {
+                for fault in faults {
+                    let line = if fault.pointer.is_empty() {
+                        line
+                    } else {
+                        source.line(&format!("{pointer}{}", fault.pointer))
+                    };
+                    self.problems.push(fault.problem.in_file(source.file, Some(line)));
+                }
+            }
+        }
+    }
+}
+
+/// Takes the items out of a list: of `kind: List`, and of any other kind named so that has items
+/// and no name of its own, which no list has.
+fn take_items(value: &mut Value) -> Option<Value> {
+    let kind = text(value, "kind");
+    let plain = kind == "List" && text(value, "apiVersion") == "v1";
+    let other = kind.ends_with("List")
+        && value.get("items").is_some_and(Value::is_array)
+        && value.pointer("/metadata/name").is_none();
+    if !plain && !other {
+        return None;
+    }
+    Some(value.get_mut("items").map_or(Value::Null, Value::take))
+}
+
+/// Items of a `ConfigMapList` may leave out what their list says, as the API server's answers do.
+fn name_kind(item: &mut Value, api_version: &str, list: &str) {
+    let kind = list.strip_suffix("List").unwrap_or_default();
+    if let Value::Object(fields) = item
+        && !kind.is_empty()
+        && !fields.contains_key("apiVersion")
+        && !fields.contains_key("kind")
+    {
+        fields.insert("apiVersion".to_owned(), Value::String(api_version.to_owned()));
+        fields.insert("kind".to_owned(), Value::String(kind.to_owned()));
+    }
+}
+
+/// A field that is a text; empty where it is none.
+fn text(value: &Value, field: &str) -> String {
+    value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The field that was meant, where one is written nearly so.
+pub fn meant<'a>(value: &'a Value, wanted: &str) -> Option<&'a str> {
+    let fields = value.as_object()?;
+    let names: Vec<&str> = fields.keys().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    let name = nearest(wanted, &names)?;
+    // What is right by itself was not meant to be something else.
+    (!matches!(name, "apiVersion" | "kind" | "metadata" | "spec" | "name" | "namespace")).then_some(name)
+}
