@@ -1,5 +1,6 @@
 //! All tests against the outside of Tandem, in one binary.
 
+mod chart;
 mod cli;
 mod cluster_real;
 mod cluster_wire;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::cli::Folder;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Holds a file equal to a text; with `UPDATE=1` in the environment it writes the file instead.
@@ -17,8 +19,16 @@ fn holds(path: &str, expected: &str) {
 
 #[test]
 fn the_definitions_are_those_of_the_types() {
-    let crds = tandem::api::crds::definitions();
-    let text: Vec<String> = crds.iter().map(|crd| serde_yaml::to_string(crd).expect("YAML")).collect();
-    let text = format!("# Made from the types in src/api: UPDATE=1 cargo test manifests\n{}", text.join("---\n"));
-    holds("manifests/crds.yaml", &text);
+    holds("manifests/crds.yaml", &tandem::api::crds::text());
+    holds("charts/tandem/files/crds.yaml", &tandem::api::crds::text());
+}
+
+#[test]
+fn export_prints_what_manifests_hold() {
+    let exported = Folder::with(&[]).command(&["install", "--export"]).output().expect("the program runs");
+    assert!(exported.status.success(), "{exported:?}");
+    assert_eq!(String::from_utf8_lossy(&exported.stderr), "");
+    let read = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).expect(path);
+    let manifests = read("manifests/crds.yaml") + "---\n" + &read("manifests/agent.yaml");
+    assert_eq!(String::from_utf8(exported.stdout).expect("UTF-8"), manifests);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use super::{completion, doctor, get, reconcile, render, status, suspend, tree, version};
+use super::{completion, doctor, get, install, reconcile, render, status, suspend, tree, version};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -99,6 +99,7 @@ pub enum Command {
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Doctor(doctor::Args),
+    Install(install::Args),
     Completion(completion::Args),
     Version(version::Args),
 }

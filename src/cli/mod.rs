@@ -1,14 +1,17 @@
 //! The command line: one file a command, results on stdout, narration on stderr.
 
 mod args;
+mod ask;
 mod clone;
 mod completion;
 mod connection;
 mod doctor;
 mod exit;
 mod get;
+mod install;
 mod live;
 mod output;
+mod put;
 mod reconcile;
 mod render;
 mod status;
@@ -56,6 +59,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Suspend(args) => wait(suspend::suspend(args, global, output)),
         Command::Resume(args) => wait(suspend::resume(args, global, output)),
         Command::Doctor(args) => wait(doctor::run(args, global, output)),
+        Command::Install(args) => wait(install::run(args, global, output)),
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => wait(version::run(args, global, output)),
     }

@@ -83,6 +83,11 @@ impl Output {
         self.line(&format!("{} {message}", self.err.tone(Tone::Accent, "note:")));
     }
 
+    /// A line of a list that a note began, as it is.
+    pub fn plain(&self, text: &str) {
+        self.line(text);
+    }
+
     /// Every problem with its place, object, rule and hint.
     pub fn problems(&self, problems: &[Problem]) {
         for problem in problems {
