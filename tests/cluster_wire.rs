@@ -15,6 +15,7 @@ use tandem::cluster::{Cluster, ConnectOptions};
 use tokio::time::Instant;
 
 mod calls;
+mod events;
 mod leases;
 mod watches;
 
@@ -155,7 +156,8 @@ fn discovery(path: &str) -> Option<Value> {
     match path {
         "/api" => Some(json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": ""}, "versions": [
             {"version": "v1", "resources": [resource("configmaps", "ConfigMap"), resource("secrets", "Secret")]}]}]})),
-        "/apis" => Some(json!({"kind": "APIGroupDiscoveryList", "items": []})),
+        "/apis" => Some(json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": "metrics.k8s.io"},
+            "versions": [{"version": "v1beta1", "freshness": "Stale", "resources": []}]}]})),
         _ => None,
     }
 }

@@ -160,13 +160,26 @@ impl Cluster {
 
 async fn read_config(options: &ConnectOptions) -> Result<Config, ClusterError> {
     let bad = |e: &dyn std::error::Error| ClusterError::NotConfigured(chain(e));
-    let which = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
-    match &options.kubeconfig {
-        Some(file) => {
-            let read = Kubeconfig::read_from(file).map_err(|e| bad(&e))?;
-            Config::from_custom_kubeconfig(read, &which).await.map_err(|e| bad(&e))
-        }
-        None if options.context.is_some() => Config::from_kubeconfig(&which).await.map_err(|e| bad(&e)),
-        None => Config::infer().await.map_err(|e| bad(&e)),
+    if options.kubeconfig.is_none() && options.context.is_none() {
+        return Config::infer().await.map_err(|e| bad(&e));
     }
+    let read = match &options.kubeconfig {
+        Some(file) => Kubeconfig::read_from(file),
+        None => Kubeconfig::read(),
+    };
+    let read = read.map_err(|e| bad(&e))?;
+    if let Some(wanted) = &options.context {
+        known_context(wanted, read.contexts.iter().map(|context| context.name.as_str()))?;
+    }
+    let which = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
+    Config::from_custom_kubeconfig(read, &which).await.map_err(|e| bad(&e))
+}
+
+fn known_context<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Result<(), ClusterError> {
+    let known: Vec<_> = known.collect();
+    if known.contains(&wanted) {
+        return Ok(());
+    }
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(ClusterError::NotConfigured(format!("the kubeconfig has no context {wanted:?}; it has {known}")))
 }

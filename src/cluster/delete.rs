@@ -120,7 +120,8 @@ pub async fn wait_gone(
 }
 
 /// Waits until a CustomResourceDefinition is established, and until discovery names every version
-/// that it serves, so that objects of its kind can be sent.
+/// that it serves, so that objects of its kind can be sent. Looked at as ourselves: what is served
+/// is no secret of an account, and few accounts may watch definitions.
 ///
 /// # Errors
 /// [`ClusterError::StillWaiting`], [`ClusterError::Cancelled`], or a failure that lasts.
@@ -132,7 +133,7 @@ pub async fn wait_established(
 ) -> Result<(), ClusterError> {
     let kind = crd_kind();
     let what = format!("{} is not established", kind.id("", name));
-    let session = session.until(session.wait_deadline(timeout));
+    let session = session.cluster().own().until(session.wait_deadline(timeout));
     let kinds = std::sync::Mutex::new(Vec::new());
     let done = |object: Option<&Value>| {
         let established = object.filter(|crd| established(crd));

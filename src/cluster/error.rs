@@ -27,6 +27,12 @@ pub enum ClusterError {
         /// Kinds of similar name, as `Kind (apiVersion)`.
         similar: Vec<String>,
     },
+    /// The server behind an API group does not answer, so what it serves is not known.
+    #[error("the server behind the API group {group} does not answer")]
+    GroupUnavailable {
+        /// The group.
+        group: String,
+    },
     /// The API server answered, and refused.
     #[error("{0}")]
     Refused(Box<Refusal>),
@@ -111,6 +117,7 @@ impl Failure for ClusterError {
             Self::BadIdentity(_) => "NoServiceAccount",
             Self::BadName(_) => "InvalidName",
             Self::NoSuchKind { .. } => "NoSuchKind",
+            Self::GroupUnavailable { .. } => "ApiGroupUnavailable",
             Self::Refused(refusal) => refusal.reason(),
             Self::Timeout { .. } => "ApiTimeout",
             Self::Unreachable { .. } => "ApiUnreachable",
@@ -126,7 +133,8 @@ impl Failure for ClusterError {
             Self::NotConfigured(_) | Self::BadIdentity(_) => Fault::Cluster,
             Self::BadName(_) | Self::NoSuchKind { .. } => Fault::Repository,
             Self::Refused(refusal) => refusal.fault(),
-            Self::Timeout { .. }
+            Self::GroupUnavailable { .. }
+            | Self::Timeout { .. }
             | Self::Unreachable { .. }
             | Self::BadAnswer { .. }
             | Self::PermitExpired { .. }
@@ -145,6 +153,9 @@ impl Failure for ClusterError {
                 Some(format!("did you mean {}", similar.join(" or ")))
             }
             Self::NoSuchKind { .. } => Some("deploy the CustomResourceDefinition first, or in the same Sync".into()),
+            Self::GroupUnavailable { group } => {
+                Some(format!("look at `kubectl get apiservices | grep {group}` and the service that it names"))
+            }
             Self::Refused(refusal) => refusal.hint(),
             _ => None,
         }

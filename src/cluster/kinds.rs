@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use http::Method;
 use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList, APIResourceDiscovery};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::call::{Call, Lane, Repeat, Secrecy};
 use super::error::ClusterError;
@@ -14,6 +16,8 @@ use super::session::Session;
 use crate::object::{ObjectId, split_api_version};
 
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+/// What was asked within this time is not asked again only because something is missing.
+const JUST_NOW: Duration = Duration::from_millis(500);
 
 /// One served version of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,8 +180,8 @@ pub struct Kinds {
     now: RwLock<Option<Arc<Snapshot>>>,
     /// How often asking began.
     begun: AtomicU64,
-    /// Held while asking.
-    asking: Mutex<()>,
+    /// Held while asking; when it last began.
+    asking: Mutex<Option<Instant>>,
 }
 
 impl Kinds {
@@ -189,10 +193,10 @@ impl Kinds {
         if let Some(known) = self.known() {
             return Ok(known);
         }
-        let _turn = self.asking.lock().await;
+        let mut turn = self.asking.lock().await;
         match self.known() {
             Some(known) => Ok(known),
-            None => self.ask(session).await,
+            None => self.ask(session, &mut turn).await,
         }
     }
 
@@ -203,38 +207,48 @@ impl Kinds {
     /// Those of the two requests; what was known stays known.
     pub async fn refresh(&self, session: &Session) -> Result<Arc<Snapshot>, ClusterError> {
         let before = self.begun.load(Ordering::SeqCst);
-        let _turn = self.asking.lock().await;
+        let mut turn = self.asking.lock().await;
         // Somebody began to ask after we came, and has the answer.
         if self.begun.load(Ordering::SeqCst) != before
             && let Some(known) = self.known()
         {
             return Ok(known);
         }
-        self.ask(session).await
+        self.ask(session, &mut turn).await
+    }
+
+    /// Asks anew because something is missing, unless that was done just now: one commit may hold
+    /// hundreds of objects of a kind that is not there.
+    async fn look_again(&self, session: &Session) -> Result<Arc<Snapshot>, ClusterError> {
+        let last = *self.asking.lock().await;
+        match (last, self.known()) {
+            (Some(at), Some(known)) if at.elapsed() < JUST_NOW => Ok(known),
+            _ => self.refresh(session).await,
+        }
     }
 
     /// This version of a kind; where it is not known, asks once anew.
     ///
     /// # Errors
-    /// [`ClusterError::NoSuchKind`], or those of the requests.
+    /// [`ClusterError::NoSuchKind`], [`ClusterError::GroupUnavailable`], or those of the requests.
     pub async fn resolve(&self, session: &Session, api_version: &str, kind: &str) -> Result<KindInfo, ClusterError> {
         let (group, version) = split_api_version(api_version);
         if let Some(found) = self.snapshot(session).await?.get(group, version, kind) {
             return Ok(found.clone());
         }
-        let snapshot = self.refresh(session).await?;
+        let snapshot = self.look_again(session).await?;
         snapshot.get(group, version, kind).cloned().ok_or_else(|| no_such_kind(&snapshot, api_version, group, kind))
     }
 
     /// A kind in any version, the preferred one first; where it is not known, asks once anew.
     ///
     /// # Errors
-    /// [`ClusterError::NoSuchKind`], or those of the requests.
+    /// [`ClusterError::NoSuchKind`], [`ClusterError::GroupUnavailable`], or those of the requests.
     pub async fn preferred(&self, session: &Session, group: &str, kind: &str) -> Result<KindInfo, ClusterError> {
         if let Some(found) = self.snapshot(session).await?.preferred(group, kind) {
             return Ok(found.clone());
         }
-        let snapshot = self.refresh(session).await?;
+        let snapshot = self.look_again(session).await?;
         snapshot.preferred(group, kind).cloned().ok_or_else(|| no_such_kind(&snapshot, group, group, kind))
     }
 
@@ -242,7 +256,8 @@ impl Kinds {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn ask(&self, session: &Session) -> Result<Arc<Snapshot>, ClusterError> {
+    async fn ask(&self, session: &Session, at: &mut Option<Instant>) -> Result<Arc<Snapshot>, ClusterError> {
+        *at = Some(Instant::now());
         self.begun.fetch_add(1, Ordering::SeqCst);
         let own = session.cluster().own();
         let (core, groups) = tokio::try_join!(discover(&own, "/api"), discover(&own, "/apis"))?;
@@ -253,6 +268,9 @@ impl Kinds {
 }
 
 fn no_such_kind(snapshot: &Snapshot, api_version: &str, group: &str, kind: &str) -> ClusterError {
+    if snapshot.stale.iter().any(|stale| stale == group) {
+        return ClusterError::GroupUnavailable { group: group.to_owned() };
+    }
     let mut similar: Vec<String> =
         snapshot.versions(group, kind).iter().map(|k| format!("{} ({})", k.kind, k.api_version())).collect();
     if similar.is_empty() {

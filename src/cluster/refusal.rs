@@ -199,12 +199,10 @@ pub(super) fn of(what: &str, code: u16, body: &[u8]) -> Refusal {
 /// those stay that cannot hold a value.
 pub(super) fn of_secret(what: &str, code: u16, body: &[u8]) -> Refusal {
     let mut refusal = of(what, code, body);
-    for cause in &mut refusal.causes {
-        if !value_free(&refusal.why) {
+    if !value_free(&refusal) {
+        for cause in &mut refusal.causes {
             cause.message = known_phrase(&cause.message);
         }
-    }
-    if !value_free(&refusal.why) {
         let fields: Vec<&str> = refusal.causes.iter().map(|c| c.field.as_str()).filter(|f| !f.is_empty()).collect();
         let at = if fields.is_empty() { String::new() } else { format!("{}: ", fields.join(", ")) };
         refusal.message = format!("{at}{}", known_phrase(&refusal.message));
@@ -232,12 +230,13 @@ fn typed_causes(message: &str) -> Vec<Cause> {
 }
 
 /// Refusals whose text is made before or without reading values.
-fn value_free(why: &RefusalReason) -> bool {
+fn value_free(refusal: &Refusal) -> bool {
     use RefusalReason::*;
+    // Admission may say Forbidden too, after it has read the object.
+    let by_rights = refusal.message.contains("User \"") && refusal.message.contains(" cannot ");
     matches!(
-        why,
-        Forbidden
-            | Unauthorized
+        refusal.why,
+        Unauthorized
             | FieldConflict { .. }
             | Stale
             | AlreadyExists
@@ -248,7 +247,7 @@ fn value_free(why: &RefusalReason) -> bool {
             | QuotaExceeded
             | TooManyRequests
             | Expired
-    )
+    ) || (refusal.why == Forbidden && by_rights)
 }
 
 /// The part of a message that says what is wrong without the value, if it is one that we know.

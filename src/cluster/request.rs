@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::call::{Call, Lane, Repeat, Reply, Secrecy, retry_after, warnings};
 use super::connect::RequestSeen;
 use super::error::{ClusterError, Sent};
+use super::lease::WritePermit;
 use super::limit::Load;
 use super::refusal;
 use super::session::Session;
@@ -79,14 +81,18 @@ impl Session {
         let until = deadline.min(Instant::now() + options.attempt_timeout);
         let sent_at = Instant::now();
         let count = |code: u16| self.count(call.verb, &call.resource, code, sent_at);
-        match timeout_at(until, exchange(self, request)).await {
-            Err(_) => {
+        match under_permit(call.permit, until, exchange(self, request)).await {
+            None if call.permit.is_some_and(|permit| !permit.valid()) => {
+                count(0);
+                Err(Missed { error: timeout(call, sent_at.elapsed()), again: Again::No })
+            }
+            None => {
                 count(0);
                 limiter.learn(Load::Overloaded);
                 let again = if call.repeat == Repeat::Safe { Again::Yes(None) } else { Again::No };
                 Err(Missed { error: timeout(call, sent_at.elapsed()), again })
             }
-            Ok(Err(broken)) => {
+            Some(Err(broken)) => {
                 count(0);
                 let again = match (broken.sent, call.repeat) {
                     (Sent::No, _) | (_, Repeat::Safe) => Again::Yes(None),
@@ -96,7 +102,7 @@ impl Session {
                     ClusterError::Unreachable { what: call.what.clone(), message: broken.message, sent: broken.sent };
                 Err(Missed { error, again })
             }
-            Ok(Ok(answer)) => {
+            Some(Ok(answer)) => {
                 count(answer.code);
                 self.judge(call, answer)
             }
@@ -164,6 +170,21 @@ struct Answered {
 struct Broken {
     message: String,
     sent: Sent,
+}
+
+/// Waits for an answer as long as the permit lasts, however often it is renewed meanwhile. Then the
+/// connection is dropped, which makes the API server give up what it has not yet carried out.
+async fn under_permit<T>(permit: Option<&WritePermit>, until: Instant, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = pin!(answer);
+    loop {
+        let wake = permit.and_then(WritePermit::expires).map_or(until, |expires| expires.min(until));
+        if let Ok(answer) = timeout_at(wake, &mut answer).await {
+            return Some(answer);
+        }
+        if Instant::now() >= until || permit.is_some_and(|permit| !permit.valid()) {
+            return None;
+        }
+    }
 }
 
 async fn exchange(session: &Session, request: Request<Body>) -> Result<Answered, Broken> {

@@ -104,6 +104,7 @@ reasons! {
     NamespaceNotFound: "The namespace is not there.",
     NamespaceTerminating: "The namespace is being deleted.",
     NoSuchKind: "The cluster does not serve the kind.",
+    ApiGroupUnavailable: "The server behind an API group does not answer.",
     AdmissionDenied: "A webhook or a policy of the cluster refused the object.",
     WebhookUnreachable: "A webhook of the cluster could not be asked.",
     DryRunUnsupported: "A webhook has side effects, so the object cannot be checked before it is applied.",

@@ -212,6 +212,7 @@ async fn no_value_of_a_secret_comes_back_in_an_error() {
         ),
         status(400, "BadRequest", &format!("admission webhook \"x\" denied the request: {CANARY}"), json!({})),
         status(403, "Forbidden", &format!("admission webhook \"x\" denied the request: {CANARY}"), json!({})),
+        status(403, "Forbidden", &format!("secrets \"a\" is forbidden: {CANARY} is not allowed"), json!({})),
         Reply::Text(500, "x", "y", CANARY),
         Reply::Text(200, "x", "y", "{\"data\": \"canary-7f3a\""),
     ] {
@@ -234,6 +235,38 @@ async fn under_a_dead_permit_nothing_is_sent() {
         delete(&dead, &session, &kind, ("shop", "a"), &only, Propagation::Background).await.expect_err("not sent");
     assert!(matches!(error, ClusterError::PermitExpired { .. }), "{error:?}");
     assert!(fake.seen().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_under_way_is_given_up_when_its_permit_ends_and_not_before() {
+    let kind = KindInfo::known("", "v1", "ConfigMap", "configmaps").namespaced();
+    let only = Preconditions { uid: "u".into(), resource_version: None };
+    let (permit, cut) = super::leases::permit_to_be_cut().await;
+    let fake = Fake::ruled(|_| Reply::Silence);
+    let session = account(&fake).until(Instant::now() + Duration::from_secs(29));
+    // While the lease is renewed, it waits for its own deadline.
+    let began = Instant::now();
+    delete(&permit, &session, &kind, ("shop", "a"), &only, Propagation::Background).await.expect_err("no answer");
+    assert!(began.elapsed() >= Duration::from_secs(29) && permit.valid(), "{:?}", began.elapsed());
+    cut();
+    let began = Instant::now();
+    let session = account(&fake).until(began + LONG);
+    delete(&permit, &session, &kind, ("shop", "a"), &only, Propagation::Background).await.expect_err("no answer");
+    assert!(began.elapsed() <= Duration::from_secs(10) && !permit.valid(), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_whose_server_is_away_is_not_called_unknown() {
+    let fake = Fake::new([]);
+    let cluster = fake.cluster();
+    let missing = |api_version: &'static str| {
+        let cluster = cluster.clone();
+        async move { cluster.kinds().resolve(&cluster.own(), api_version, "PodMetrics").await.expect_err("not served") }
+    };
+    let away = missing("metrics.k8s.io/v1beta1").await;
+    assert!(matches!(away, ClusterError::GroupUnavailable { .. }) && away.fault() == Fault::Transient, "{away:?}");
+    let unknown = missing("example.com/v1").await;
+    assert!(matches!(unknown, ClusterError::NoSuchKind { .. }) && unknown.fault() == Fault::Repository, "{unknown:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -98,6 +98,13 @@ async fn leads(contender: &mut Contender) -> WritePermit {
     election.permit.clone().expect("a permit")
 }
 
+/// A permit of a holder that the server stops hearing; and the way to stop it.
+pub async fn permit_to_be_cut() -> (WritePermit, impl FnOnce()) {
+    let store = Store::default();
+    let mut only = contender(&store, "only");
+    (leads(&mut only).await, move || store.deafen("only"))
+}
+
 /// A permit whose lease was given back.
 pub async fn dead_permit() -> WritePermit {
     let mut only = contender(&Store::default(), "only");

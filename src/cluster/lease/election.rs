@@ -6,7 +6,7 @@ use http::Method;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::permit::WritePermit;
@@ -121,15 +121,22 @@ impl Contender {
                 tracing::warn!(lease = self.options.name, %error, "lease");
             }
             self.lapse();
-            let pause = self.options.retry_period.mul_f64(1.0 + jitter(&self.options.identity, Timestamp::now()));
-            // A holder keeps its rhythm; only contenders are spread.
-            let pause = if self.held.is_some() { self.options.retry_period } else { pause };
             tokio::select! {
                 () = cancel.cancelled() => break,
-                () = sleep(pause) => {}
+                () = sleep_until(self.next_look()) => {}
             }
+            self.lapse();
         }
         self.release().await;
+    }
+
+    /// A holder keeps its rhythm, and notices the end of its permit; only contenders are spread.
+    fn next_look(&self) -> Instant {
+        let period = self.options.retry_period;
+        match self.held.as_ref().map(|held| held.permit.expires()) {
+            Some(expires) => (Instant::now() + period).min(expires.unwrap_or_else(Instant::now)),
+            None => Instant::now() + period.mul_f64(1.0 + jitter(&self.options.identity, Timestamp::now())),
+        }
     }
 
     /// One look, and what follows from it. An attempt never outlives the permit, so that its end
