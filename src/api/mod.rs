@@ -21,12 +21,12 @@ pub const GROUP: &str = "tandemcd.io";
 /// The one version of them.
 pub const VERSION: &str = "v1alpha1";
 /// Field manager of everything that the agent applies. It never varies: else removed fields stay.
-pub const FIELD_MANAGER: &str = "tandem";
+pub const FIELD_MANAGER: &str = crate::object::fields::MANAGER;
 /// Field manager of statuses, inventories and finalizers.
 pub const STATUS_MANAGER: &str = "tandem-agent";
 /// Label on every owned object: name of its Sync. It selects what the shared watches see.
-pub const LABEL_SYNC_NAME: &str = "tandemcd.io/sync-name";
+pub const LABEL_SYNC_NAME: &str = crate::object::label::SYNC_NAME;
 /// Label on every owned object: namespace of its Sync.
-pub const LABEL_SYNC_NAMESPACE: &str = "tandemcd.io/sync-namespace";
+pub const LABEL_SYNC_NAMESPACE: &str = crate::object::label::SYNC_NAMESPACE;
 /// Finalizer of a Sync: what it owns is orphaned or pruned before it goes.
 pub const FINALIZER: &str = "tandemcd.io/sync";

@@ -1,5 +1,9 @@
 //! What a Sync owns, and the baseline against which drift is judged.
 
+mod chunk;
+
+pub use chunk::{CHUNK_ENTRIES, ChunkWrite, FORMAT, FormatError, Layout, chunks, readable, union};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::{Digest, ObjectId};
@@ -21,6 +25,8 @@ pub struct Entry {
     pub baseline: Option<Digest>,
     /// What prune and drift must know when no manifest is at hand.
     pub flags: BTreeSet<Flag>,
+    /// Marks of a newer version of the agent, kept as they are. An object with one is never pruned.
+    pub unknown: BTreeSet<String>,
 }
 
 /// What prune and drift must know of an owned object when no manifest is at hand.
@@ -36,4 +42,46 @@ pub enum Flag {
     Adopted,
     /// A Job that finished: it never runs again for the same manifest, gone or not.
     Completed,
+    /// An autoscaler owns its replicas.
+    Autoscaled,
+    /// A trailer paid for its deletion, which may have begun.
+    Granted,
+}
+
+impl Flag {
+    const ALL: [Flag; 7] = [
+        Flag::PruneDisabled, Flag::ReconcileDisabled, Flag::IfNotPresent, Flag::Adopted, Flag::Completed,
+        Flag::Autoscaled, Flag::Granted,
+    ];
+
+    /// As it stands in an Inventory.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Flag::PruneDisabled => "prune=disabled",
+            Flag::ReconcileDisabled => "reconcile=disabled",
+            Flag::IfNotPresent => "apply=IfNotPresent",
+            Flag::Adopted => "adopted",
+            Flag::Completed => "completed",
+            Flag::Autoscaled => "autoscaled",
+            Flag::Granted => "granted",
+        }
+    }
+
+    /// Reads the form of an Inventory; `None` where it is of a newer version ([`Entry::unknown`]).
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_survive_the_round_trip() {
+        for flag in Flag::ALL {
+            assert_eq!(Flag::parse(flag.as_str()), Some(flag));
+        }
+        assert_eq!(Flag::parse("of=tomorrow"), None);
+    }
 }

@@ -57,3 +57,14 @@ pub mod annotation {
     /// Reconcile now; echoed in `status.lastHandledReconcileAt`.
     pub const REQUESTED_AT: &str = "tandemcd.io/requestedAt";
 }
+
+/// Labels that the agent writes on every object that a Sync owns. They select what the shared
+/// watches see; alone they never permit pruning.
+pub mod label {
+    /// Name of the owning Sync.
+    pub const SYNC_NAME: &str = "tandemcd.io/sync-name";
+    /// Namespace of the owning Sync.
+    pub const SYNC_NAMESPACE: &str = "tandemcd.io/sync-namespace";
+    /// The field's own label for the tool that manages an object.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+}

@@ -2,6 +2,7 @@
 //! with it.
 
 mod digest;
+pub mod fields;
 mod id;
 mod manifest;
 pub mod mask;
@@ -10,5 +11,5 @@ pub mod yaml;
 
 pub use digest::{Digest, DigestKey, DigestParseError};
 pub use id::{IdParseError, ObjectId, split_api_version};
-pub use manifest::{Manifest, Origin, annotation};
+pub use manifest::{Manifest, Origin, annotation, label};
 pub use problem::Problem;

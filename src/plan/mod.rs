@@ -1,15 +1,60 @@
 //! Desired × inventory × live → plan, and what may be carried out of it.
+//!
+//! The protocol of a run, each step a pure function between two exchanges with the outside:
+//!
+//! 1. [`resolve`]: manifests × scopes → [`Desired`] objects, complete as they are sent, and problems.
+//! 2. [`plan`]: desired × inventory × [`Observed`] × [`Claims`] → [`Plan`]. Changes with
+//!    [`Change::look`] could not be decided without the live object: read those (all at once), add
+//!    [`see`]'s answers to `Observed`, plan again. One round is enough: absent and present decide.
+//! 3. With answers of dry-runs, [`refine`] turns *configured* into what is true: created, configured
+//!    or unchanged. A refusal is a [`Problem`] by object. An immutable field of an object that
+//!    permits `force` becomes a recreation ([`recreate`]), which counts as a deletion.
+//! 4. [`judge`]: the deletion budget's [`Verdict`] over the refined plan.
+//! 5. [`admit`]: plan × acceptance × verdict × refusals → [`Admitted`], or a [`Hold`] that says why.
+//! 6. [`intended`]: the inventory as it must be written *before* the first change goes out.
+//! 7. [`Admitted::steps`]: phases with their [`AdmittedChange`]s. What is sent is [`payload`] (with
+//!    [`Method::ApplyOver`] the live object must be read first). An answer that shows entries of
+//!    other deployers (`object::fields::adopt_patch`) is patched, then applied once more.
+//! 8. [`record`]: answer → inventory entry; [`forgets`]: which entries go.
+//!
+//! An object is *not* read before its first apply where nothing speaks for its existence: no entry
+//! in the inventory, none in a watch, no claim of another Sync. The answer (201 or 200) tells.
 
 mod admit;
+mod budget;
+mod claim;
+mod deferred;
+mod diff;
+mod make;
+mod normalise;
+mod observe;
+mod pairs;
+mod payload;
 mod phase;
+mod record;
+mod references;
+mod resolve;
+mod scope;
+mod trailer;
 
-pub use admit::{Admitted, AdmittedChange};
+pub use admit::{Admitted, AdmittedChange, Course, Hold, OnInvalid, Refusals, Step, admit};
+pub use budget::{Along, Budget, Spending, Verdict, judge};
+pub use claim::{Claim, Claims, SyncName};
+pub use diff::{diff, drift};
+pub use make::{Input, Pruning, plan};
+pub use observe::{see, yields_of};
+pub use payload::{keep_theirs, payload};
 pub use phase::Phase;
+pub use record::{Answer, Answered, completed, forgets, intended, recreate, record, refine};
+pub use resolve::{Owner, Rules, resolve};
+pub use scope::{Known, Lookup, Scope, Scopes};
+pub use trailer::{Paid, Trailer, TrailerError, trailers};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::object::fields::Yields;
 use crate::object::{Digest, Manifest, ObjectId, Origin, Problem};
 
 /// What is to be done with one object, in kubectl's words.
@@ -28,15 +73,188 @@ pub enum Action {
     Skipped,
 }
 
+/// Why a change has its action. The name is the stable reason that readers see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reason {
+    /// Created: nothing speaks of it yet.
+    New,
+    /// Created: we applied it, and it is gone.
+    Missing,
+    /// Configured: the manifest changed.
+    Changed,
+    /// Configured: the live object was changed.
+    Drifted,
+    /// Configured: it was deleted and created by somebody else.
+    ReplacedByOthers,
+    /// Configured: it was in the cluster before us.
+    Adopted,
+    /// Configured: another Sync gave it up.
+    TakenOver,
+    /// Configured: it was sent, and the answer never came.
+    Unconfirmed,
+    /// Configured: a finished Job whose manifest changed is deleted and created.
+    JobReplaced,
+    /// Configured: an immutable field changed, and the manifest permits to delete and create.
+    Recreated,
+    /// Unchanged: as applied.
+    UpToDate,
+    /// Unchanged: a Job that finished never runs again for the same manifest.
+    JobCompleted,
+    /// Deleted: no manifest names it any more.
+    LeftGit,
+    /// Skipped: `tandemcd.io/reconcile: disabled`.
+    ReconcileDisabled,
+    /// Skipped: `tandemcd.io/apply: IfNotPresent`, and it is there.
+    AlreadyPresent,
+    /// Skipped: `tandemcd.io/prune: disabled`, or the Sync's `prune: Disabled`.
+    PruneDisabled,
+    /// Skipped: the source was empty or could not be read whole; nothing is deleted.
+    SourceIncomplete,
+    /// Skipped: another Sync owns it and keeps it.
+    OwnedByAnother,
+    /// Skipped: it moves between two Syncs, and the other has its step to do.
+    HandOverPending,
+    /// Skipped, and forgotten: another Sync took it over.
+    HandedOver,
+    /// Skipped, and forgotten: it is gone already.
+    AlreadyGone,
+    /// Skipped, and forgotten: somebody else's object has its name now.
+    NotOurs,
+    /// Skipped: it is being deleted.
+    Terminating,
+    /// Skipped: the agent never deletes itself, its namespace or its definitions.
+    Protected,
+    /// Skipped: something that is wanted lives in it.
+    InUse,
+    /// Skipped: a newer version of the agent left a mark that this one does not know.
+    UnknownFlag,
+    /// Skipped: the API server refuses it.
+    Refused,
+    /// Skipped: it waits for something that is refused.
+    WaitsForRefused,
+}
+
+impl Reason {
+    /// Stable CamelCase name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::New => "New",
+            Reason::Missing => "Missing",
+            Reason::Changed => "Changed",
+            Reason::Drifted => "Drifted",
+            Reason::ReplacedByOthers => "ReplacedByOthers",
+            Reason::Adopted => "Adopted",
+            Reason::TakenOver => "TakenOver",
+            Reason::Unconfirmed => "Unconfirmed",
+            Reason::JobReplaced => "JobReplaced",
+            Reason::Recreated => "Recreated",
+            Reason::UpToDate => "UpToDate",
+            Reason::JobCompleted => "JobCompleted",
+            Reason::LeftGit => "LeftGit",
+            Reason::ReconcileDisabled => "ReconcileDisabled",
+            Reason::AlreadyPresent => "AlreadyPresent",
+            Reason::PruneDisabled => "PruneDisabled",
+            Reason::SourceIncomplete => "SourceIncomplete",
+            Reason::OwnedByAnother => "OwnedByAnother",
+            Reason::HandOverPending => "HandOverPending",
+            Reason::HandedOver => "HandedOver",
+            Reason::AlreadyGone => "AlreadyGone",
+            Reason::NotOurs => "NotOurs",
+            Reason::Terminating => "Terminating",
+            Reason::Protected => "Protected",
+            Reason::InUse => "InUse",
+            Reason::UnknownFlag => "UnknownFlag",
+            Reason::Refused => "Refused",
+            Reason::WaitsForRefused => "WaitsForRefused",
+        }
+    }
+
+    /// Whether the run is not at its end as long as this stands: `Ready=True` is impossible then.
+    pub fn is_pending(self) -> bool {
+        matches!(
+            self,
+            Reason::OwnedByAnother
+                | Reason::HandOverPending
+                | Reason::Terminating
+                | Reason::InUse
+                | Reason::SourceIncomplete
+                | Reason::UnknownFlag
+                | Reason::Refused
+                | Reason::WaitsForRefused
+        )
+    }
+}
+
+/// How a change is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Method {
+    /// No request.
+    Nothing,
+    /// One server-side apply of the manifest.
+    Apply,
+    /// The live object is read, and the apply leaves it what others own ([`payload`]).
+    ApplyOver,
+    /// Deleted with preconditions, waited for, applied.
+    Replace,
+    /// Deleted with preconditions.
+    Delete,
+}
+
+/// Why the live object must be read before this change can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Look {
+    /// The inventory speaks of it, and no watch does.
+    Unseen,
+    /// `IfNotPresent`: whether it is there decides.
+    Presence,
+    /// Some of its fields are left to others where it exists.
+    Yields,
+}
+
+/// How the manifest steers the agent, by its annotations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Steer {
+    /// `tandemcd.io/reconcile: disabled`.
+    ReconcileDisabled,
+    /// `tandemcd.io/prune: disabled`.
+    PruneDisabled,
+    /// `tandemcd.io/force: enabled`.
+    Force,
+    /// `tandemcd.io/conflict: Keep`.
+    KeepConflicts,
+    /// `tandemcd.io/apply: IfNotPresent`.
+    IfNotPresent,
+    /// An autoscaler in the same set owns `spec.replicas`.
+    Autoscaled,
+}
+
 /// One desired object, complete as it is sent: namespace resolved, normalised, labelled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
     /// The body is what is sent.
     pub manifest: Manifest,
-    /// Digest of the body.
+    /// Plural name of its kind in the API, such as `deployments`.
+    pub plural: String,
+    /// Digest of the body without what it yields.
     pub digest: Digest,
     /// When it is applied.
     pub phase: Phase,
+    /// How its annotations steer the agent.
+    pub steers: BTreeSet<Steer>,
+    /// Fields that are left to others once the object exists.
+    pub yields: Yields,
+}
+
+impl Desired {
+    /// Which object it is.
+    pub fn id(&self) -> &ObjectId {
+        &self.manifest.id
+    }
+
+    /// Whether its annotations say so.
+    pub fn is(&self, steer: Steer) -> bool {
+        self.steers.contains(&steer)
+    }
 }
 
 /// What is known of a live object without asking the API server.
@@ -50,7 +268,7 @@ pub enum Live {
     Present(Seen),
 }
 
-/// A live object, as far as a plan needs it.
+/// A live object, as far as a plan needs it; [`see`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// `metadata.uid`.
@@ -66,6 +284,8 @@ pub struct Seen {
     pub owner: Option<String>,
     /// Whether it is being deleted.
     pub terminating: Terminating,
+    /// Whether it is a Job that ended, well or not.
+    pub finished: Finished,
 }
 
 /// Whether an object is being deleted.
@@ -77,8 +297,28 @@ pub enum Terminating {
     Yes,
 }
 
-/// What is known of the live objects.
+/// Whether a Job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It is no Job, or it runs.
+    No,
+    /// It has the condition Complete.
+    Succeeded,
+    /// It has the condition Failed.
+    Failed,
+}
+
+/// What is known of the live objects; what is missing is [`Live::Unknown`].
 pub type Observed = BTreeMap<ObjectId, Live>;
+
+/// What must still be so when a deletion arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+}
 
 /// One line of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +330,10 @@ pub struct Change {
     pub api_version: String,
     /// What is to be done.
     pub action: Action,
-    /// Stable CamelCase reason.
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
+    /// How.
+    pub method: Method,
     /// When.
     pub phase: Phase,
     /// Where it was written; `None` for what left Git.
@@ -100,12 +342,24 @@ pub struct Change {
     /// Digest of what is sent; `None` for what left Git.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<Digest>,
+    /// Why the live object must be read first, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
     /// Why it cannot be dry-run before its phase, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deferred: Option<String>,
+    /// Who changed the live object, where it drifted; `unknown` where nothing shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The other party: the Sync that owns, gives or takes the object; the object that is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
     /// Fields that differ, secret values masked; only where the live object was read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
+    /// What a deletion must find; no part of the written form, which speaks of content alone.
+    #[serde(skip)]
+    pub precondition: Option<Precondition>,
 }
 
 /// One field that differs.
@@ -133,4 +387,27 @@ pub struct Plan {
     /// What is wrong with the desired objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// What is worth telling and holds nothing: another Sync wants an object that is ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Problem>,
 }
+
+impl Plan {
+    /// Whether carrying it out sends no request that changes anything.
+    pub fn is_empty(&self) -> bool {
+        self.changes.iter().all(|change| change.method == Method::Nothing)
+    }
+
+    /// How many changes have an action.
+    pub fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|change| change.action == action).count()
+    }
+
+    /// The objects that must be read before the plan is whole.
+    pub fn to_look_at(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| change.look.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests;

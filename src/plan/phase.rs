@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::object::{Manifest, ObjectId, Problem, annotation};
+
 /// When an object is applied; each phase ends before the next begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
@@ -19,8 +21,87 @@ pub enum Phase {
     Workloads,
     /// Objects of kinds that are not built in.
     CustomResources,
-    /// Webhooks and admission policies, which could refuse the rest.
+    /// Webhooks, admission policies and aggregated APIs, which could refuse the rest.
     Webhooks,
     /// Jobs that run once the workloads are healthy.
     After,
+}
+
+/// Groups whose kinds every API server has. Others that end in `.k8s.io` are custom.
+const BUILT_IN: &[&str] = &[
+    "", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps",
+    "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io",
+    "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
+    "networking.k8s.io", "node.k8s.io", "policy", "rbac.authorization.k8s.io", "resource.k8s.io",
+    "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io",
+];
+
+/// Whether every API server has the group.
+pub(super) fn is_built_in(group: &str) -> bool {
+    BUILT_IN.contains(&group)
+}
+
+/// The phase of a kind.
+pub(super) fn phase_of_kind(id: &ObjectId) -> Phase {
+    match (id.group.as_str(), id.kind.as_str()) {
+        ("", "Namespace") => Phase::Namespaces,
+        ("apiextensions.k8s.io", _) => Phase::Definitions,
+        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => Phase::Webhooks,
+        (_, kind) if kind.ends_with("Class") => Phase::Classes,
+        (
+            "",
+            "ServiceAccount" | "ConfigMap" | "Secret" | "ResourceQuota" | "LimitRange" | "PersistentVolume"
+            | "PersistentVolumeClaim",
+        )
+        | ("rbac.authorization.k8s.io" | "flowcontrol.apiserver.k8s.io", _)
+        | ("networking.k8s.io", "NetworkPolicy") => Phase::Config,
+        (group, _) if is_built_in(group) => Phase::Workloads,
+        _ => Phase::CustomResources,
+    }
+}
+
+/// The phase of a manifest: that of its kind, or for a Job what its annotation says. A problem
+/// `InvalidAnnotation` where the annotation stands on something else or says something else.
+pub(super) fn phase_of(manifest: &Manifest) -> Result<Phase, Problem> {
+    let kind = phase_of_kind(&manifest.id);
+    let Some(said) = manifest.annotation(annotation::PHASE) else { return Ok(kind) };
+    let job = manifest.id.group == "batch" && manifest.id.kind == "Job";
+    match said {
+        "before" if job => Ok(Phase::Before),
+        "after" if job => Ok(Phase::After),
+        _ => {
+            let what = if job { format!("{said:?} is neither \"before\" nor \"after\"") } else { "only a Job has a phase".to_owned() };
+            Err(Problem::new("InvalidAnnotation", format!("{}: {what}", annotation::PHASE))
+                .at(&manifest.origin)
+                .of(&manifest.id))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_their_phases() {
+        for (group, kind, phase) in [
+            ("", "Namespace", Phase::Namespaces),
+            ("apiextensions.k8s.io", "CustomResourceDefinition", Phase::Definitions),
+            ("storage.k8s.io", "StorageClass", Phase::Classes),
+            ("gateway.networking.k8s.io", "GatewayClass", Phase::Classes),
+            ("scheduling.k8s.io", "PriorityClass", Phase::Classes),
+            ("rbac.authorization.k8s.io", "ClusterRoleBinding", Phase::Config),
+            ("", "Secret", Phase::Config),
+            ("networking.k8s.io", "NetworkPolicy", Phase::Config),
+            ("apps", "Deployment", Phase::Workloads),
+            ("batch", "Job", Phase::Workloads),
+            ("networking.k8s.io", "Ingress", Phase::Workloads),
+            ("gateway.networking.k8s.io", "HTTPRoute", Phase::CustomResources),
+            ("tandemcd.io", "Sync", Phase::CustomResources),
+            ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", Phase::Webhooks),
+            ("apiregistration.k8s.io", "APIService", Phase::Webhooks),
+        ] {
+            assert_eq!(phase_of_kind(&ObjectId::new("", "x", group, kind)), phase, "{kind}");
+        }
+    }
 }

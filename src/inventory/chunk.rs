@@ -1,0 +1,124 @@
+//! Chunks: an Inventory object holds at most 1,000 entries, and a change writes as few as possible.
+//!
+//! An entry stays in its chunk for as long as it lives: so a change of one object writes one chunk.
+//! Between two writes the truth is the union of all chunks: additions are written before removals,
+//! and a crash in between leaves more, never less.
+
+use std::collections::BTreeMap;
+
+use super::{Entry, Owned};
+use crate::object::ObjectId;
+
+/// Entries of a chunk, at most.
+pub const CHUNK_ENTRIES: usize = 1000;
+
+/// The format that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// The chunks of a Sync as they stand in the cluster, by number.
+pub type Layout = BTreeMap<u32, Owned>;
+
+/// An inventory that this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the inventory has format {found}, and this version of tandem reads {FORMAT}; nothing is applied or pruned")]
+pub struct FormatError {
+    /// The format that was found.
+    pub found: u32,
+}
+
+impl crate::failure::Failure for FormatError {
+    fn reason(&self) -> &'static str {
+        "InventoryFormat"
+    }
+
+    fn fault(&self) -> crate::failure::Fault {
+        crate::failure::Fault::Cluster
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("a newer version of tandem wrote it: run that version, or a later one".to_owned())
+    }
+}
+
+/// Whether a format can be read.
+pub fn readable(format: u32) -> Result<(), FormatError> {
+    if format == FORMAT { Ok(()) } else { Err(FormatError { found: format }) }
+}
+
+/// What the chunks say together. An entry that stands in two of them (no write of ours makes one) is
+/// taken from the one that knows more, the lower number first.
+pub fn union(layout: &Layout) -> Owned {
+    let mut owned: Owned = BTreeMap::new();
+    for (id, entry) in layout.values().flatten() {
+        match owned.get(id) {
+            Some(known) if knows(known) >= knows(entry) => {}
+            _ => {
+                owned.insert(id.clone(), entry.clone());
+            }
+        }
+    }
+    owned
+}
+
+fn knows(entry: &Entry) -> usize {
+    [entry.uid.is_some(), entry.desired.is_some(), entry.baseline.is_some()].into_iter().filter(|known| *known).count()
+}
+
+/// One write of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChunkWrite {
+    /// The chunk is created with these entries.
+    Create(u32, Owned),
+    /// The chunk's entries are replaced.
+    Update(u32, Owned),
+    /// The chunk is empty, and is deleted.
+    Delete(u32),
+}
+
+/// The writes that turn `layout` into `owned`, in their order: those that add entries first, then
+/// those that only change or remove, then deletions of empty chunks. Nothing where nothing changed.
+pub fn chunks(layout: &Layout, owned: &Owned) -> Vec<ChunkWrite> {
+    let mut next: Layout = layout.iter().map(|(number, _)| (*number, Owned::new())).collect();
+    let mut homeless: Vec<(&ObjectId, &Entry)> = Vec::new();
+    for (id, entry) in owned {
+        match layout.iter().find(|(_, entries)| entries.contains_key(id)) {
+            Some((number, _)) => {
+                next.entry(*number).or_default().insert(id.clone(), entry.clone());
+            }
+            None => homeless.push((id, entry)),
+        }
+    }
+    place(&mut next, layout, homeless);
+    let mut adds = Vec::new();
+    let mut others = Vec::new();
+    let mut deletions = Vec::new();
+    for (number, entries) in next {
+        match layout.get(&number) {
+            Some(before) if *before == entries => {}
+            _ if entries.is_empty() => deletions.push(ChunkWrite::Delete(number)),
+            None => adds.push(ChunkWrite::Create(number, entries)),
+            Some(before) if entries.keys().any(|id| !before.contains_key(id)) => adds.push(ChunkWrite::Update(number, entries)),
+            Some(_) => others.push(ChunkWrite::Update(number, entries)),
+        }
+    }
+    adds.into_iter().chain(others).chain(deletions).collect()
+}
+
+/// Finds room for new entries: in chunks that are written anyway, then where there is most room,
+/// then in new ones.
+fn place(next: &mut Layout, layout: &Layout, homeless: Vec<(&ObjectId, &Entry)>) {
+    let mut homeless = homeless.into_iter().peekable();
+    let mut order: Vec<u32> = next.keys().copied().collect();
+    order.sort_by_key(|number| (layout.get(number) == next.get(number), next[number].len(), *number));
+    let mut free = (0..).filter(|number| !layout.contains_key(number));
+    let mut order = order.into_iter();
+    while homeless.peek().is_some() {
+        let number = order.next().or_else(|| free.next()).expect("there is always another number");
+        let chunk = next.entry(number).or_default();
+        while chunk.len() < CHUNK_ENTRIES
+            && let Some((id, entry)) = homeless.next()
+        {
+            chunk.insert(id.clone(), entry.clone());
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is sent for a desired object, once the live one has fields of others.
+//!
+//! Leaving a field out of an apply is not the same as leaving it alone: what only we own would be
+//! removed, and `replicas` would fall back to 1. So a field that is left to others is
+//!
+//! - sent as Git has it when the object is created;
+//! - left out once somebody else owns it (an autoscaler owns it through the scale subresource): our
+//!   claim goes, the value stays;
+//! - until then sent with its live value, so that the claim stays and nothing changes; also where
+//!   Git names it no longer.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::Desired;
+use super::pairs::partner;
+use crate::object::fields::{FieldSet, at, at_mut, ours, take_out, theirs};
+
+/// What is sent for `desired`, over `live` where the object exists.
+pub fn payload(desired: &Desired, live: Option<&Value>) -> Value {
+    let written = &desired.manifest.body;
+    let mut body = written.clone();
+    let Some(live) = live.filter(|_| !desired.yields.is_empty()) else { return body };
+    let (ours, theirs) = (ours(live).unwrap_or_default(), theirs(live));
+    let mut left_out: Vec<Vec<String>> = Vec::new();
+    for pointer in desired.yields.pointers() {
+        for place in pointer.places(written) {
+            let there = translate(written, &place, live);
+            match there.as_ref().and_then(|there| at(live, there).map(|value| (there, value))) {
+                Some((there, value)) if !theirs.touches(there, live) => {
+                    if let Some(slot) = at_mut(&mut body, &place) {
+                        *slot = value.clone();
+                    }
+                }
+                _ => left_out.push(place),
+            }
+        }
+        for there in pointer.places(live) {
+            let kept = ours.touches(&there, live) && !theirs.touches(&there, live);
+            if kept && translate(live, &there, written).is_none() {
+                put_in(&mut body, written, &there, live);
+            }
+        }
+    }
+    remove(&mut body, left_out);
+    body
+}
+
+/// The place of the same field in another form of the object: items of lists are found by their
+/// keys. `None` where it is not there.
+fn translate(from: &Value, place: &[String], to: &Value) -> Option<Vec<String>> {
+    let (mut from, mut to) = (from, to);
+    let mut there = Vec::with_capacity(place.len());
+    for name in place {
+        match (from, to) {
+            (Value::Array(here), Value::Array(others)) => {
+                let index = name.parse::<usize>().ok()?;
+                let found = partner(here, index, others)?;
+                there.push(found.to_string());
+                (from, to) = (&here[index], &others[found]);
+            }
+            _ => {
+                there.push(name.clone());
+                (from, to) = (from.get(name)?, to.get(name)?);
+            }
+        }
+    }
+    Some(there)
+}
+
+/// Puts a live value where Git has none: below the deepest parent that Git has, as long as only
+/// mappings are missing in between.
+fn put_in(body: &mut Value, written: &Value, there: &[String], live: &Value) {
+    let Some(value) = at(live, there) else { return };
+    let known = (0..there.len()).rev().find_map(|depth| {
+        translate(live, &there[..depth], written).map(|place| (depth, place))
+    });
+    let Some((depth, place)) = known else { return };
+    let Some(mut slot) = at_mut(body, &place) else { return };
+    for name in &there[depth..] {
+        let Some(map) = slot.as_object_mut() else { return };
+        slot = map.entry(name.clone()).or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
+    *slot = value.clone();
+}
+
+/// Takes places out, the last items of lists first, so that the others keep their place.
+fn remove(body: &mut Value, mut places: Vec<Vec<String>>) {
+    places.sort_by(|a, b| {
+        let pairs = a.iter().zip(b);
+        let differ = pairs.map(|(a, b)| match (a.parse::<usize>(), b.parse::<usize>()) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            _ => a.cmp(b),
+        });
+        differ.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len())).reverse()
+    });
+    places.dedup();
+    for place in places {
+        let (last, parents) = place.split_last().expect("a pointer has a segment");
+        match (at_mut(body, parents), last.parse::<usize>()) {
+            (Some(Value::Array(items)), Ok(index)) if index < items.len() => {
+                items.remove(index);
+            }
+            _ => take_out(body, &place),
+        }
+    }
+}
+
+/// `tandemcd.io/conflict: Keep`: the payload without the fields that other managers own with
+/// another value. Returns their paths too, in the form of `managedFields`.
+pub fn keep_theirs(mut payload: Value, live: &Value) -> (Value, Vec<String>) {
+    let mut kept = Vec::new();
+    keep(&theirs(live), &mut payload, live, "", &mut kept);
+    (payload, kept)
+}
+
+fn keep(theirs: &FieldSet, payload: &mut Value, live: &Value, path: &str, kept: &mut Vec<String>) {
+    for (key, below) in theirs.children() {
+        let (Some(is), Some(wanted)) = (FieldSet::step(live, key), FieldSet::step_mut(payload, key)) else { continue };
+        let path = format!("{path}.{}", key.split_once(':').map_or(key, |(_, name)| name));
+        if !below.is_leaf() {
+            keep(below, wanted, is, &path, kept);
+        } else if let Some(name) = key.strip_prefix("f:")
+            && wanted != is
+            && let Some(map) = payload.as_object_mut()
+        {
+            map.remove(name);
+            kept.push(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::object::fields::{IgnoreRule, Pointer, Yields};
+    use crate::plan::tests::desired;
+
+    fn managed(entries: &[(&str, &str, Value)]) -> Value {
+        let entries = entries.iter().map(|(manager, subresource, fields)| {
+            let operation = if *manager == "tandem" { "Apply" } else { "Update" };
+            json!({"manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "apps/v1", "fieldsV1": fields})
+        });
+        entries.collect()
+    }
+
+    /// A Deployment in Git with or without replicas, live with 5; who owns it decides what is sent.
+    #[test]
+    fn replicas_are_never_reset() {
+        let ours = ("tandem", "", json!({"f:spec": {"f:replicas": {}, "f:paused": {}}}));
+        let not_ours = ("tandem", "", json!({"f:spec": {"f:paused": {}}}));
+        let scaler = ("kube-controller-manager", "scale", json!({"f:spec": {"f:replicas": {}}}));
+        for (git, owners, sent) in [
+            (Some(2), vec![ours.clone()], Some(5)),
+            (None, vec![ours.clone()], Some(5)),
+            (Some(2), vec![not_ours.clone(), scaler.clone()], None),
+            (None, vec![not_ours.clone(), scaler.clone()], None),
+            (Some(2), vec![ours, scaler], None),
+            (None, vec![not_ours], None),
+        ] {
+            let mut object = desired("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n}, spec: {paused: false}}");
+            object.yields = Yields::none().and_replicas();
+            if let Some(git) = git {
+                object.manifest.body["spec"]["replicas"] = git.into();
+            }
+            let live = json!({"metadata": {"managedFields": managed(&owners)}, "spec": {"replicas": 5, "paused": false}});
+            let payload = payload(&object, Some(&live));
+            assert_eq!(payload["spec"].get("replicas"), sent.map(Value::from).as_ref(), "{git:?} {owners:?}");
+        }
+    }
+
+    #[test]
+    fn creation_sends_what_git_has() {
+        let mut object = desired("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n}, spec: {replicas: 3}}");
+        object.yields = Yields::none().and_replicas();
+        assert_eq!(payload(&object, None)["spec"]["replicas"], 3);
+    }
+
+    #[test]
+    fn items_of_lists_are_found_by_their_keys() {
+        let mut object = desired(
+            "{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: a}, \
+             webhooks: [{name: x, clientConfig: {caBundle: Z2l0, url: u}}, {name: w, clientConfig: {caBundle: Z2l0}}, {name: new, clientConfig: {caBundle: Z2l0}}]}",
+        );
+        let rule = IgnoreRule { paths: vec![Pointer::parse("/webhooks/-/clientConfig/caBundle").expect("parses")], ..IgnoreRule::default() };
+        object.yields = Yields::of(object.id(), &[rule]);
+        let live = json!({
+            "metadata": {"managedFields": managed(&[
+                ("tandem", "", json!({"f:webhooks": {"k:{\"name\":\"x\"}": {"f:clientConfig": {"f:caBundle": {}}}}})),
+                ("cainjector", "", json!({"f:webhooks": {"k:{\"name\":\"w\"}": {"f:clientConfig": {"f:caBundle": {}}}}})),
+            ])},
+            "webhooks": [{"name": "w", "clientConfig": {"caBundle": "eQ=="}}, {"name": "x", "clientConfig": {"caBundle": "eA=="}}],
+        });
+        assert_eq!(
+            payload(&object, Some(&live))["webhooks"],
+            json!([{"name": "x", "clientConfig": {"caBundle": "eA==", "url": "u"}}, {"name": "w", "clientConfig": {}}, {"name": "new", "clientConfig": {}}])
+        );
+    }
+
+    #[test]
+    fn conflicts_that_are_kept_are_left_out_of_the_payload() {
+        let live = json!({
+            "metadata": {"managedFields": managed(&[("kubectl-edit", "", json!({"f:data": {"f:a": {}, "f:b": {}}}))])},
+            "data": {"a": "theirs", "b": "same"},
+        });
+        let (sent, kept) = keep_theirs(json!({"data": {"a": "ours", "b": "same", "c": "ours"}}), &live);
+        assert_eq!(sent, json!({"data": {"b": "same", "c": "ours"}}));
+        assert_eq!(kept, [".data.a"]);
+    }
+}
