@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde_json::Value;
+
 use super::deferred::needs;
 use super::references::refers_to;
 use super::{Action, Change, Desired, Method, Phase, Plan, Reason, Verdict};
@@ -92,7 +94,29 @@ pub struct AdmittedChange<'a> {
     pub change: &'a Change,
     /// What is sent; `None` for a deletion.
     pub desired: Option<&'a Desired>,
-    admitted: (),
+    _proof: (),
+}
+
+impl<'a> AdmittedChange<'a> {
+    /// The same change for a live object that was just read, whose fields of others are left to
+    /// them ([`Method::ApplyOver`]). `None` for a deletion.
+    pub fn over(&self, live: &Value) -> Option<Over<'a>> {
+        Some(Over { change: self.change, desired: self.desired?.over(live) })
+    }
+}
+
+/// A change with what is sent over one live object.
+#[derive(Clone, Debug)]
+pub struct Over<'a> {
+    change: &'a Change,
+    desired: Desired,
+}
+
+impl Over<'_> {
+    /// The change, to be carried out.
+    pub fn admitted(&self) -> AdmittedChange<'_> {
+        AdmittedChange { change: self.change, desired: Some(&self.desired), _proof: () }
+    }
 }
 
 /// Whether a step brings or takes.
@@ -137,7 +161,7 @@ impl Admitted {
         let mut steps: Vec<Step<'_>> = Vec::new();
         for change in self.plan.changes.iter().filter(|change| change.method != Method::Nothing) {
             let course = if change.method == Method::Delete { Course::Delete } else { Course::Apply };
-            let admitted = AdmittedChange { change, desired: self.desired.get(&change.id), admitted: () };
+            let admitted = AdmittedChange { change, desired: self.desired.get(&change.id), _proof: () };
             match steps.last_mut() {
                 Some(step) if step.phase == change.phase && step.course == course => step.changes.push(admitted),
                 _ => steps.push(Step { phase: change.phase, course, changes: vec![admitted] }),

@@ -71,21 +71,11 @@ fn wanted_change(desired: &Desired, input: &Input<'_>) -> Change {
     let id = desired.id();
     let live = input.observed.get(id).unwrap_or(&Live::Unknown);
     let entry = input.owned.get(id);
+    let api_version = desired.manifest.api_version.clone();
     let base = Change {
-        id: id.clone(),
-        api_version: desired.manifest.api_version.clone(),
-        action: Action::Skipped,
-        reason: Reason::ReconcileDisabled,
-        method: Method::Nothing,
-        phase: desired.phase,
         origin: Some(desired.manifest.origin.clone()),
         desired: Some(desired.digest),
-        look: None,
-        deferred: None,
-        author: None,
-        other: None,
-        fields: Vec::new(),
-        precondition: None,
+        ..Change::new(id.clone(), api_version, desired.phase, Action::Skipped, Reason::ReconcileDisabled)
     };
     if desired.is(Steer::ReconcileDisabled) {
         return base;
@@ -172,7 +162,7 @@ fn verdict(desired: &Desired, entry: Option<&Entry>, live: &Live, taken: &Option
 }
 
 fn apply_method(desired: &Desired) -> Method {
-    if desired.yields.is_empty() && !desired.is(Steer::KeepConflicts) { Method::Apply } else { Method::ApplyOver }
+    if desired.yields.is_empty() { Method::Apply } else { Method::ApplyOver }
 }
 
 /// Whether the live object must be read before the verdict holds.
@@ -184,7 +174,7 @@ fn look(desired: &Desired, entry: Option<&Entry>, live: &Live, action: Action) -
         Some(Look::Unseen)
     } else if desired.is(Steer::IfNotPresent) {
         Some(Look::Presence)
-    } else if !desired.yields.is_empty() || desired.is(Steer::KeepConflicts) {
+    } else if !desired.yields.is_empty() {
         Some(Look::Yields)
     } else {
         None
@@ -204,21 +194,13 @@ fn unwanted_change(id: &ObjectId, entry: &Entry, input: &Input<'_>, wanted: &BTr
         _ => None,
     };
     let api_version = if id.group.is_empty() { entry.version.clone() } else { format!("{}/{}", id.group, entry.version) };
+    let action = if deleted { Action::Deleted } else { Action::Skipped };
     Change {
-        id: id.clone(),
-        api_version,
-        action: if deleted { Action::Deleted } else { Action::Skipped },
-        reason,
         method: if deleted { Method::Delete } else { Method::Nothing },
-        phase: phase_of_kind(id),
-        origin: None,
-        desired: None,
         look: (deleted && *live == Live::Unknown).then_some(Look::Unseen),
-        deferred: None,
-        author: None,
         other,
-        fields: Vec::new(),
         precondition,
+        ..Change::new(id.clone(), api_version, phase_of_kind(id), action, reason)
     }
 }
 

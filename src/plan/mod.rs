@@ -12,8 +12,8 @@
 //! 4. [`judge`]: the deletion budget's [`Verdict`] over the refined plan.
 //! 5. [`admit`]: plan × acceptance × verdict × refusals → [`Admitted`], or a [`Hold`] that says why.
 //! 6. [`intended`]: the inventory as it must be written *before* the first change goes out.
-//! 7. [`Admitted::steps`]: phases with their [`AdmittedChange`]s. What is sent is [`payload`] (with
-//!    [`Method::ApplyOver`] the live object must be read first). An answer that shows entries of
+//! 7. [`Admitted::steps`]: phases with their [`AdmittedChange`]s. With
+//!    [`Method::ApplyOver`] the live object is read just before, and [`AdmittedChange::over`] it is sent. An answer that shows entries of
 //!    other deployers (`object::fields::adopt_patch`) is patched, then applied once more.
 //! 8. [`record`]: answer → inventory entry; [`forgets`]: which entries go.
 //!
@@ -37,13 +37,13 @@ mod resolve;
 mod scope;
 mod trailer;
 
-pub use admit::{Admitted, AdmittedChange, Course, Hold, OnInvalid, Refusals, Step, admit};
+pub use admit::{Admitted, AdmittedChange, Course, Hold, OnInvalid, Over, Refusals, Step, admit};
 pub use budget::{Along, Budget, Spending, Verdict, judge};
 pub use claim::{Claim, Claims, SyncName};
 pub use diff::{diff, drift};
 pub use make::{Input, Pruning, plan};
 pub use observe::{see, yields_of};
-pub use payload::{keep_theirs, payload};
+pub use payload::payload;
 pub use phase::Phase;
 pub use record::{Answer, Answered, completed, forgets, intended, recreate, record, refine};
 pub use resolve::{Owner, Rules, resolve};
@@ -182,6 +182,12 @@ impl Reason {
                 | Reason::Refused
                 | Reason::WaitsForRefused
         )
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -360,6 +366,28 @@ pub struct Change {
     /// What a deletion must find; no part of the written form, which speaks of content alone.
     #[serde(skip)]
     pub precondition: Option<Precondition>,
+}
+
+impl Change {
+    /// A change that sends nothing, and of which no more is known.
+    pub fn new(id: ObjectId, api_version: impl Into<String>, phase: Phase, action: Action, reason: Reason) -> Self {
+        Self {
+            id,
+            api_version: api_version.into(),
+            action,
+            reason,
+            method: Method::Nothing,
+            phase,
+            origin: None,
+            desired: None,
+            look: None,
+            deferred: None,
+            author: None,
+            other: None,
+            fields: Vec::new(),
+            precondition: None,
+        }
+    }
 }
 
 /// One field that differs.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::Desired;
 use super::pairs::partner;
-use crate::object::fields::{FieldSet, at, at_mut, ours, take_out, theirs};
+use crate::object::fields::{at, at_mut, ours, take_out, theirs};
 
 /// What is sent for `desired`, over `live` where the object exists.
 pub fn payload(desired: &Desired, live: Option<&Value>) -> Value {
@@ -45,6 +45,17 @@ pub fn payload(desired: &Desired, live: Option<&Value>) -> Value {
     }
     remove(&mut body, left_out);
     body
+}
+
+impl Desired {
+    /// The same object with the [`payload`] over a live one as its body; its digest stays that of
+    /// what Git has.
+    #[must_use]
+    pub fn over(&self, live: &Value) -> Self {
+        let mut over = self.clone();
+        over.manifest.body = payload(self, Some(live));
+        over
+    }
 }
 
 /// The place of the same field in another form of the object: items of lists are found by their
@@ -103,30 +114,6 @@ fn remove(body: &mut Value, mut places: Vec<Vec<String>>) {
                 items.remove(index);
             }
             _ => take_out(body, &place),
-        }
-    }
-}
-
-/// `tandemcd.io/conflict: Keep`: the payload without the fields that other managers own with
-/// another value. Returns their paths too, in the form of `managedFields`.
-pub fn keep_theirs(mut payload: Value, live: &Value) -> (Value, Vec<String>) {
-    let mut kept = Vec::new();
-    keep(&theirs(live), &mut payload, live, "", &mut kept);
-    (payload, kept)
-}
-
-fn keep(theirs: &FieldSet, payload: &mut Value, live: &Value, path: &str, kept: &mut Vec<String>) {
-    for (key, below) in theirs.children() {
-        let (Some(is), Some(wanted)) = (FieldSet::step(live, key), FieldSet::step_mut(payload, key)) else { continue };
-        let path = format!("{path}.{}", key.split_once(':').map_or(key, |(_, name)| name));
-        if !below.is_leaf() {
-            keep(below, wanted, is, &path, kept);
-        } else if let Some(name) = key.strip_prefix("f:")
-            && wanted != is
-            && let Some(map) = payload.as_object_mut()
-        {
-            map.remove(name);
-            kept.push(path);
         }
     }
 }
@@ -198,16 +185,5 @@ mod tests {
             payload(&object, Some(&live))["webhooks"],
             json!([{"name": "x", "clientConfig": {"caBundle": "eA==", "url": "u"}}, {"name": "w", "clientConfig": {}}, {"name": "new", "clientConfig": {}}])
         );
-    }
-
-    #[test]
-    fn conflicts_that_are_kept_are_left_out_of_the_payload() {
-        let live = json!({
-            "metadata": {"managedFields": managed(&[("kubectl-edit", "", json!({"f:data": {"f:a": {}, "f:b": {}}}))])},
-            "data": {"a": "theirs", "b": "same"},
-        });
-        let (sent, kept) = keep_theirs(json!({"data": {"a": "ours", "b": "same", "c": "ours"}}), &live);
-        assert_eq!(sent, json!({"data": {"b": "same", "c": "ours"}}));
-        assert_eq!(kept, [".data.a"]);
     }
 }

@@ -140,19 +140,14 @@ mod tests {
 
     use super::*;
     use crate::object::{Origin, Problem};
-    use crate::plan::Phase;
+    use crate::plan::{Phase, Reason};
 
     fn change(action: Action, name: &str, fields: Vec<FieldChange>) -> Change {
+        let id = ObjectId::new("shop", name, "apps", "Deployment");
         Change {
-            id: ObjectId::new("shop", name, "apps", "Deployment"),
-            api_version: "apps/v1".into(),
-            action,
-            reason: "ReconcileDisabled".into(),
-            phase: Phase::Workloads,
             origin: (action != Action::Deleted).then(|| Origin { file: "shop/web.yaml".into(), line: 3, document: 1 }),
-            desired: None,
-            deferred: None,
             fields,
+            ..Change::new(id, "apps/v1", Phase::Workloads, action, Reason::ReconcileDisabled)
         }
     }
 
@@ -190,6 +185,7 @@ mod tests {
                 change(Action::Deleted, "old", vec![]),
             ],
             problems: vec![Problem::new("Invalid", "spec.x is not known")],
+            notices: vec![],
         };
         let new = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "new"}, "spec": {"replicas": 1}});
         let bodies = Bodies::from([(ObjectId::new("shop", "new", "apps", "Deployment"), new)]);

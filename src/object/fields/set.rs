@@ -44,30 +44,6 @@ impl FieldSet {
         self.children.get(key)
     }
 
-    /// The sets below the keys of this node, as in `fieldsV1`.
-    pub fn children(&self) -> impl Iterator<Item = (&str, &FieldSet)> {
-        self.children.iter().map(|(key, child)| (key.as_str(), child))
-    }
-
-    /// Whether nothing below this node is in the set.
-    pub fn is_leaf(&self) -> bool {
-        self.children.is_empty()
-    }
-
-    /// One step of a `fieldsV1` path into a value.
-    pub fn step<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
-        step(value, key)
-    }
-
-    /// One step of a `fieldsV1` path into a value that is to be changed.
-    pub fn step_mut<'v>(value: &'v mut Value, key: &str) -> Option<&'v mut Value> {
-        if let Some(name) = key.strip_prefix("f:") {
-            return value.get_mut(name);
-        }
-        let found: *const Value = step(value, key)?;
-        value.as_array_mut()?.iter_mut().find(|item| std::ptr::eq(&raw const **item, found))
-    }
-
     /// What is in one of both.
     #[must_use]
     pub fn union(mut self, other: &FieldSet) -> Self {
