@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tandem::cluster::apply::Answer;
 use tandem::cluster::{Actor, Cluster, ClusterError, ConnectOptions, KindInfo, Purpose, Session, apply};
 use tandem::object::{DigestKey, Manifest, ObjectId, Origin, split_api_version};
-use tandem::plan::{Action, AdmittedChange, Change, Desired, Phase};
+use tandem::plan::{Action, Change, Desired, Method, OnInvalid, Phase, Plan, Reason, Refusals, Verdict, admit};
+use tandem::revision::Acceptance;
 
 mod apply_and_delete;
 mod faults;
@@ -102,24 +103,28 @@ fn desired(body: Value) -> Desired {
         ObjectId::new(text("/metadata/namespace"), text("/metadata/name"), split_api_version(&api_version).0, kind);
     let digest = DigestKey::new(*b"test").digest(&body);
     let origin = Origin { file: "test.yaml".into(), line: 1, document: 1 };
-    Desired { manifest: Manifest { origin, id, api_version, body }, digest, phase: Phase::Workloads }
+    Desired::plain(Manifest { origin, id, api_version, body }, "objects", Phase::Workloads, digest)
 }
 
 /// Applies an object as a confirmed person would.
 async fn apply(session: &Session, body: Value) -> Result<Answer, ClusterError> {
     let desired = desired(body);
     let change = Change {
-        id: desired.manifest.id.clone(),
-        api_version: desired.manifest.api_version.clone(),
-        action: Action::Configured,
-        reason: "Test".into(),
-        phase: desired.phase,
-        origin: None,
+        method: Method::Apply,
         desired: Some(desired.digest),
-        deferred: None,
-        fields: Vec::new(),
+        ..Change::new(
+            desired.id().clone(),
+            &desired.manifest.api_version,
+            desired.phase,
+            Action::Configured,
+            Reason::Changed,
+        )
     };
-    apply::apply(&permit(), session, &AdmittedChange { change: &change, desired: Some(&desired) }).await
+    let plan = Plan { changes: vec![change], ..Plan::default() };
+    let verdict = Verdict::Within { deletions: 0 };
+    let admitted =
+        admit(plan, vec![desired], &Acceptance::Accepted, &verdict, OnInvalid::Hold, &Refusals::new()).expect("admitted");
+    apply::apply(&permit(), session, &admitted.steps()[0].changes[0]).await
 }
 
 fn permit() -> tandem::cluster::WritePermit {
