@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use tandem::cluster::apply::Answer;
 use tandem::cluster::{Actor, Cluster, ClusterError, ConnectOptions, KindInfo, Purpose, Session, apply};
 use tandem::object::{DigestKey, Manifest, ObjectId, Origin, split_api_version};
-use tandem::plan::{Action, Change, Desired, Method, OnInvalid, Phase, Plan, Reason, Refusals, Verdict, admit};
-use tandem::revision::Acceptance;
+use tandem::plan::{Admitted, Desired, Phase};
 
 mod apply_and_delete;
 mod faults;
@@ -109,21 +108,7 @@ fn desired(body: Value) -> Desired {
 /// Applies an object as a confirmed person would.
 async fn apply(session: &Session, body: Value) -> Result<Answer, ClusterError> {
     let desired = desired(body);
-    let change = Change {
-        method: Method::Apply,
-        desired: Some(desired.digest),
-        ..Change::new(
-            desired.id().clone(),
-            &desired.manifest.api_version,
-            desired.phase,
-            Action::Configured,
-            Reason::Changed,
-        )
-    };
-    let plan = Plan { changes: vec![change], ..Plan::default() };
-    let verdict = Verdict::Within { deletions: 0 };
-    let admitted =
-        admit(plan, vec![desired], &Acceptance::Accepted, &verdict, OnInvalid::Hold, &Refusals::new()).expect("admitted");
+    let admitted = Admitted::by_hand(vec![desired]);
     apply::apply(&permit(), session, &admitted.steps()[0].changes[0]).await
 }
 

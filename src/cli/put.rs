@@ -12,7 +12,7 @@ use super::stop::Stop;
 use crate::api::LABEL_SYNC_NAME;
 use crate::cluster::{ClusterError, Session, WritePermit, apply, delete};
 use crate::object::{DigestKey, Manifest, ObjectId, Origin, split_api_version};
-use crate::plan::{Action, AdmittedChange, Change, Desired, Phase};
+use crate::plan::{Action, Admitted, Desired, Phase};
 
 /// How long a definition may take to be established.
 const ESTABLISHED: Duration = Duration::from_secs(30);
@@ -77,9 +77,10 @@ pub async fn apply_all(
 ) -> Result<(), Stop> {
     for piece in pieces.iter().filter(|piece| piece.differs()) {
         progress.tell(&format!("applying {}", piece.id));
-        let desired = desired(manifest(piece.body.clone()));
-        let change = change(&piece.id, &desired, piece.action);
-        apply::apply(permit, session, &AdmittedChange { change: &change, desired: Some(&desired) }).await?;
+        let admitted = Admitted::by_hand(vec![desired(manifest(piece.body.clone()))]);
+        for change in admitted.steps().iter().flat_map(|step| &step.changes) {
+            apply::apply(permit, session, change).await?;
+        }
         if piece.id.kind == "CustomResourceDefinition" {
             delete::wait_established(session, &piece.id.name, ESTABLISHED, &CancellationToken::new()).await?;
             session.cluster().kinds().refresh(session).await?;
@@ -130,19 +131,5 @@ fn manifest(body: Value) -> Manifest {
 fn desired(manifest: Manifest) -> Desired {
     // No digest of these is kept anywhere.
     let digest = DigestKey::new(*b"by-hand").digest(&manifest.body);
-    Desired { manifest, digest, phase: Phase::Config }
-}
-
-fn change(id: &ObjectId, desired: &Desired, action: Action) -> Change {
-    Change {
-        id: id.clone(),
-        api_version: desired.manifest.api_version.clone(),
-        action,
-        reason: "ByHand".to_owned(),
-        phase: desired.phase,
-        origin: None,
-        desired: Some(desired.digest),
-        deferred: None,
-        fields: Vec::new(),
-    }
+    Desired::plain(manifest, "", Phase::Config, digest)
 }

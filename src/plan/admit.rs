@@ -72,7 +72,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// A plan that may be carried out. Only [`admit`] makes one.
+/// A plan that may be carried out. Only [`admit`] makes one, and [`Admitted::by_hand`].
 #[derive(Debug)]
 pub struct Admitted {
     plan: Plan,
@@ -140,6 +140,28 @@ pub struct Step<'a> {
 }
 
 impl Admitted {
+    /// What a person at the keyboard was shown and confirmed: objects of no Sync, each applied as it
+    /// is, in this order within its phase. Nothing that Git decides goes this way.
+    pub fn by_hand(desired: Vec<Desired>) -> Self {
+        let mut changes: Vec<Change> = desired
+            .iter()
+            .map(|object| Change {
+                method: Method::Apply,
+                desired: Some(object.digest),
+                ..Change::new(
+                    object.id().clone(),
+                    &object.manifest.api_version,
+                    object.phase,
+                    Action::Configured,
+                    Reason::ByHand,
+                )
+            })
+            .collect();
+        changes.sort_by_key(|change| change.phase);
+        let desired = desired.into_iter().map(|object| (object.id().clone(), object)).collect();
+        Self { plan: Plan { changes, ..Plan::default() }, desired, granted: Granted::No }
+    }
+
     /// The plan; what waits for something refused is skipped in it.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -43,6 +43,8 @@ pub enum Reason {
     JobReplaced,
     /// Configured: an immutable field changed, and the manifest permits to delete and create.
     Recreated,
+    /// Created or configured: a person asked for it on the command line.
+    ByHand,
     /// Unchanged: as applied.
     UpToDate,
     /// Unchanged: a Job that finished never runs again for the same manifest.
@@ -95,6 +97,7 @@ impl Reason {
             Reason::Unconfirmed => "Unconfirmed",
             Reason::JobReplaced => "JobReplaced",
             Reason::Recreated => "Recreated",
+            Reason::ByHand => "ByHand",
             Reason::UpToDate => "UpToDate",
             Reason::JobCompleted => "JobCompleted",
             Reason::LeftGit => "LeftGit",
