@@ -176,8 +176,9 @@ async fn a_cache_that_was_lost_asks_for_as_much_history_as_it_needs() {
     let app = repositories.create("app");
     let first = app.push("first", &[("one.yaml", &config_map("one", "0"))]);
     for n in 1..100 {
-        app.push(&n.to_string(), &[("one.yaml", &config_map("one", &n.to_string()))]);
+        app.commit(&n.to_string(), &[("one.yaml", &config_map("one", &n.to_string()))]);
     }
+    app.push("last", &[]);
     let server = serve("git-http", &["--root", &repositories.root()]);
     let source = Source::new(server.repository("app"));
     let readers = Readers::new();
@@ -260,6 +261,113 @@ async fn a_broken_cache_is_set_aside_and_fetched_anew() {
         assert_eq!(found.revision.commit, second);
         assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends), "{what}");
     }
+}
+
+#[tokio::test]
+async fn packs_stay_bounded_and_accepted_commits_stay() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let first = app.push("first", &[("one.yaml", &config_map("one", "0")), ("two.yaml", &config_map("two", "0"))]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    let mut found = readers.fetch(&source, "main").await.expect("fetched");
+    readers.workers.pin(&source.url, &Pins { accepted: [first.clone()].into() }).await.expect("pinned");
+    let count = |ending| files(&readers.cached()[0].join("objects"), ending).len();
+    let mut fell = false;
+    for n in 0..35 {
+        let before = count(".pack");
+        app.push(&n.to_string(), &[("one.yaml", &config_map("one", &n.to_string()))]);
+        found = readers.fetch(&source, "main").await.expect("fetched");
+        fell |= count(".pack") < before;
+    }
+    assert!(fell && count(".pack") <= 30 && count(".idx") == count(".pack"), "{} packs", count(".pack"));
+    for commit in [&first, &found.revision.commit] {
+        let rendered = readers.workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
+        assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);
+    }
+    assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
+    let pins = files(&readers.cached()[0].join("refs/tandem/fetched"), "").len();
+    assert!(pins <= 30, "{pins} pins");
+}
+
+#[tokio::test]
+async fn two_agents_may_share_a_cache() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let commit = app.push("first", &[("one.yaml", &config_map("one", "1")), ("noise.txt", &noise(1 << 20))]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    let others = Readers::with(|settings| settings.cache = readers.cache.path().to_owned());
+    let (one, two, three) = tokio::join!(
+        readers.fetch(&source, "main"), readers.fetch(&source, "main"), others.fetch(&source, "main")
+    );
+    for listed in [one, two, three] {
+        assert_eq!(listed.expect("fetched").revision.commit, commit);
+    }
+    assert_eq!(files(readers.cache.path(), ".pack").len(), 1, "it was fetched once");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_worker_is_confined() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let commit = app.push("first", &[("one.yaml", &config_map("one", "1"))]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    readers.fetch(&source, "main").await.expect("fetched");
+    readers.workers.render(&source.url, &commit, "", &Limits::default()).await.expect("rendered");
+    let ids = readers.workers.idle_ids();
+    assert_eq!(ids.len(), 2);
+    for id in ids {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{id}/{name}")).expect("proc");
+        assert!(read("status").contains("NoNewPrivs:\t1"));
+        let limits = read("limits").split_whitespace().collect::<Vec<_>>().join(" ");
+        for limit in ["Max core file size 0 0", "Max open files 512 512", "Max data size 536870912 536870912"] {
+            assert!(limits.contains(limit), "{limits}");
+        }
+        let environment = read("environ");
+        let names: Vec<_> = environment.split('\0').filter_map(|v| v.split('=').next()).filter(|n| !n.is_empty()).collect();
+        assert!(names.iter().all(|n| ["HOME", "TMPDIR", "LANG"].contains(n) || n.contains("MALLOC")), "{names:?}");
+    }
+    // What a link in the cache leads to is out of its reach.
+    let outside = tempfile::TempDir::new().expect("folder");
+    let cached = readers.cached().remove(0);
+    let moved = outside.path().join("moved");
+    fs::rename(&cached, &moved).expect("renamed");
+    std::os::unix::fs::symlink(&moved, &cached).expect("linked");
+    let failed = readers.workers.render(&source.url, &commit, "", &Limits::default()).await;
+    assert_eq!(failed.expect_err("Landlock refuses it").reason, "CacheFailed");
+}
+
+#[tokio::test]
+async fn names_that_no_honest_tree_has_are_told_and_not_read() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    app.push("first", &[("one.yaml", &config_map("one", "1"))]);
+    let blob = app.git(&["rev-parse", "HEAD:one.yaml"]);
+    let evil = ["..", ".git", ".GiT", "git~1", "a\\b.yaml", ".git."].map(|name| format!("100644 blob {blob}\t{name}\0"));
+    let links = format!("120000 blob {blob}\tlink.yaml\x00160000 commit {}\tmodule\0", "1".repeat(40));
+    let listing = app.path.join("listing");
+    fs::write(&listing, evil.concat() + &links + &format!("100644 blob {blob}\tgood.yaml\0")).expect("listing");
+    let mut made = Command::new("git");
+    made.args(["mktree", "-z", "--missing"]).current_dir(&app.path).stdin(fs::File::open(&listing).expect("listing"));
+    let tree = made.output().expect("git runs");
+    assert!(tree.status.success(), "{tree:?}");
+    let tree = String::from_utf8(tree.stdout).expect("UTF-8").trim().to_owned();
+    let commit = app.git(&["commit-tree", &tree, "-m", "evil"]);
+    app.git(&["push", "-q", "--force", "origin", &format!("{commit}:refs/heads/main")]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    readers.fetch(&source, "main").await.expect("fetched");
+    let rendered = readers.workers.render(&source.url, &commit, "", &Limits::default()).await.expect("rendered");
+    let strange: Vec<_> = rendered.problems.iter().filter(|p| p.rule == "StrangeName").collect();
+    assert_eq!(strange.len(), evil.len(), "{:?}", rendered.problems);
+    assert!(!readers.cache.path().join("a").exists());
 }
 
 #[tokio::test]

@@ -97,6 +97,13 @@ pub struct WorkingCopy {
 impl WorkingCopy {
     /// Writes files, commits them all with a message and pushes. Returns the commit.
     pub fn push(&self, message: &str, files: &[(&str, &str)]) -> String {
+        self.commit(message, files);
+        self.git(&["push", "-q", "--force", "origin", "HEAD"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Writes files and commits them all with a message.
+    pub fn commit(&self, message: &str, files: &[(&str, &str)]) {
         for (name, content) in files {
             let path = self.path.join(name);
             fs::create_dir_all(path.parent().expect("parent")).expect("folder");
@@ -104,8 +111,6 @@ impl WorkingCopy {
         }
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
-        self.git(&["push", "-q", "--force", "origin", "HEAD"]);
-        self.git(&["rev-parse", "HEAD"])
     }
 
     /// Runs git in it and returns what it prints.

@@ -19,7 +19,13 @@ impl Key {
     fn make(kind: &str, passphrase: &str) -> Self {
         let folder = TempDir::new().expect("folder");
         let path = folder.path().join("key");
-        let made = Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", passphrase, "-f"]).arg(path).status();
+        let mut command = Command::new("ssh-keygen");
+        // One round, because a passphrase is made to be slow to try.
+        command.args(["-q", "-a", "1", "-t", kind, "-N", passphrase, "-f"]).arg(path);
+        if kind == "rsa" {
+            command.args(["-b", "2048"]);
+        }
+        let made = command.status();
         assert!(made.expect("ssh-keygen runs").success());
         Self { folder }
     }

@@ -8,6 +8,7 @@ mod git_faults;
 mod git_http;
 mod git_remote;
 mod git_ssh;
+mod git_wire;
 mod manifests;
 mod reasons;
 mod render_cases;

@@ -1,18 +1,36 @@
 //! The cache: one bare repository for each URL, in a folder of the agent's own.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{Repository, RepositoryInitOptions};
 use sha2::{Digest as _, Sha256};
 
 use super::address::Address;
 use super::error::{GitError, Kind};
+use super::exchange::Exchange;
 use super::source::PlainHttp;
 
 /// Holds the URL, in each repository of the cache.
 const MARKER: &str = "tandem-url";
+
+/// An opened repository of the cache.
+pub struct Opened {
+    repository: Repository,
+    // Held until the repository is closed.
+    _shared: File,
+}
+
+impl Deref for Opened {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.repository
+    }
+}
 
 /// A folder of bare repositories.
 #[derive(Clone, Debug)]
@@ -35,20 +53,59 @@ impl Cache {
         Ok(self.folder.join(format!("{name}.git")))
     }
 
-    /// Opens the repository of a URL; `None` where it was never fetched.
-    pub fn open(&self, url: &str) -> Result<Option<Repository>, GitError> {
+    /// Opens the repository of a URL; `None` where it was never fetched. While it is open nobody
+    /// removes packs from it.
+    pub fn open(&self, url: &str) -> Result<Option<Opened>, GitError> {
         let path = self.path(url)?;
         if !path.join(MARKER).exists() {
             return Ok(None);
         }
+        let failed = |e: io::Error| unwritable(url, &e);
+        let lock = match File::open(path.with_extension("lock")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(failed)?,
+        };
+        lock.lock_shared().map_err(failed)?;
         match Repository::open_bare(&path) {
-            Ok(repository) => Ok(Some(repository)),
+            Ok(repository) => Ok(Some(Opened { repository, _shared: lock })),
             Err(error) => Err(GitError::of_cache(url, "opening the cache", &error)),
         }
     }
 
+    /// Waits until nobody else fetches into the repository of a URL, in this process or another.
+    pub fn fetching(&self, exchange: &Exchange) -> Result<File, GitError> {
+        let url = &exchange.source.url;
+        let lock = self.lock_file(url, "fetch")?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => exchange.in_time()?,
+                Err(TryLockError::Error(error)) => return Err(unwritable(url, &error)),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The repository of a URL for oneself; `None` where somebody has it open.
+    pub fn alone(&self, url: &str) -> Result<Option<File>, GitError> {
+        let lock = self.lock_file(url, "lock")?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(unwritable(url, &error)),
+        }
+    }
+
+    fn lock_file(&self, url: &str, name: &str) -> Result<File, GitError> {
+        let path = self.path(url)?.with_extension(name);
+        fs::create_dir_all(&self.folder).map_err(|e| unwritable(url, &e))?;
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        opened.map_err(|e| unwritable(url, &e))
+    }
+
     /// Opens the repository of a URL, and makes an empty one where there is none.
-    pub fn open_or_create(&self, url: &str) -> Result<Repository, GitError> {
+    pub fn open_or_create(&self, url: &str) -> Result<Opened, GitError> {
+        self.lock_file(url, "lock")?;
         if let Some(repository) = self.open(url)? {
             return Ok(repository);
         }
@@ -57,7 +114,7 @@ impl Cache {
             // Without its marker it is half made, or not ours.
             self.set_aside(url)?;
         }
-        let failed = |e: io::Error| GitError::new(Kind::CacheFailed, url, format!("the cache folder cannot be written: {e}"));
+        let failed = |e: io::Error| unwritable(url, &e);
         fs::create_dir_all(&self.folder).map_err(failed)?;
         let fresh = tempfile::Builder::new().prefix("new-").tempdir_in(&self.folder).map_err(failed)?;
         let mut options = RepositoryInitOptions::new();
@@ -72,7 +129,8 @@ impl Cache {
                 return Err(failed(error));
             }
         }
-        Repository::open_bare(&path).map_err(|e| GitError::of_cache(url, "opening the cache", &e))
+        let opened = self.open(url)?;
+        opened.ok_or_else(|| GitError::new(Kind::CacheFailed, url, "the cache vanished while it was made"))
     }
 
     /// Moves a repository that cannot be used out of the way and removes the one that was set aside
@@ -80,13 +138,17 @@ impl Cache {
     pub fn set_aside(&self, url: &str) -> Result<(), GitError> {
         let path = self.path(url)?;
         let aside = path.with_extension("broken");
-        let failed = |e: io::Error| GitError::new(Kind::CacheFailed, url, format!("the cache folder cannot be written: {e}"));
+        let failed = |e: io::Error| unwritable(url, &e);
         remove(&aside).map_err(failed)?;
         match fs::rename(&path, &aside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(()),
         }
     }
+}
+
+fn unwritable(url: &str, error: &io::Error) -> GitError {
+    GitError::new(Kind::CacheFailed, url, format!("the cache folder cannot be used: {error}"))
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::address::Scheme;
 use super::cache::Cache;
 use super::commit::{CommitInfo, commit_info};
+use super::compact::compact;
 use super::error::{GitError, Kind};
 use super::exchange::Exchange;
 use super::listing::Listed;
@@ -55,24 +56,38 @@ pub fn fetch(cache: &Cache, source: &Source, listed: &Listed) -> Result<Fetched,
 
 fn attempt(cache: &Cache, source: &Source, listed: &Listed) -> Result<Fetched, GitError> {
     let url = &source.url;
-    let repository = cache.open_or_create(url)?;
     let wanted = oid(url, &listed.revision.commit)?;
-    if repository.find_reference(&pin(wanted)).is_ok() {
-        let commit = commit_info(&repository, url, wanted)?;
+    if let Some(commit) = pinned(cache, url, wanted)? {
         return Ok(Fetched { revision: listed.revision.clone(), commit, received_bytes: 0 });
     }
+    let _alone = cache.fetching(&*Exchange::begin(source)?)?;
+    // Another may have fetched it while this one waited.
+    if let Some(commit) = pinned(cache, url, wanted)? {
+        return Ok(Fetched { revision: listed.revision.clone(), commit, received_bytes: 0 });
+    }
+    let repository = cache.open_or_create(url)?;
     let (found, received_bytes) = match &listed.reference {
         Some(reference) => by_reference(&repository, source, reference)?,
         None => by_commit(&repository, source, wanted)?,
     };
-    // What was noted of history while fetching is read when a repository is opened.
-    let repository = cache.open_or_create(url)?;
     repository
         .reference(&pin(found), found, true, "fetched")
         .map_err(|e| GitError::of_cache(url, "pinning the commit", &e))?;
-    let revision = Revision { name: listed.revision.name.clone(), commit: found.to_string() };
-    let commit = commit_info(&repository, url, found)?;
+    drop(repository);
+    compact(cache, url)?;
+    // A repository that has fetched hides the parents at which its history ends.
+    let commit = commit_info(&*cache.open_or_create(url)?, url, found)?;
+    let revision = Revision { name: listed.revision.name.clone(), commit: commit.commit.clone() };
     Ok(Fetched { revision, commit, received_bytes })
+}
+
+/// A commit that was fetched before.
+fn pinned(cache: &Cache, url: &str, commit: Oid) -> Result<Option<CommitInfo>, GitError> {
+    let repository = cache.open_or_create(url)?;
+    match repository.find_reference(&pin(commit)) {
+        Ok(_) => commit_info(&repository, url, commit).map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The commit of a reference, and the bytes received for it.

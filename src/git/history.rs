@@ -100,16 +100,17 @@ pub fn ancestry(cache: &Cache, source: &Source, old: &str, new: &Listed) -> Resu
     let what = new.reference.clone().unwrap_or_else(|| commit.clone());
     let deepest = i32::try_from(source.limits.history).unwrap_or(WHOLE);
     let depths = DEPTHS.into_iter().filter(|depth| *depth < deepest).chain([deepest]);
-    let mut told = local_ancestry(&cache.open_or_create(url)?, url, old, commit)?;
+    let mut told = local_ancestry(&*cache.open_or_create(url)?, url, old, commit)?;
     for depth in depths {
         if let Some(ancestry) = told {
             return Ok(ancestry);
         }
-        match download(&cache.open_or_create(url)?, &Exchange::begin(source)?, &what, depth) {
+        let _alone = cache.fetching(&*Exchange::begin(source)?)?;
+        match download(&*cache.open_or_create(url)?, &Exchange::begin(source)?, &what, depth) {
             Err(error) if error.kind == Kind::TooLarge => return Ok(Ancestry::Unknown),
             other => other?,
         }
-        told = local_ancestry(&cache.open_or_create(url)?, url, old, commit)?;
+        told = local_ancestry(&*cache.open_or_create(url)?, url, old, commit)?;
     }
     Ok(told.unwrap_or(Ancestry::Unknown))
 }

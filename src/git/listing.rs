@@ -133,6 +133,9 @@ fn ls_refs(exchange: &Arc<Exchange>, client: &Client, base: &Url, prefixes: &[St
         }
         let mut words = line.split(' ');
         let (Some(target), Some(name)) = (words.next(), words.next()) else { continue };
+        if target.len() == 64 {
+            return Err(exchange.error(Kind::ProtocolFailed, "the repository uses SHA-256, which is not supported"));
+        }
         if !is_commit_id(target) {
             // An unborn branch has no id yet.
             continue;

@@ -8,6 +8,7 @@ mod address;
 mod by_id;
 mod cache;
 mod commit;
+mod compact;
 mod error;
 mod exchange;
 mod fetch;
@@ -23,12 +24,10 @@ mod transport;
 mod tree;
 
 pub use address::{Address, redact};
-pub use cache::Cache;
+pub use cache::{Cache, Opened};
 pub use commit::{CommitInfo, CommitTrailers, Trailer, commit_info_of, trailers};
 pub use error::{GitError, Kind};
 pub use fetch::{Fetched, fetch, pin_accepted};
-/// An opened repository of the cache.
-pub use git2::Repository;
 pub use history::{ancestry, local_ancestry};
 pub use library::prepare;
 pub use listing::{Listed, list};

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::confine::{Confinement, confine};
 use super::frame;
@@ -48,7 +49,8 @@ pub fn serve(
     let confined = confine(&setup.confinement, setup.parent);
     start(&setup.confinement)?;
     frame::write(&mut to, &serde_json::to_vec(&Ready { confined }).map_err(invalid)?)?;
-    while let Some(request) = frame::read(&mut from)? {
+    // Requests hold credentials.
+    while let Some(request) = frame::read(&mut from)?.map(Zeroizing::new) {
         answer(&request, &mut Reply { to: &mut to })?;
         frame::write(&mut to, &[])?;
     }

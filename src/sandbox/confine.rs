@@ -56,13 +56,10 @@ mod limit {
         if failed == 0 { "resource limits set".to_owned() } else { format!("{failed} of 4 resource limits refused") }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     type Resource = libc::__rlimit_resource_t;
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     type Resource = libc::c_int;
-
-    #[cfg(all(target_os = "linux", not(target_env = "gnu")))]
-    compile_error!("the type of a resource is known for glibc only");
 
     fn set(resource: Resource, value: u64) -> bool {
         let wanted = libc::rlimit { rlim_cur: value, rlim_max: value };
@@ -115,13 +112,13 @@ mod limit {
 mod files {
     use landlock::{
         ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus,
-        path_beneath_rules,
+        Scope, path_beneath_rules,
     };
 
     use super::{Confinement, Network};
 
     /// The newest interface whose rights are asked for; an older kernel enforces fewer of them.
-    const ABI: ABI = ABI::V5;
+    const ABI: ABI = ABI::V6;
 
     pub fn restrict(limits: &Confinement) -> String {
         match try_restrict(limits) {
@@ -140,6 +137,7 @@ mod files {
         let status = Ruleset::default()
             .handle_access(AccessFs::from_all(ABI))?
             .handle_access(network)?
+            .scope(Scope::from_all(ABI))?
             .create()?
             .add_rules(path_beneath_rules(&limits.read, AccessFs::from_read(ABI)))?
             .add_rules(path_beneath_rules(limits.write.iter().chain([&limits.home]), AccessFs::from_all(ABI)))?

@@ -80,7 +80,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             Part::Ancestry(Some(git::ancestry(cache, &source, &accepted, &found)?))
         }
         Question::LocalAncestry { url, accepted, found } => {
-            Part::Ancestry(git::local_ancestry(&open(cache, &url)?, &url, &accepted, &found)?)
+            Part::Ancestry(git::local_ancestry(&*open(cache, &url)?, &url, &accepted, &found)?)
         }
         Question::Unchanged { url, commit, read_sets } => {
             Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?)
@@ -89,7 +89,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             return render_folder(cache, &url, &commit, &path, &limits, reply);
         }
         Question::CommitInfo { url, commit } => {
-            Part::CommitInfo(git::commit_info_of(&open(cache, &url)?, &url, &commit)?)
+            Part::CommitInfo(git::commit_info_of(&*open(cache, &url)?, &url, &commit)?)
         }
         Question::Trailers { url, history } => {
             let repository = open(cache, &url)?;
@@ -97,7 +97,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             Part::Trailers(git::trailers(&repository, &url, from, &history.to, path)?)
         }
         Question::Pin { url, pins } => {
-            git::pin_accepted(&open(cache, &url)?, &url, &pins.accepted)?;
+            git::pin_accepted(&*open(cache, &url)?, &url, &pins.accepted)?;
             Part::Done
         }
         Question::SetAside { url } => {
@@ -108,7 +108,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
     Ok(send(reply, &part)?)
 }
 
-fn open(cache: &Cache, url: &str) -> Result<git::Repository, GitError> {
+fn open(cache: &Cache, url: &str) -> Result<git::Opened, GitError> {
     let repository = cache.open(url)?;
     repository.ok_or_else(|| GitError::new(Kind::CacheCorrupted, url, "the repository is not in the cache any more"))
 }
