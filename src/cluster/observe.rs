@@ -15,7 +15,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::{ClusterError, Sent};
 use super::kinds::KindInfo;
@@ -134,8 +134,10 @@ pub fn watch(
         namespace: namespace.to_owned(),
         selector: selector.clone(),
         events: None,
+        lists: lists(session),
         failures: 0,
-        pauses: pauses(),
+        pauses: pauses(SHORTLY),
+        resume: None,
     };
     stream::unfold(watching, |mut watching| async move {
         let event = watching.next().await;
@@ -172,26 +174,39 @@ struct Watching {
     namespace: String,
     selector: Selector,
     events: Option<Raw>,
+    /// How the present stream reads lists.
+    lists: Lists,
     /// Failures since the last event.
     failures: u32,
     pauses: ExponentialBackoff,
+    /// When it is tried again.
+    resume: Option<Instant>,
 }
 
 impl Watching {
     async fn next(&mut self) -> Event<Value> {
         loop {
+            if let Some(at) = self.resume.take() {
+                sleep_until(at).await;
+            }
             let events = match &mut self.events {
                 Some(events) => events,
-                none => none.insert(start(&self.client, &self.session, &self.kind, &self.namespace, &self.selector)),
+                none => {
+                    self.lists = lists(&self.session);
+                    none.insert(start(&self.client, &self.kind, &self.namespace, &self.selector, self.lists))
+                }
             };
             match events.next().await {
                 Some(Ok(event)) => {
-                    self.failures = 0;
-                    self.pauses = pauses();
+                    // The start of a list is an intention; what follows it is news.
+                    if !matches!(event, watcher::Event::Init) {
+                        self.failures = 0;
+                        self.pauses = pauses(SHORTLY);
+                    }
                     return self.told(event);
                 }
                 Some(Err(error)) => {
-                    if let Some(failing) = self.failed(&error).await {
+                    if let Some(failing) = self.failed(&error) {
                         return Event::Failing(failing);
                     }
                 }
@@ -217,52 +232,56 @@ impl Watching {
         serde_json::to_value(object).unwrap_or_default()
     }
 
-    /// Waits before the next try; the failure, where it is to be told.
-    async fn failed(&mut self, error: &watcher::Error) -> Option<ClusterError> {
+    /// Plans the next try; the failure, where it is to be told.
+    fn failed(&mut self, error: &watcher::Error) -> Option<ClusterError> {
         let secret = mask::is_secret(&self.kind.group, &self.kind.kind);
         let failure = failure(&format!("watch {}", self.kind.resource()), error, secret);
         let why = failure.refusal().map(|r| r.why.clone());
+        // Where it stood is forgotten. As an event the stream itself begins anew; as an answer it
+        // would ask the same again for ever.
         if why == Some(RefusalReason::Expired) {
-            return None;
+            self.events = None;
         }
         // A server that cannot stream lists refuses the parameters that ask for it.
-        let streaming = &self.session.cluster().inner.streaming_lists;
-        if matches!(why, Some(RefusalReason::Invalid | RefusalReason::BadRequest))
-            && streaming.swap(false, Ordering::Relaxed)
-        {
+        if self.lists == Lists::Streamed && matches!(why, Some(RefusalReason::Invalid | RefusalReason::BadRequest)) {
+            self.session.cluster().inner.streaming_lists.store(false, Ordering::Relaxed);
             self.events = None;
             return None;
         }
         self.failures += 1;
-        let lasting = matches!(
-            why,
-            Some(
-                RefusalReason::Forbidden
-                    | RefusalReason::KindNotServed
-                    | RefusalReason::NotFound
-                    | RefusalReason::Unauthorized
-            )
-        );
-        let pause =
-            if lasting { Duration::from_secs(10) } else { self.pauses.next().unwrap_or(Duration::from_secs(30)) };
+        let lasting = why.is_some_and(|why| {
+            use RefusalReason::{Forbidden, KindNotServed, NotFound, Unauthorized};
+            matches!(why, Forbidden | KindNotServed | NotFound | Unauthorized)
+        });
         if lasting && self.failures == 1 {
-            return Some(failure);
+            self.pauses = pauses(LASTING);
         }
-        sleep(pause).await;
+        self.resume = Some(Instant::now() + self.pauses.next().unwrap_or(LASTING.1));
         (lasting || self.failures >= 3).then_some(failure)
     }
 }
 
-fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(30))
-        .without_max_times()
-        .with_jitter()
-        .build()
+/// Shortest and longest pause after troubles that time mends, and after those that a person mends.
+const SHORTLY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+const LASTING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+fn pauses((shortest, longest): (Duration, Duration)) -> ExponentialBackoff {
+    ExponentialBuilder::new().with_min_delay(shortest).with_max_delay(longest).without_max_times().with_jitter().build()
 }
 
-fn start(client: &Client, session: &Session, kind: &KindInfo, namespace: &str, selector: &Selector) -> Raw {
+/// How lists are read: as a stream of the watch itself, or page by page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lists {
+    Streamed,
+    Paged,
+}
+
+fn lists(session: &Session) -> Lists {
+    let streams = session.cluster().inner.streaming_lists.load(Ordering::Relaxed);
+    if streams { Lists::Streamed } else { Lists::Paged }
+}
+
+fn start(client: &Client, kind: &KindInfo, namespace: &str, selector: &Selector, lists: Lists) -> Raw {
     let gvk = GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind);
     let resource = ApiResource::from_gvk_with_plural(&gvk, &kind.plural);
     let api: Api<DynamicObject> = if kind.namespaced && !namespace.is_empty() {
@@ -273,7 +292,7 @@ fn start(client: &Client, session: &Session, kind: &KindInfo, namespace: &str, s
     let mut config = watcher::Config::default().page_size(PAGE);
     config.label_selector.clone_from(&selector.labels);
     config.field_selector.clone_from(&selector.fields);
-    if session.cluster().inner.streaming_lists.load(Ordering::Relaxed) {
+    if lists == Lists::Streamed {
         config = config.streaming_lists();
     }
     watcher::watcher(api, config).boxed()

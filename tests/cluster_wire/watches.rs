@@ -99,6 +99,29 @@ async fn where_lists_cannot_be_streamed_they_are_read_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn failing_is_told_and_slowed_where_lists_are_read_in_pages_too() {
+    let fake = Fake::ruled(|seen| {
+        if seen.path.contains("sendInitialEvents") {
+            status(422, "Invalid", "sendInitialEvents: Forbidden", json!({}))
+        } else {
+            Reply::Refused
+        }
+    });
+    let cluster = fake.cluster();
+    // Two at once: both learn it, whoever is first.
+    for mut events in [0, 1].map(|_| Box::pin(watch(&cluster.own(), &maps(), "shop", &Selector::all()))) {
+        let began = Instant::now();
+        let mut failing = 0;
+        while failing < 10 {
+            if matches!(next(&mut events).await, Event::Failing(_)) {
+                failing += 1;
+            }
+        }
+        assert!(began.elapsed() > Duration::from_secs(60), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_gap_everything_is_listed_again() {
     let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure",
         "message": "too old resource version", "reason": "Expired", "code": 410}});
@@ -108,6 +131,16 @@ async fn after_a_gap_everything_is_listed_again() {
     ]);
     let mut events = Box::pin(watch(&fake.cluster().own(), &maps(), "shop", &Selector::all()));
     assert_eq!(take(&mut events, 5).await, ["began", "listed a", "ended", "began", "ended"]);
+
+    // The same, said with the status of the answer: asking again from there would never end.
+    let fake = Fake::new([
+        Reply::Lines(vec![listed("6")]),
+        status(410, "Expired", "too old resource version", json!({})),
+        Reply::Lines(vec![listed("90")]),
+    ]);
+    let mut events = Box::pin(watch(&fake.cluster().own(), &maps(), "shop", &Selector::all()));
+    assert_eq!(take(&mut events, 4).await, ["began", "ended", "began", "ended"]);
+    assert!(!fake.seen()[2].path.contains("resourceVersion=6"), "{}", fake.seen()[2].path);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,7 +160,7 @@ async fn short_troubles_are_not_told_and_lasting_ones_are() {
 #[tokio::test(start_paused = true)]
 async fn a_missing_right_is_told_at_once_and_its_return_noticed() {
     let forbidden = || status(403, "Forbidden", "User \"tandem\" cannot watch", json!({}));
-    let fake = Fake::new([forbidden(), forbidden(), Reply::Lines(vec![listed("6")])]);
+    let fake = Fake::new([forbidden(), forbidden(), forbidden(), Reply::Lines(vec![listed("6")])]);
     let mut events = Box::pin(watch(&fake.cluster().own(), &maps(), "shop", &Selector::all()));
     let began = Instant::now();
     match next(&mut events).await {
@@ -135,8 +168,9 @@ async fn a_missing_right_is_told_at_once_and_its_return_noticed() {
         other => panic!("{other:?}"),
     }
     assert_eq!(began.elapsed(), Duration::ZERO);
-    assert_eq!(take(&mut events, 3).await, ["failing Forbidden", "began", "ended"]);
-    assert!(began.elapsed() >= Duration::from_secs(10));
+    assert_eq!(take(&mut events, 4).await, ["failing Forbidden", "failing Forbidden", "began", "ended"]);
+    assert!(began.elapsed() >= Duration::from_secs(1 + 2 + 4), "{:?}", began.elapsed());
+    assert!(began.elapsed() <= Duration::from_secs(2 + 4 + 8), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
