@@ -14,3 +14,5 @@ mod reasons;
 mod render_cases;
 mod tidy;
 mod yaml_kubectl;
+mod deploy;
+mod lab;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use super::{completion, doctor, get, install, reconcile, render, status, suspend, tree, version};
+use super::{agent, completion, doctor, get, install, reconcile, render, status, suspend, tree, version};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -91,6 +91,7 @@ pub enum Colour {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Agent(agent::Args),
     Render(render::Args),
     Get(get::Args),
     Status(status::Args),

@@ -1,5 +1,6 @@
 //! The command line: one file a command, results on stdout, narration on stderr.
 
+mod agent;
 mod args;
 mod ask;
 mod clone;
@@ -41,7 +42,10 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let output = Output::new(&cli.global);
-    output::start_logging(cli.global.verbose);
+    match &cli.command {
+        Command::Agent(args) => agent::start_logging(args),
+        _ => output::start_logging(cli.global.verbose),
+    }
     match dispatch(&cli, &output) {
         Ok(exit) => exit.into(),
         Err(stop) => stop.tell(&output).into(),
@@ -51,6 +55,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     let global = &cli.global;
     match &cli.command {
+        Command::Agent(args) => serve(agent::run(args, global)),
         Command::Render(args) => render::run(args, output),
         Command::Get(args) => wait(get::run(args, global, output)),
         Command::Status(args) => wait(status::run(args, global, output)),
@@ -63,6 +68,11 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => wait(version::run(args, global, output)),
     }
+}
+
+/// Runs the agent, on a thread for each core.
+fn serve(command: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }
 
 /// Runs a command that speaks with a cluster to its end, on this thread.

@@ -17,6 +17,7 @@ pub mod observe;
 pub mod own;
 pub mod person;
 pub mod refusal;
+mod release;
 mod request;
 mod session;
 
@@ -26,4 +27,5 @@ pub use error::{ClusterError, Sent};
 pub use kinds::{KindInfo, Kinds, Snapshot};
 pub use lease::{Confirmed, WritePermit};
 pub use refusal::{Cause, Refusal, RefusalReason};
+pub use release::release;
 pub use session::{Actor, Purpose, Session};

@@ -45,7 +45,7 @@ pub use diff::{diff, drift};
 pub use make::{Input, Pruning, plan};
 pub use observe::{see, yields_of};
 pub use payload::payload;
-pub use phase::Phase;
+pub use phase::{Phase, phase_of_kind};
 pub use reason::{Action, Look, Method, Reason};
 pub use record::{Answer, Answered, completed, forgets, intended, recreate, record, refine};
 pub use resolve::{Owner, Rules, resolve};

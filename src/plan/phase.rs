@@ -42,7 +42,7 @@ pub(super) fn is_built_in(group: &str) -> bool {
 }
 
 /// The phase of a kind.
-pub(super) fn phase_of_kind(id: &ObjectId) -> Phase {
+pub fn phase_of_kind(id: &ObjectId) -> Phase {
     match (id.group.as_str(), id.kind.as_str()) {
         ("", "Namespace") => Phase::Namespaces,
         ("apiextensions.k8s.io", _) => Phase::Definitions,

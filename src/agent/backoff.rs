@@ -1,0 +1,107 @@
+//! When to try again: failing is never faster than succeeding.
+
+use std::time::Duration;
+
+use crate::failure::Fault;
+
+/// Longest pause between two tries.
+pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// First pause after a transient failure.
+const FIRST_TRANSIENT: Duration = Duration::from_millis(500);
+/// First pause after a failure that only a person or a commit mends.
+const FIRST_LASTING: Duration = Duration::from_secs(5);
+
+/// Pause before the next poll of a remote: the interval with up to 10 % jitter after a success,
+/// and after `failures` failures in a row twice as long for each, but never shorter than after a
+/// success. `random` lies in 0..1.
+pub fn poll(interval: Duration, failures: u32, random: f64) -> Duration {
+    let factor = 2f64.powi(failures.min(16).cast_signed());
+    let pause = interval.as_secs_f64() * factor;
+    let longest = LONGEST.max(interval).as_secs_f64();
+    Duration::from_secs_f64(pause.min(longest) * (1.0 + random.clamp(0.0, 1.0) / 10.0))
+}
+
+/// Pause before a run is tried again after `failures` failures in a row. A failure of the
+/// repository is retried too, slowly: the cluster may have become able to take it.
+pub fn retry(fault: Fault, failures: u32, random: f64) -> Duration {
+    let first = match fault {
+        Fault::Transient => FIRST_TRANSIENT,
+        Fault::Repository | Fault::Cluster | Fault::Internal => FIRST_LASTING,
+    };
+    let factor = 2f64.powi(failures.saturating_sub(1).min(16).cast_signed());
+    let pause = (first.as_secs_f64() * factor).min(LONGEST.as_secs_f64());
+    Duration::from_secs_f64(pause * (1.0 + random.clamp(0.0, 1.0) / 10.0))
+}
+
+/// Reads a duration as Kubernetes writes it, such as `1h30m`, `15s` or `500ms`; `None` where the
+/// text is none. The API server has checked the pattern, so only an absurd length is left.
+pub fn parse(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit_len = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let seconds = match &rest[..unit_len] {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        total = total.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
+        rest = &rest[unit_len..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failing_is_never_faster_than_succeeding() {
+        let interval = Duration::from_secs(15);
+        for failures in 0..40 {
+            for random in [0.0, 0.5, 1.0] {
+                let pause = poll(interval, failures, random);
+                assert!(pause >= poll(interval, 0, 0.0), "{failures} failures: {pause:?}");
+                assert!(pause <= LONGEST.mul_f64(1.1), "{failures} failures: {pause:?}");
+            }
+        }
+        let long = Duration::from_secs(7200);
+        assert!(poll(long, 5, 0.0) >= long, "an interval beyond the longest pause stays");
+    }
+
+    #[test]
+    fn retries_grow_and_are_bounded() {
+        for fault in [Fault::Transient, Fault::Repository, Fault::Cluster, Fault::Internal] {
+            let mut before = Duration::ZERO;
+            for failures in 1..40 {
+                let pause = retry(fault, failures, 0.0);
+                assert!(pause >= before && pause <= LONGEST, "{fault:?} {failures}: {pause:?}");
+                before = pause;
+            }
+        }
+        assert_eq!(retry(Fault::Transient, 1, 0.0), FIRST_TRANSIENT);
+        assert_eq!(retry(Fault::Repository, 1, 0.0), FIRST_LASTING);
+    }
+
+    #[test]
+    fn durations_are_read_as_kubernetes_writes_them() {
+        for (text, expected) in [
+            ("15s", Some(15_000)),
+            ("1h30m", Some(5_400_000)),
+            ("500ms", Some(500)),
+            ("1.5m", Some(90_000)),
+            ("", None),
+            ("15", None),
+            ("s", None),
+            ("1d", None),
+            ("99999999999999999999h", None),
+        ] {
+            assert_eq!(parse(text), expected.map(Duration::from_millis), "{text}");
+        }
+    }
+}

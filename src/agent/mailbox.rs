@@ -1,0 +1,99 @@
+//! What a Sync is told between two passes: everything that can happen is one of [`Trigger`], and
+//! triggers of the same kind merge, so a mailbox is bounded by the Sync's inventory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::api::Sync;
+use crate::health::Health;
+use crate::object::ObjectId;
+use crate::plan::Live;
+
+use super::tip::Tip;
+
+/// Everything that can make a Sync act.
+#[derive(Debug)]
+pub enum Trigger {
+    /// Its spec, its annotations or its deletion timestamp changed.
+    Spec(Box<Sync>),
+    /// Its Repository found something, or failed.
+    Tip(Arc<Tip>),
+    /// A watch showed one of its objects.
+    Seen(ObjectId, Live, Health),
+    /// A watch no longer shows one of its objects. That is not absence: the pass asks.
+    Lost(ObjectId),
+    /// Something that it depends on changed.
+    Dependency,
+    /// A kind appeared or changed, or the permit came or went.
+    Surroundings,
+}
+
+/// What has gathered since the last pass.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// The newest spec.
+    pub spec: Option<Box<Sync>>,
+    /// The newest state of the Repository.
+    pub tip: Option<Arc<Tip>>,
+    /// The newest sight of each object; `None` where a watch lost it.
+    pub seen: BTreeMap<ObjectId, Option<(Live, Health)>>,
+    /// Something that it depends on changed.
+    pub dependency: bool,
+    /// A kind appeared or changed, or the permit came or went.
+    pub surroundings: bool,
+}
+
+/// A Sync's mailbox; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox {
+    pending: Arc<Mutex<Pending>>,
+    bell: Arc<Notify>,
+}
+
+impl Mailbox {
+    /// Puts a trigger in; never blocks, never grows without bound.
+    pub fn put(&self, trigger: Trigger) {
+        let mut pending = self.lock();
+        match trigger {
+            Trigger::Spec(spec) => pending.spec = Some(spec),
+            Trigger::Tip(tip) => pending.tip = Some(tip),
+            Trigger::Seen(id, live, health) => {
+                pending.seen.insert(id, Some((live, health)));
+            }
+            Trigger::Lost(id) => {
+                pending.seen.insert(id, None);
+            }
+            Trigger::Dependency => pending.dependency = true,
+            Trigger::Surroundings => pending.surroundings = true,
+        }
+        drop(pending);
+        self.bell.notify_one();
+    }
+
+    /// Takes out all that has gathered.
+    pub fn take(&self) -> Pending {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Whether a newer spec or a newer revision waits: then a wait of the running pass ends.
+    pub fn supersedes(&self) -> bool {
+        let pending = self.lock();
+        pending.spec.is_some() || pending.tip.is_some()
+    }
+
+    /// Whether both are the same mailbox.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pending, &other.pending)
+    }
+
+    /// Ends when something was put in since the last call.
+    pub async fn bell(&self) {
+        self.bell.notified().await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

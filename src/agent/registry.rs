@@ -1,0 +1,184 @@
+//! Who is there: the Repositories with what they have found, the Syncs with their mailboxes, and
+//! what Syncs know of one another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::render::ReadSet;
+
+use super::dependency::{self, Blocked, SyncState};
+use super::mailbox::{Mailbox, Trigger};
+use super::tip::{Key, Tip};
+
+/// The one book of Repositories and Syncs.
+#[derive(Default)]
+pub struct Registry {
+    book: Mutex<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    repositories: BTreeSet<Key>,
+    tips: BTreeMap<Key, Arc<Tip>>,
+    mailboxes: BTreeMap<Key, Mailbox>,
+    states: BTreeMap<Key, SyncState>,
+}
+
+impl Registry {
+    /// A Sync is there; its triggers go to this mailbox.
+    pub fn enter(&self, sync: Key, mailbox: Mailbox) {
+        self.lock().mailboxes.insert(sync, mailbox);
+    }
+
+    /// A Sync is gone. Those that depend on it learn that.
+    pub fn leave(&self, sync: &Key) {
+        let mut book = self.lock();
+        book.mailboxes.remove(sync);
+        book.states.remove(sync);
+        book.tell_dependants(sync);
+    }
+
+    /// A Sync tells the others of itself. Those that depend on it learn of a change, and so do
+    /// those that it may form a cycle with.
+    pub fn publish(&self, sync: &Key, state: SyncState) {
+        let mut book = self.lock();
+        let before = book.states.insert(sync.clone(), state.clone());
+        let told = |s: &SyncState| SyncState { read_set: None, ..s.clone() };
+        if before.as_ref().map(told) != Some(told(&state)) {
+            book.tell_dependants(sync);
+            let plans = |s: &SyncState| (s.planned.clone(), s.handled.clone(), s.stuck);
+            if before.as_ref().map(plans) != Some(plans(&state)) {
+                book.tell_waiting(sync);
+            }
+            if before.is_none_or(|b| b.depends_on != state.depends_on) {
+                for key in &state.depends_on {
+                    book.tell(key, Trigger::Dependency);
+                }
+            }
+        }
+    }
+
+    /// What keeps a Sync from applying a commit.
+    pub fn blocked(&self, sync: &Key, commit: &str) -> Option<Blocked> {
+        dependency::blocked(sync, commit, &self.lock().states)
+    }
+
+    /// A Repository has found something, or failed; every Sync that may use it learns that.
+    pub fn found(&self, repository: &Key, tip: Arc<Tip>) {
+        let mut book = self.lock();
+        book.tips.insert(repository.clone(), tip.clone());
+        let users: Vec<_> = book.users(repository);
+        for sync in users {
+            book.tell(&sync, Trigger::Tip(tip.clone()));
+        }
+    }
+
+    /// A Repository is gone; what its Syncs have applied stays.
+    pub fn lost(&self, repository: &Key) {
+        let mut book = self.lock();
+        book.tips.remove(repository);
+        book.repositories.remove(repository);
+        for sync in book.users(repository) {
+            book.tell(&sync, Trigger::Surroundings);
+        }
+    }
+
+    /// What a Repository has found; `None` where there is no such Repository.
+    pub fn tip(&self, repository: &Key) -> Option<Arc<Tip>> {
+        self.lock().tips.get(repository).cloned()
+    }
+
+    /// Whether a Repository is there, whatever it has found.
+    pub fn knows(&self, repository: &Key) -> bool {
+        self.lock().repositories.contains(repository)
+    }
+
+    /// A Repository is there.
+    pub fn expect(&self, repository: Key) {
+        self.lock().repositories.insert(repository);
+    }
+
+    /// Commits that Syncs have accepted, of every Repository with this URL.
+    pub fn accepted(&self, repository: &Key, url: &str) -> BTreeSet<String> {
+        let book = self.lock();
+        let of_url = |key: &Key| {
+            let found = book.tips.get(key).and_then(|tip| tip.found.as_ref());
+            key == repository || found.is_some_and(|found| found.source.url == url)
+        };
+        let states = book.states.values().filter(|state| state.repository.as_ref().is_some_and(of_url));
+        states.filter_map(|state| state.accepted.clone()).collect()
+    }
+
+    /// What the last renders of the Syncs of a Repository read.
+    pub fn read_sets(&self, repository: &Key) -> Vec<(Key, Arc<ReadSet>)> {
+        let book = self.lock();
+        let mine = book.states.iter().filter(|(_, state)| state.repository.as_ref() == Some(repository));
+        mine.filter_map(|(key, state)| Some((key.clone(), state.read_set.clone()?))).collect()
+    }
+
+    /// Syncs of the same Repository that may act and have not planned a commit yet.
+    pub fn undecided(&self, me: &Key, repository: &Key, commit: &str) -> Vec<Key> {
+        let book = self.lock();
+        let open = book.states.iter().filter(|(key, state)| {
+            *key != me
+                && state.repository.as_ref() == Some(repository)
+                && !state.stuck
+                && state.planned.as_deref() != Some(commit)
+                && state.handled.as_deref() != Some(commit)
+        });
+        open.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Wakes the Syncs that wait for what others claim or plan.
+    pub fn tell_waiting(&self, me: &Key) {
+        self.lock().tell_waiting(me);
+    }
+
+    /// Tells every Sync.
+    pub fn tell_all(&self, trigger: impl Fn() -> Trigger) {
+        for mailbox in self.lock().mailboxes.values() {
+            mailbox.put(trigger());
+        }
+    }
+
+    /// How many Syncs there are.
+    pub fn syncs(&self) -> usize {
+        self.lock().mailboxes.len()
+    }
+
+    /// Whether another Sync is there.
+    pub fn has(&self, sync: &Key) -> bool {
+        self.lock().mailboxes.contains_key(sync)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn tell(&self, sync: &Key, trigger: Trigger) {
+        if let Some(mailbox) = self.mailboxes.get(sync) {
+            mailbox.put(trigger);
+        }
+    }
+
+    fn tell_dependants(&self, sync: &Key) {
+        for (key, state) in &self.states {
+            if state.depends_on.contains(sync) {
+                self.tell(key, Trigger::Dependency);
+            }
+        }
+    }
+
+    fn tell_waiting(&self, me: &Key) {
+        for (key, _) in self.states.iter().filter(|(key, state)| *key != me && state.waits) {
+            self.tell(key, Trigger::Dependency);
+        }
+    }
+
+    fn users(&self, repository: &Key) -> Vec<Key> {
+        let uses = |state: &SyncState| state.repository.as_ref() == Some(repository);
+        self.states.iter().filter(|(_, state)| uses(state)).map(|(key, _)| key.clone()).collect()
+    }
+}

@@ -1,0 +1,242 @@
+//! Starts everything, and stops it in order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Repository, Sync};
+use crate::cluster::lease::{Election, LeaseOptions, contend};
+use crate::cluster::observe::{Selector, watch as watch_kind, watch_typed};
+use crate::cluster::own::{Events, digest_key, list_inventories};
+use crate::cluster::{Cluster, ClusterError, ConnectOptions, delete};
+use crate::failure::{Failed, Fault};
+use crate::object::DigestKey;
+use crate::report::metrics::{Build, Metrics};
+use crate::server;
+
+use super::ancestry::Ancestries;
+use super::backoff;
+use super::claims::ClaimBook;
+use super::observer::Observer;
+use super::registry::Registry;
+use super::term::Term;
+use super::worker::{Workers, WorkersSettings};
+use super::world::{World, random};
+
+/// A loop that has not turned for so long is started anew by its probe.
+const SILENT: Duration = Duration::from_secs(120);
+
+/// How an agent is started.
+#[derive(Clone, Debug)]
+pub struct AgentOptions {
+    /// How to reach the API server; its `cluster` names the cluster.
+    pub connect: ConnectOptions,
+    /// The agent's own namespace: Lease, digest key.
+    pub namespace: String,
+    /// Where repositories are cached.
+    pub cache_dir: PathBuf,
+    /// Address of the HTTP server.
+    pub listen: String,
+    /// Name of this process among its replicas.
+    pub identity: String,
+    /// Passes that may be under way at a time.
+    pub passes: usize,
+    /// Times of the lease: duration, renewal deadline, retry period.
+    pub lease: (Duration, Duration, Duration),
+}
+
+/// Runs until `stop` is cancelled.
+///
+/// # Errors
+/// The address is taken, the cache cannot be used, or no API server is configured. An API server
+/// that does not answer yet is waited for.
+pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), Failed> {
+    let internal = |error: &dyn std::error::Error| Failed::new("Internal", Fault::Internal, error.to_string());
+    let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), commit: String::new() };
+    let metrics = Arc::new(Metrics::new(&build, Vec::new()).map_err(|e| internal(&e))?);
+    let counted = metrics.clone();
+    let connect = ConnectOptions {
+        on_request: Some(Arc::new(move |seen| counted.request(seen.verb, seen.code))),
+        ..options.connect.clone()
+    };
+    let cluster = Cluster::connect(connect).await.map_err(|e| Failed::from(&e))?;
+    let settings = WorkersSettings::new(&options.cache_dir).map_err(|e| internal(&e))?;
+    let workers = Workers::new(settings).map_err(|error| {
+        let message = format!("the cache folder {} cannot be used: {error}", options.cache_dir.display());
+        Failed::new("CacheUnavailable", Fault::Cluster, message).with_hint("name a writable folder with --cache-dir")
+    })?;
+    let listener = server::bind(&options.listen).await.map_err(|e| Failed::from(&e))?;
+    let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
+    tracing::info!(address, "listening");
+
+    let ready = Arc::new(AtomicBool::new(false));
+    let heartbeat = server::Heartbeat::default();
+    let (deliveries, delivered) = mpsc::channel(256);
+    let receivers = server::Receivers::default();
+    let behind = server::Behind {
+        receivers: receivers.clone(),
+        deliveries,
+        metrics: { let metrics = metrics.clone(); Arc::new(move || metrics.encode()) },
+        alive: { let heartbeat = heartbeat.clone(); Arc::new(move || heartbeat.check(SILENT)) },
+        ready: { let ready = ready.clone(); Arc::new(move || is_ready(&ready)) },
+    };
+    let serving = tokio::spawn(server::serve(listener, behind, server::Limits::default(), stop.child_token()));
+
+    let Some(key) = patiently(&stop, "the digest key", || digest_key_of(&cluster, &options.namespace)).await else {
+        return Ok(());
+    };
+    let lease = LeaseOptions {
+        duration: options.lease.0,
+        renew_deadline: options.lease.1,
+        retry_period: options.lease.2,
+        ..LeaseOptions::new(&options.namespace, "tandem-0", "0", &options.identity)
+    };
+    let lease_stop = CancellationToken::new();
+    let (election, contending) = contend(cluster.own(), lease, lease_stop.clone());
+    let agent = Agent {
+        cluster,
+        workers,
+        metrics,
+        key,
+        options,
+        receivers,
+        ready,
+        heartbeat,
+        election,
+        delivered: Mutex::new(delivered),
+    };
+    agent.lead_whenever_elected(&stop).await;
+    // The lease is given back last: until then nobody else writes.
+    lease_stop.cancel();
+    let _ = contending.await;
+    let _ = serving.await;
+    Ok(())
+}
+
+fn is_ready(ready: &AtomicBool) -> Result<(), String> {
+    if ready.load(Ordering::Acquire) { Ok(()) } else { Err("Syncs and Repositories are not listed yet".to_owned()) }
+}
+
+async fn digest_key_of(cluster: &Cluster, namespace: &str) -> Result<DigestKey, ClusterError> {
+    digest_key(&cluster.own(), namespace).await
+}
+
+struct Agent {
+    cluster: Cluster,
+    workers: Workers,
+    metrics: Arc<Metrics>,
+    key: DigestKey,
+    options: AgentOptions,
+    receivers: server::Receivers,
+    ready: Arc<AtomicBool>,
+    heartbeat: server::Heartbeat,
+    election: watch::Receiver<Election>,
+    delivered: Mutex<mpsc::Receiver<server::Delivery>>,
+}
+
+impl Agent {
+    /// While elected, everything runs; when the lease is lost, all of it is dropped, and built
+    /// anew from the API server's word when it is won again: what was known may be stale by then.
+    async fn lead_whenever_elected(&self, stop: &CancellationToken) {
+        let mut election = self.election.clone();
+        loop {
+            self.heartbeat.beat();
+            let leading = election.borrow_and_update().leading;
+            if leading {
+                tracing::info!("this replica leads");
+                let term = stop.child_token();
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = election.wait_for(|e| !e.leading) => tracing::warn!("the lease is lost: nothing more is written"),
+                    outcome = self.term(&term) => if let Err(failed) = outcome {
+                        tracing::error!(reason = %failed.reason, error = %failed, "the term ended");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    },
+                }
+                term.cancel();
+            } else {
+                // A standby is ready to take over.
+                self.ready.store(true, Ordering::Release);
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    changed = election.changed() => if changed.is_err() { break },
+                    () = tokio::time::sleep(Duration::from_secs(10)) => {}
+                }
+            }
+        }
+    }
+
+    /// One term of leadership: it ends only with an error, or by being dropped.
+    async fn term(&self, stop: &CancellationToken) -> Result<(), Failed> {
+        let world = Arc::new(World {
+            name: self.options.connect.cluster.clone(),
+            cluster: self.cluster.clone(),
+            workers: self.workers.clone(),
+            ancestries: Ancestries::default(),
+            claims: ClaimBook::default(),
+            quarantine: std::sync::Mutex::default(),
+            scopes: std::sync::Mutex::default(),
+            observer: Observer::new(self.cluster.clone(), self.key.clone()),
+            registry: Registry::default(),
+            metrics: self.metrics.clone(),
+            events: Events::new(self.cluster.own(), self.options.identity.clone()),
+            election: self.election.clone(),
+            key: self.key.clone(),
+            passes: Semaphore::new(self.options.passes),
+            namespace: self.options.namespace.clone(),
+            started: Instant::now(),
+        });
+        let own = self.cluster.own();
+        let Some(inventories) = patiently(stop, "the inventories", || list_inventories(&own, "")).await else {
+            return Ok(());
+        };
+        let mut term = Term::new(world, self.receivers.clone(), inventories);
+        let mut repositories = watch_typed::<Repository>(&own, "", &Selector::all()).boxed();
+        let mut syncs = watch_typed::<Sync>(&own, "", &Selector::all()).boxed();
+        let mut kinds = watch_kind(&own, &delete::crd_kind(), "", &Selector::all()).boxed();
+        let mut delivered = self.delivered.lock().await;
+        let mut pulse = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            tokio::select! {
+                Some(event) = repositories.next() => term.repository(event).await,
+                Some(event) = syncs.next() => {
+                    term.sync(event);
+                    self.ready.store(term.synced(), Ordering::Release);
+                }
+                Some(event) = kinds.next() => term.kind(&event).await,
+                Some(delivery) = delivered.recv() => term.delivery(&delivery),
+                _ = pulse.tick() => self.heartbeat.beat(),
+            }
+        }
+    }
+}
+
+/// Tries until it succeeds or `stop` is cancelled: at the start the API server may not be there yet.
+async fn patiently<T, F: Future<Output = Result<T, crate::cluster::ClusterError>>>(
+    stop: &CancellationToken,
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) -> Option<T> {
+    let mut failures = 0;
+    loop {
+        match attempt().await {
+            Ok(value) => return Some(value),
+            Err(error) => {
+                failures += 1;
+                let failed = Failed::from(&error);
+                tracing::warn!(reason = %failed.reason, error = %failed, "{what} cannot be read yet");
+                let pause = backoff::retry(crate::failure::Fault::Transient, failures, random());
+                tokio::select! {
+                    () = stop.cancelled() => return None,
+                    () = tokio::time::sleep(pause.min(Duration::from_secs(5))) => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What runs while this replica leads: a task for each Repository and each Sync.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use crate::api::{Inventory, Repository, Sync};
+use crate::cluster::observe::{Event, Unreadable};
+use crate::server::{Delivery, Receiver, Receivers, WebhookKey};
+
+use super::mailbox::{Mailbox, Trigger};
+use super::tip::Key;
+use super::world::World;
+use super::{repository, source, unit};
+
+/// What runs during a term of leadership; dropping it stops all of it.
+pub struct Term {
+    world: Arc<World>,
+    receivers: Receivers,
+    /// Of Syncs that have not been seen yet.
+    inventories: HashMap<Key, Vec<Inventory>>,
+    repositories: BTreeMap<Key, (repository::Handle, JoinHandle<()>)>,
+    syncs: BTreeMap<Key, (Mailbox, JoinHandle<()>)>,
+    listed: Vec<Key>,
+    synced: bool,
+    kinds_listed: bool,
+}
+
+impl Term {
+    /// Nothing runs yet.
+    pub fn new(world: Arc<World>, receivers: Receivers, inventories: Vec<Inventory>) -> Self {
+        let mut by_sync: HashMap<Key, Vec<Inventory>> = HashMap::new();
+        for chunk in inventories {
+            let namespace = chunk.metadata.namespace.clone().unwrap_or_default();
+            by_sync.entry(Key::new(namespace, chunk.spec.sync.clone())).or_default().push(chunk);
+        }
+        Self {
+            world,
+            receivers,
+            inventories: by_sync,
+            repositories: BTreeMap::new(),
+            syncs: BTreeMap::new(),
+            listed: Vec::new(),
+            synced: false,
+            kinds_listed: false,
+        }
+    }
+
+    /// Whether every Sync has been seen at least once.
+    pub fn synced(&self) -> bool {
+        self.synced
+    }
+
+    /// Something happened to a Repository.
+    pub async fn repository(&mut self, event: Event<Result<Repository, Unreadable>>) {
+        match event {
+            Event::Listed(Ok(repository)) | Event::Applied(Ok(repository)) => {
+                let key = key_of(&repository.metadata);
+                self.receive(&key, &repository).await;
+                if let Some((handle, _)) = self.repositories.get(&key) {
+                    handle.spec(repository);
+                } else {
+                    self.world.registry.expect(key.clone());
+                    let started = repository::start(self.world.clone(), key.clone(), repository);
+                    self.repositories.insert(key, started);
+                }
+            }
+            Event::Deleted(Ok(repository)) => {
+                let key = key_of(&repository.metadata);
+                self.receivers.remove(&key.namespace, &key.name);
+                if let Some((_, task)) = self.repositories.remove(&key) {
+                    task.abort();
+                }
+                self.world.registry.lost(&key);
+                self.world.metrics.forget_repository(&key.namespace, &key.name);
+            }
+            Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => unreadable("Repository", &bad),
+            Event::Failing(error) => tracing::warn!(%error, "Repositories cannot be watched"),
+            Event::ListBegan | Event::ListEnded => {}
+        }
+    }
+
+    /// Keeps the key of a Repository's webhook where the server finds it.
+    async fn receive(&self, key: &Key, repository: &Repository) {
+        match source::webhook_token(&self.world.cluster, &key.namespace, repository).await {
+            Ok(Some(token)) => match WebhookKey::new(&token) {
+                Some(webhook) => self.receivers.put(Receiver {
+                    namespace: key.namespace.clone(),
+                    name: key.name.clone(),
+                    url: repository.spec.url.clone(),
+                    key: webhook,
+                }),
+                None => tracing::warn!(repository = %key, "the webhook's token is empty: deliveries are refused"),
+            },
+            Ok(None) => self.receivers.remove(&key.namespace, &key.name),
+            Err(failed) => {
+                tracing::warn!(repository = %key, reason = %failed.reason, error = %failed, "the webhook's token");
+                self.receivers.remove(&key.namespace, &key.name);
+            }
+        }
+    }
+
+    /// Something happened to a Sync.
+    pub fn sync(&mut self, event: Event<Result<Sync, Unreadable>>) {
+        match event {
+            Event::ListBegan => self.listed.clear(),
+            Event::Listed(Ok(sync)) => {
+                self.listed.push(key_of(&sync.metadata));
+                self.applied(sync);
+            }
+            Event::Applied(Ok(sync)) => self.applied(sync),
+            Event::ListEnded => {
+                let listed = std::mem::take(&mut self.listed);
+                let gone: Vec<_> = self.syncs.keys().filter(|key| !listed.contains(key)).cloned().collect();
+                gone.iter().for_each(|key| self.gone(key));
+                self.synced = true;
+            }
+            Event::Deleted(Ok(sync)) => self.gone(&key_of(&sync.metadata)),
+            Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
+                // It is there, even though it cannot be read: nothing of it is touched.
+                self.listed.push(Key::new(bad.namespace.clone(), bad.name.clone()));
+                unreadable("Sync", &bad);
+            }
+            Event::Failing(error) => tracing::warn!(%error, "Syncs cannot be watched"),
+        }
+    }
+
+    fn applied(&mut self, sync: Sync) {
+        let key = key_of(&sync.metadata);
+        let same = self.syncs.get(&key).filter(|(_, task)| !task.is_finished());
+        if let Some((mailbox, _)) = same {
+            mailbox.put(Trigger::Spec(Box::new(sync)));
+            return;
+        }
+        let mailbox = Mailbox::default();
+        let chunks = self.inventories.remove(&key).unwrap_or_default();
+        let task = unit::start(self.world.clone(), key.clone(), mailbox.clone(), sync, chunks);
+        self.syncs.insert(key, (mailbox, task));
+    }
+
+    fn gone(&mut self, key: &Key) {
+        if let Some((_, task)) = self.syncs.remove(key) {
+            task.abort();
+        }
+        self.world.registry.leave(key);
+        self.world.metrics.forget_sync(&key.namespace, &key.name);
+    }
+
+    /// A definition of a kind changed: what waited for it may go on.
+    pub async fn kind(&mut self, event: &Event<Value>) {
+        match event {
+            Event::ListEnded => self.kinds_listed = true,
+            Event::Applied(_) | Event::Deleted(_) if self.kinds_listed => {
+                if let Err(error) = self.world.cluster.kinds().refresh(&self.world.cluster.own()).await {
+                    tracing::warn!(%error, "kinds cannot be listed anew");
+                }
+                self.world.registry.tell_all(|| Trigger::Surroundings);
+            }
+            _ => {}
+        }
+    }
+
+    /// A webhook was delivered.
+    pub fn delivery(&self, delivery: &Delivery) {
+        let key = Key::new(delivery.namespace.clone(), delivery.name.clone());
+        if let Some((handle, _)) = self.repositories.get(&key) {
+            handle.ask();
+        }
+    }
+}
+
+impl Drop for Term {
+    fn drop(&mut self) {
+        for (_, task) in self.repositories.values() {
+            task.abort();
+        }
+        for (_, task) in self.syncs.values() {
+            task.abort();
+        }
+    }
+}
+
+fn key_of(metadata: &kube::api::ObjectMeta) -> Key {
+    Key::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
+}
+
+fn unreadable(kind: &str, bad: &Unreadable) {
+    tracing::error!(kind, namespace = %bad.namespace, name = %bad.name, error = %bad.message, "cannot be read");
+}

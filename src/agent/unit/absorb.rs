@@ -1,0 +1,216 @@
+//! From what happened to whether a pass is due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::agent::dependency::SyncState;
+use crate::agent::lens::Lens;
+use crate::agent::mailbox::Pending;
+use crate::agent::tip::{Key, Tip};
+use crate::health::{Health, Status};
+use crate::inventory::Flag;
+use crate::object::{ObjectId, annotation};
+use crate::plan::Live;
+use crate::report::facts::{HealthWait, Source, Verdict};
+
+use super::Unit;
+use super::order::is_sync;
+
+impl Unit {
+    /// Merges what gathered in the mailbox.
+    pub(super) fn absorb(&mut self, pending: Pending) {
+        if let Some(sync) = pending.spec {
+            let changed = sync.metadata.generation != self.sync.metadata.generation;
+            let deleted = sync.metadata.deletion_timestamp.is_some();
+            self.sync = *sync;
+            if changed || deleted {
+                self.take_spec();
+            }
+            if self.annotation(annotation::REQUESTED_AT).is_some_and(|at| Some(at) != self.facts.handled_request.as_deref())
+            {
+                self.refused = None;
+                self.recheck = true;
+                self.work = true;
+            }
+        }
+        if let Some(tip) = pending.tip {
+            self.take_tip(tip);
+        }
+        for (id, sight) in pending.seen {
+            self.take_sight(id, sight);
+        }
+        if pending.dependency && self.waits_for_others {
+            self.work = true;
+        }
+        if pending.dependency && matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. }) {
+            self.work = true;
+        }
+        if pending.surroundings {
+            if self.tip.is_none() {
+                self.facts.source = self.source();
+            }
+            self.work |= self.handled.is_none();
+            if !matches!(self.facts.verdict, Verdict::Applied) {
+                self.refused = None;
+            }
+        }
+    }
+
+    /// A new generation of the spec: everything is looked at anew.
+    pub(super) fn take_spec(&mut self) {
+        let (lens, problems) = Lens::of(&self.sync.spec);
+        self.lens = Arc::new(lens);
+        self.watched.clear();
+        self.facts.generation = self.generation();
+        self.facts.suspended = self.sync.spec.suspend;
+        self.facts.mode = self.sync.spec.mode;
+        self.facts.verdict = if problems.is_empty() { Verdict::None } else { Verdict::InvalidSpec(problems) };
+        self.facts.hold = None;
+        self.validated.clear();
+        self.refused = None;
+        self.handled = None;
+        self.read_set = None;
+        self.failures = 0;
+        self.retry_at = None;
+        self.world.observer.route(self.ledger.owned().keys(), &self.mailbox, &self.lens);
+        // Registered before the Repository is looked up, so that no news is missed in between.
+        self.publish();
+        let repository = self.repository();
+        self.tip = None;
+        if let Some(tip) = self.world.registry.tip(&repository) {
+            self.take_tip(tip);
+        }
+        self.facts.source = self.source();
+        self.work = true;
+    }
+
+    fn take_tip(&mut self, tip: Arc<Tip>) {
+        let before = self.tip.as_ref().and_then(|t| t.found.as_ref()).map(|f| f.commit().to_owned());
+        let now = tip.found.as_ref().map(|f| f.commit().to_owned());
+        let rewind = self.tip.as_ref().and_then(|t| t.rewind.clone()) != tip.rewind;
+        let allowed = self.tip.as_ref().map(|t| t.allowed_namespaces.clone()) != Some(tip.allowed_namespaces.clone());
+        self.tip = Some(tip);
+        self.facts.source = self.source();
+        if before != now || rewind || allowed {
+            self.failures = 0;
+            self.retry_at = None;
+            self.work = true;
+        }
+    }
+
+    /// The Repository as this Sync sees it.
+    fn source(&self) -> Source {
+        let key = self.repository();
+        let Some(tip) = &self.tip else {
+            return if self.world.registry.knows(&key) { Source::Unknown } else { Source::Missing { name: key.to_string() } };
+        };
+        if !allows(tip, &key, &self.key) {
+            return Source::Denied { name: key.to_string() };
+        }
+        match &tip.failed {
+            Some(failed) => Source::Failing { told: format!("{}: {}", failed.reason, failed.message) },
+            None => Source::Ready,
+        }
+    }
+
+    fn take_sight(&mut self, id: ObjectId, sight: Option<(Live, Health)>) {
+        let Some((live, health)) = sight else {
+            if self.ledger.owned().contains_key(&id) {
+                self.lost.insert(id);
+                self.work = true;
+            }
+            return;
+        };
+        if self.older_than_known(&id, &live) {
+            return;
+        }
+        self.lost.remove(&id);
+        let before = self.health.insert(id.clone(), health);
+        let changed = before != self.health.get(&id).cloned();
+        if changed && self.facts.progress.is_some() {
+            // A Job, a definition or a deletion that the last pass waited for may be there.
+            self.work = true;
+        }
+        if self.drifted(&id, &live) {
+            self.work = true;
+        }
+        self.observed.insert(id, live);
+    }
+
+    /// Whether this sight is from before what an answer has already told. Versions are numbers, as
+    /// Kubernetes promises since 1.35; where they are none, the sight counts.
+    fn older_than_known(&self, id: &ObjectId, live: &Live) -> bool {
+        let (Some(Live::Present(known)), Live::Present(seen)) = (self.observed.get(id), live) else { return false };
+        let number = |text: &str| text.parse::<u64>().ok();
+        matches!((number(&seen.resource_version), number(&known.resource_version)), (Some(s), Some(k)) if s < k)
+    }
+
+    /// Whether an object that is ours differs from what our last apply was answered with.
+    pub(super) fn drifted(&self, id: &ObjectId, live: &Live) -> bool {
+        let Some(entry) = self.ledger.owned().get(id) else { return false };
+        let left_alone = entry.flags.contains(&Flag::ReconcileDisabled) || entry.flags.contains(&Flag::IfNotPresent);
+        match live {
+            Live::Present(seen) => {
+                !left_alone && entry.baseline.is_some() && (entry.baseline != seen.fields || entry.uid.as_ref() != Some(&seen.uid))
+            }
+            Live::Absent => true,
+            Live::Unknown => false,
+        }
+    }
+
+    /// Sums up the health of what is owned.
+    pub(super) fn assess(&mut self) {
+        let unknown = Health::new(Status::Unknown, "not seen yet");
+        let owned = self.ledger.owned();
+        let left_out = |id: &ObjectId| owned[id].flags.contains(&Flag::ReconcileDisabled);
+        let healths: BTreeMap<&ObjectId, &Health> =
+            owned.keys().filter(|id| !left_out(id)).map(|id| (id, self.health.get(id).unwrap_or(&unknown))).collect();
+        self.facts.health = crate::health::SetHealth::of(healths);
+        let healthy = self.facts.health.status() == Status::Current;
+        if healthy {
+            self.unhealthy_since = None;
+            self.facts.health_wait = HealthWait::Settled;
+        } else {
+            let since = *self.unhealthy_since.get_or_insert_with(Instant::now);
+            let limit = since + self.timeout();
+            if Instant::now() >= limit {
+                self.facts.health_wait = HealthWait::Exceeded;
+            } else {
+                self.limit_at = Some(limit);
+            }
+        }
+    }
+
+    /// Tells the other Syncs.
+    pub(super) fn publish(&self) {
+        let failed = !matches!(self.facts.verdict, Verdict::Applied | Verdict::Shadowed(_));
+        let key = |d: &crate::api::DependencyRef| Key::new(d.namespace.as_ref().unwrap_or(&self.key.namespace), &d.name);
+        self.world.registry.publish(
+            &self.key,
+            SyncState {
+                repository: Some(self.repository()),
+                handled: self.handled.as_ref().map(|(commit, _)| commit.clone()),
+                healthy: !failed && matches!(self.facts.health.status(), Status::Current),
+                suspended: self.sync.spec.suspend,
+                depends_on: self.sync.spec.depends_on.iter().filter(|d| is_sync(d)).map(key).collect(),
+                read_set: self.read_set.clone(),
+                planned: self.planned.clone(),
+                accepted: self.facts.accepted.as_ref().map(|revision| revision.commit.clone()),
+                waits: self.waits_for_others,
+                stuck: self.sync.spec.suspend
+                    || self.sync.spec.mode == crate::api::Mode::Shadow
+                    || self.facts.hold.is_some()
+                    || self.deleted()
+                    || matches!(self.facts.verdict, Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }),
+            },
+        );
+    }
+}
+
+/// Whether a Repository may be used by a Sync.
+fn allows(tip: &Tip, repository: &Key, sync: &Key) -> bool {
+    repository.namespace == sync.namespace
+        || tip.allowed_namespaces.iter().any(|allowed| allowed == "*" || *allowed == sync.namespace)
+}

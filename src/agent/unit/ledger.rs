@@ -1,0 +1,157 @@
+//! The inventory of one Sync: what stands in the cluster, and what it should say.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+
+use crate::api::{Inventory, InventoryEntry, InventorySpec, Sync};
+use crate::cluster::own::{create_inventory, delete_inventory, update_inventory};
+use crate::cluster::{ClusterError, Session};
+use crate::failure::Failed;
+use crate::inventory::{self, ChunkWrite, Entry, FORMAT, Flag, Layout, Owned, chunks, readable, union};
+use crate::object::{Digest, ObjectId};
+
+
+/// What a Sync owns, as it is known here and as it stands in the cluster.
+pub(super) struct Ledger {
+    owned: Owned,
+    layout: Layout,
+    /// The chunks' objects, for their names and versions.
+    stored: BTreeMap<u32, Inventory>,
+    /// Why the stored inventory cannot be read; then nothing may be done.
+    unreadable: Option<Failed>,
+}
+
+impl Ledger {
+    /// Reads the chunks of a Sync. Those of a former Sync of the same name are not its own.
+    pub(super) fn read(uid: &str, found: Vec<Inventory>) -> Self {
+        let mut ledger = Self { owned: Owned::new(), layout: Layout::new(), stored: BTreeMap::new(), unreadable: None };
+        for chunk in found {
+            let mine = chunk.owner_references().iter().any(|owner| owner.uid == uid);
+            let Some(number) = mine.then(|| number_of(&chunk)).flatten() else { continue };
+            match entries(&chunk) {
+                Ok(entries) => {
+                    ledger.layout.insert(number, entries);
+                }
+                Err(failed) => ledger.unreadable = Some(failed),
+            }
+            ledger.stored.insert(number, Inventory { spec: InventorySpec::default(), ..chunk });
+        }
+        ledger.owned = union(&ledger.layout);
+        ledger
+    }
+
+    /// What the Sync owns.
+    pub(super) fn owned(&self) -> &Owned {
+        &self.owned
+    }
+
+    /// Why the stored inventory cannot be read, where that is so.
+    pub(super) fn unreadable(&self) -> Option<&Failed> {
+        self.unreadable.as_ref()
+    }
+
+    /// Replaces everything that is owned; nothing is written yet.
+    pub(super) fn replace(&mut self, owned: Owned) {
+        self.owned = owned;
+    }
+
+    /// Sets an entry; nothing is written yet.
+    pub(super) fn set(&mut self, id: &ObjectId, entry: Entry) {
+        self.owned.insert(id.clone(), entry);
+    }
+
+    /// Removes an entry; nothing is written yet.
+    pub(super) fn forget(&mut self, id: &ObjectId) {
+        self.owned.remove(id);
+    }
+
+    /// Writes what changed, additions before removals.
+    ///
+    /// # Errors
+    /// A chunk was changed by somebody else, or could not be written. What was written is known.
+    pub(super) async fn write(&mut self, session: &Session, sync: &Sync) -> Result<(), ClusterError> {
+        for write in chunks(&self.layout, &self.owned) {
+            match write {
+                ChunkWrite::Create(number, entries) => {
+                    let chunk = chunk(sync, number, &entries);
+                    let stored = create_inventory(session, &chunk, sync).await?;
+                    self.keep(number, stored, entries);
+                }
+                ChunkWrite::Update(number, entries) => {
+                    let mut next = chunk(sync, number, &entries);
+                    if let Some(stored) = self.stored.get(&number) {
+                        next.metadata = stored.metadata.clone();
+                        next.metadata.managed_fields = None;
+                    }
+                    let stored = update_inventory(session, &next).await?;
+                    self.keep(number, stored, entries);
+                }
+                ChunkWrite::Delete(number) => {
+                    if let Some(stored) = self.stored.get(&number) {
+                        delete_inventory(session, stored).await?;
+                    }
+                    self.stored.remove(&number);
+                    self.layout.remove(&number);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, number: u32, mut stored: Inventory, entries: Owned) {
+        stored.spec = InventorySpec::default();
+        stored.metadata.managed_fields = None;
+        self.stored.insert(number, stored);
+        self.layout.insert(number, entries);
+    }
+}
+
+/// Chunks are named `<sync>-<number>`.
+fn number_of(chunk: &Inventory) -> Option<u32> {
+    chunk.name_any().strip_prefix(&chunk.spec.sync)?.strip_prefix('-')?.parse().ok()
+}
+
+fn chunk(sync: &Sync, number: u32, entries: &Owned) -> Inventory {
+    let name = sync.name_any();
+    let spec = InventorySpec { sync: name.clone(), format: FORMAT, entries: entries.iter().map(stored).collect() };
+    let mut chunk = Inventory::new(&format!("{name}-{number}"), spec);
+    chunk.metadata.namespace = sync.namespace();
+    chunk
+}
+
+fn stored((id, entry): (&ObjectId, &Entry)) -> InventoryEntry {
+    let known = entry.flags.iter().map(|flag| flag.as_str().to_owned());
+    InventoryEntry {
+        id: id.to_inventory(),
+        v: entry.version.clone(),
+        uid: entry.uid.clone(),
+        desired: entry.desired.map(|digest| digest.to_string()),
+        baseline: entry.baseline.map(|digest| digest.to_string()),
+        flags: known.chain(entry.unknown.iter().cloned()).collect(),
+    }
+}
+
+fn entries(chunk: &Inventory) -> Result<Owned, Failed> {
+    readable(chunk.spec.format).map_err(|error| Failed::from(&error))?;
+    let bad = |what: String| {
+        let message = format!("Inventory {}: {what}; nothing is applied or pruned", chunk.name_any());
+        Failed::new("InventoryUnreadable", crate::failure::Fault::Cluster, message)
+    };
+    let mut owned = Owned::new();
+    for entry in &chunk.spec.entries {
+        let id: ObjectId = entry.id.parse().map_err(|e: crate::object::IdParseError| bad(e.to_string()))?;
+        let digest = |text: &Option<String>| text.as_deref().map(str::parse::<Digest>).transpose();
+        let (known, unknown): (Vec<_>, Vec<_>) = entry.flags.iter().partition(|flag| Flag::parse(flag).is_some());
+        let entry = inventory::Entry {
+            version: entry.v.clone(),
+            uid: entry.uid.clone(),
+            desired: digest(&entry.desired).map_err(|e| bad(e.to_string()))?,
+            baseline: digest(&entry.baseline).map_err(|e| bad(e.to_string()))?,
+            flags: known.into_iter().filter_map(|flag| Flag::parse(flag)).collect(),
+            unknown: unknown.into_iter().cloned().collect(),
+        };
+        owned.insert(id, entry);
+    }
+    Ok(owned)
+}

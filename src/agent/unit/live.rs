@@ -1,0 +1,158 @@
+//! What is known of live objects: from answers, from reads, and what drift was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::cluster::{Answer, KindInfo};
+use crate::health;
+use crate::object::{ObjectId, split_api_version};
+use crate::plan::{self, Change, Claim, Desired, Live, Owner, Reason};
+use crate::report::event;
+use crate::report::message::{Repair, RepairKind, Takeover};
+use crate::report::facts::{Fight, Stage};
+use crate::report::outcome::Outcome;
+
+use super::Unit;
+use super::pass::{Stop, Target};
+
+impl Unit {
+    /// Who owns what this Sync applies.
+    pub(super) fn owner(&self) -> Owner {
+        Owner { cluster: self.world.name.clone(), namespace: self.key.namespace.clone(), name: self.key.name.clone() }
+    }
+
+    /// Takes note of a live object that was read or answered.
+    pub(super) fn note_live(&mut self, id: &ObjectId, object: &Value) {
+        let entry = self.ledger.owned().get(id);
+        let yields = plan::yields_of(id, &self.lens.ignore, entry);
+        if let Some(seen) = plan::see(object, &self.world.key, &yields, &self.lens.managers) {
+            self.observed.insert(id.clone(), Live::Present(seen));
+        }
+        self.health.insert(id.clone(), health::assess(object, &self.lens.expressions));
+        self.lost.remove(id);
+    }
+
+    /// The answer to an apply, in the words of a plan.
+    pub(super) fn answer_of(&self, desired: &Desired, answer: &Answer) -> Option<plan::Answer> {
+        let seen = plan::see(&answer.object, &self.world.key, &desired.yields, &self.lens.managers)?;
+        let answered = if answer.created() { plan::Answered::Created } else { plan::Answered::Existing };
+        Some(plan::Answer { answered, seen })
+    }
+
+    /// A dry-run's answer makes a change what it truly is. One that changes nothing is the new
+    /// baseline at once.
+    pub(super) fn refine(&mut self, change: &mut Change, desired: &Desired, answer: &Answer) {
+        let live = self.observed.get(&change.id).cloned().unwrap_or(Live::Unknown);
+        let Some(told) = self.answer_of(desired, answer) else { return };
+        *change = plan::refine(change, &told, &live);
+        if change.reason == Reason::UpToDate {
+            let entry = plan::record(change, desired, self.ledger.owned().get(&change.id), &told);
+            self.ledger.set(&change.id, entry);
+        }
+    }
+
+    /// Records an answered apply, and tells what it was: a change, a repair, a takeover.
+    pub(super) async fn answered(
+        &mut self,
+        change: &Change,
+        desired: &Desired,
+        answer: &Answer,
+        millis: u64,
+        outcome: &mut Outcome,
+    ) {
+        let id = &change.id;
+        let before = self.observed.get(id).cloned().unwrap_or(Live::Unknown);
+        let Some(told) = self.answer_of(desired, answer) else { return };
+        let change = plan::refine(change, &told, &before);
+        let entry = plan::record(&change, desired, self.ledger.owned().get(id), &told);
+        self.ledger.set(id, entry);
+        self.observed.insert(id.clone(), Live::Present(told.seen));
+        self.health.insert(id.clone(), health::assess(&answer.object, &self.lens.expressions));
+        self.lost.remove(id);
+        outcome.record(id, change.action);
+        for warning in &answer.warnings {
+            tracing::warn!(sync = %self.key, object = %id, warning, "the API server warns");
+        }
+        match change.reason {
+            Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing => self.repaired(&change, millis).await,
+            _ => {}
+        }
+        if !answer.kept.is_empty() {
+            tracing::info!(sync = %self.key, object = %id, fields = ?answer.kept, "left to other managers");
+        }
+    }
+
+    /// Drift was put right: it is told, and counted, for it may be a fight.
+    async fn repaired(&mut self, change: &Change, millis: u64) {
+        let author = change.author.clone().unwrap_or_else(|| "unknown".to_owned());
+        let repair = Repair {
+            id: change.id.clone(),
+            fields: change.fields.iter().map(|f| f.path.clone()).collect(),
+            kind: if change.reason == Reason::Missing { RepairKind::Deleted } else { RepairKind::Changed },
+            author: author.clone(),
+            millis,
+        };
+        let what = crate::report::message::repair(&repair);
+        tracing::info!(sync = %self.key, object = %change.id, author = %author, what, "drift put right");
+        self.world.metrics.drift(&self.key.namespace, &self.key.name);
+        self.tell_events(&[event::of_repair(&repair)]).await;
+        let now = self.world.now();
+        let repairs = self.repairs.entry(change.id.clone()).or_default();
+        repairs.note(now);
+        if repairs.is_fight() {
+            let fight = Fight { id: change.id.clone(), field: None, author, rounds: repairs.rounds() };
+            if self.facts.drift.fight.is_none() {
+                self.tell_events(&[event::of_fight(&fight)]).await;
+            }
+            self.facts.drift.fight = Some(fight);
+        }
+    }
+
+    /// Fields that another manager owned are ours now.
+    pub(super) async fn took_over(&mut self, takeover: &Takeover) {
+        tracing::info!(sync = %self.key, object = %takeover.id, from = %takeover.from, "fields taken over");
+        self.tell_events(&[event::of_takeover(takeover)]).await;
+    }
+
+    /// Tells the other Syncs which objects this one wants, owns and leaves.
+    pub(super) fn claim(&self, desired: &[Desired]) {
+        let passive = self.sync.spec.suspend || self.sync.spec.mode == crate::api::Mode::Shadow;
+        let wanted: BTreeSet<&ObjectId> = desired.iter().map(Desired::id).collect();
+        let mut claims = BTreeMap::new();
+        for id in self.ledger.owned().keys() {
+            let claim = if wanted.contains(id) || passive { Claim::Owns } else { Claim::Leaves };
+            claims.insert(id.clone(), claim);
+        }
+        for id in wanted.into_iter().filter(|_| !passive) {
+            claims.entry(id.clone()).or_insert(Claim::Wants);
+        }
+        if self.world.claims.put(&self.key, claims) {
+            self.world.registry.tell_waiting(&self.key);
+        }
+    }
+
+    /// Sees to it that every kind that is owned or wanted is watched, and known in full.
+    pub(super) async fn open_watches(&self, target: &Target, desired: &[Desired]) -> Result<(), Stop> {
+        let snapshot = self.world.cluster.kinds().snapshot(&self.world.cluster.own()).await;
+        let snapshot = snapshot.map_err(|error| Stop::failed(Stage::Plan, &error))?;
+        let mut wanted: BTreeMap<String, (KindInfo, BTreeSet<String>)> = BTreeMap::new();
+        let owned = self.ledger.owned().iter().map(|(id, entry)| (id, entry.version.as_str()));
+        let desired = desired.iter().map(|d| (d.id(), split_api_version(&d.manifest.api_version).1));
+        for (id, version) in owned.chain(desired) {
+            let kind = snapshot.get(&id.group, version, &id.kind).or_else(|| snapshot.preferred(&id.group, &id.kind));
+            // A kind whose definition comes in the same revision is watched from the next pass on.
+            let Some(kind) = kind else { continue };
+            let (_, namespaces) = wanted.entry(id.group_kind()).or_insert_with(|| (kind.clone(), BTreeSet::new()));
+            namespaces.insert(id.namespace.clone());
+        }
+        let open = self.world.observer.watch(&wanted, &target.session);
+        match tokio::time::timeout(self.timeout().min(std::time::Duration::from_secs(30)), open).await {
+            Ok(()) => Ok(()),
+            Err(_) => {
+                let message = "the watches of owned objects did not open in time";
+                Err(Stop::Failed(Stage::Plan, crate::failure::Failed::new("WatchTimeout", crate::failure::Fault::Transient, message)))
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! One task for each Sync: gathers what happened, makes a pass where one is due, tells the outcome.
+//!
+//! A pass goes as far as it can and never waits for a rollout, a Job or a finalizer: it ends with
+//! what it waits for, and the watch that shows it makes the next pass due. So a newer revision
+//! takes over at once, and a broken rollout never blocks its own fix.
+
+mod absorb;
+mod carry;
+mod finish;
+mod ledger;
+mod live;
+mod order;
+mod pass;
+mod prune;
+mod stages;
+mod tell;
+mod together;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::api::{Inventory, Sync, SyncStatus};
+use crate::failure::Fault;
+use crate::health::Health;
+use crate::object::{Digest, ObjectId};
+use crate::plan::Observed;
+use crate::render::ReadSet;
+use crate::report::facts::SyncFacts;
+use crate::report::status::recall;
+
+use super::fight::Repairs;
+use super::lens::Lens;
+use super::mailbox::Mailbox;
+use super::tip::{Found, Key, Tip};
+use super::world::{World, random};
+use super::{backoff, source};
+
+use ledger::Ledger;
+use order::Watched;
+
+/// Time that a step may take where the spec says none.
+const TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// Time between full checks where the spec says none.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// So long a status that only says "on its way" is held back: most objects are healthy by then,
+/// and one write says both.
+const COALESCE: Duration = Duration::from_millis(400);
+
+/// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted.
+pub fn start(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> JoinHandle<()> {
+    world.registry.enter(key.clone(), mailbox.clone());
+    tokio::spawn(Unit::new(world, key, mailbox, sync, chunks).run())
+}
+
+/// What a Sync's task knows.
+struct Unit {
+    world: Arc<World>,
+    key: Key,
+    mailbox: Mailbox,
+    sync: Sync,
+    /// What everybody is told about it.
+    facts: SyncFacts,
+    /// The status as it was last written.
+    status: SyncStatus,
+    lens: Arc<Lens>,
+    tip: Option<Arc<Tip>>,
+
+    /// Commit and generation of the spec for which nothing is left to do.
+    handled: Option<(String, i64)>,
+    /// Commit and generation that were refused or held; tried again only by a retry.
+    refused: Option<(String, i64)>,
+    /// What the last whole render of the accepted revision read.
+    read_set: Option<Arc<ReadSet>>,
+
+    ledger: Ledger,
+    observed: Observed,
+    health: BTreeMap<ObjectId, Health>,
+    /// Objects that no watch shows any more: read before anything is concluded.
+    lost: BTreeSet<ObjectId>,
+    /// Manifests that the API server has taken in a dry-run: they need no second one.
+    validated: BTreeSet<(ObjectId, Digest)>,
+    repairs: BTreeMap<ObjectId, Repairs>,
+
+    /// Objects of other kinds that must be ready first.
+    watched: Vec<Watched>,
+
+    /// A pass is due.
+    work: bool,
+    /// Everything is to be looked at, not only what is known to differ.
+    recheck: bool,
+    attempt: u32,
+    failures: u32,
+    retry_at: Option<Instant>,
+    recheck_at: Option<Instant>,
+    tell_at: Option<Instant>,
+    /// When what is not healthy has been so for too long.
+    limit_at: Option<Instant>,
+    /// Since when the same thing is waited for.
+    waiting_since: Option<Instant>,
+    /// The last plan waits for what other Syncs claim or plan.
+    waits_for_others: bool,
+    /// Deletions that were carried out since a revision was last applied whole, and not paid for.
+    deleted_unpaid: u32,
+    /// Commit that was planned last.
+    planned: Option<String>,
+    /// Since when the same commit is not healthy.
+    unhealthy_since: Option<Instant>,
+    /// The commit whose way to health is being timed.
+    clock: Option<Found>,
+    gone: bool,
+}
+
+impl Unit {
+    fn new(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> Self {
+        let status = sync.status.clone().unwrap_or_default();
+        let facts = recall(&status);
+        let uid = sync.metadata.uid.clone().unwrap_or_default();
+        Self {
+            ledger: Ledger::read(&uid, chunks),
+            world,
+            key,
+            mailbox,
+            sync,
+            facts,
+            status,
+            lens: Arc::default(),
+            tip: None,
+            handled: None,
+            refused: None,
+            read_set: None,
+            observed: Observed::new(),
+            health: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            validated: BTreeSet::new(),
+            repairs: BTreeMap::new(),
+            watched: Vec::new(),
+            work: true,
+            recheck: false,
+            attempt: 0,
+            failures: 0,
+            retry_at: None,
+            recheck_at: None,
+            tell_at: None,
+            limit_at: None,
+            waiting_since: None,
+            waits_for_others: false,
+            deleted_unpaid: 0,
+            planned: None,
+            unhealthy_since: None,
+            clock: None,
+            gone: false,
+        }
+    }
+
+    async fn run(mut self) {
+        self.take_spec();
+        loop {
+            let pending = self.mailbox.take();
+            self.absorb(pending);
+            if self.deleted() {
+                self.finish().await;
+            } else if self.work {
+                self.work = false;
+                self.pass().await;
+            }
+            self.assess();
+            self.publish();
+            self.tell().await;
+            if self.gone {
+                break;
+            }
+            self.rest().await;
+        }
+    }
+
+    /// Waits for news, or for the time of a retry, a full check or a held-back status.
+    async fn rest(&mut self) {
+        let next = [self.retry_at, self.recheck_at, self.tell_at, self.limit_at].into_iter().flatten().min();
+        match next {
+            _ if self.work => return,
+            Some(at) => {
+                let _ = tokio::time::timeout_at(at, self.mailbox.bell()).await;
+            }
+            None => self.mailbox.bell().await,
+        }
+        let now = Instant::now();
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            self.refused = None;
+            self.work = true;
+        }
+        if self.limit_at.is_some_and(|at| at <= now) {
+            self.limit_at = None;
+        }
+        if self.recheck_at.is_some_and(|at| at <= now) {
+            self.recheck_at = None;
+            self.recheck = true;
+            self.work = true;
+        }
+    }
+
+    /// Plans the next try after an end that time may mend.
+    fn again_after(&mut self, fault: Fault) {
+        self.failures += 1;
+        self.retry_at = Some(Instant::now() + backoff::retry(fault, self.failures, random()));
+    }
+
+    fn deleted(&self) -> bool {
+        self.sync.metadata.deletion_timestamp.is_some()
+    }
+
+    fn timeout(&self) -> Duration {
+        source::duration(self.sync.spec.timeout.as_deref(), TIMEOUT)
+    }
+
+    fn generation(&self) -> i64 {
+        self.sync.metadata.generation.unwrap_or_default()
+    }
+
+    fn repository(&self) -> Key {
+        let reference = &self.sync.spec.repository_ref;
+        Key::new(reference.namespace.as_ref().unwrap_or(&self.key.namespace), &reference.name)
+    }
+
+    fn uid(&self) -> &str {
+        self.sync.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    fn annotation(&self, key: &str) -> Option<&str> {
+        self.sync.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+}

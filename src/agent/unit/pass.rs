@@ -1,0 +1,304 @@
+//! One pass over a Sync: the flow, from a commit to a running cluster, as far as it goes now.
+
+use std::sync::Arc;
+use std::time::Instant as Clock;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::agent::tip::Found;
+use crate::api::Mode;
+use crate::cluster::Session;
+use crate::failure::{Failed, Failure, Fault};
+use crate::object::annotation;
+use crate::report::facts::{Hold, Progress, Source, Stage, Verdict};
+use crate::report::outcome::{Outcome, OutcomeId};
+use crate::report::reason::Reason;
+use crate::revision::{Acceptance, accept};
+
+use super::stages::Wanted;
+use super::{INTERVAL, Unit};
+
+/// What a pass aims at.
+pub(super) struct Target {
+    /// Which commit.
+    pub found: Found,
+    /// Whether it is the newest, or the accepted one while a newer one is held.
+    pub aim: Aim,
+    /// As the Sync's account.
+    pub session: Session,
+}
+
+/// Why a commit is aimed at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// It is the newest.
+    Newest,
+    /// A newer one is held or refused; this one stays healed.
+    Heal,
+}
+
+/// Why a pass ended before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Nothing can be done, and nothing is wrong with that: suspended, no commit yet.
+    Idle,
+    /// This replica may not write now.
+    NoPermit,
+    /// It goes on when something in the cluster or in Git has happened.
+    Waiting(Progress),
+    /// This is how it ended; only another commit, another spec or a person changes it.
+    Verdict(Verdict),
+    /// The revision, or its deletions, are held until a person acts.
+    Hold(Hold),
+    /// A step failed, and is tried again.
+    Failed(Stage, Failed),
+    /// A newer revision is there.
+    Superseded,
+}
+
+impl Stop {
+    /// A failed step.
+    pub fn failed(stage: Stage, error: &impl Failure) -> Self {
+        Self::Failed(stage, Failed::from(error))
+    }
+}
+
+impl Unit {
+    /// Makes a pass at the newest commit, and where that is held or refused, one that heals the
+    /// accepted one.
+    pub(super) async fn pass(&mut self) {
+        let world = self.world.clone();
+        let Ok(_slot) = world.passes.acquire().await else { return };
+        self.attempt += 1;
+        let end = match self.aim_newest().await {
+            Ok(target) => self.attempt(&target).await,
+            Err(stop) => Err(stop),
+        };
+        let heal = end.is_err() && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::NoPermit)) && self.needs_healing();
+        self.note_end(end);
+        if heal && let Ok(target) = self.aim_accepted() {
+            match self.attempt(&target).await {
+                Err(Stop::Failed(stage, failed)) => {
+                    tracing::warn!(sync = %self.key, stage = stage.as_str(), reason = %failed.reason, error = %failed, "healing");
+                    self.again_after(failed.fault);
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.recheck = false;
+        let interval = crate::agent::source::duration(self.sync.spec.interval.as_deref(), INTERVAL);
+        self.recheck_at = Some(Instant::now() + interval);
+        self.facts.handled_request = self.annotation(annotation::REQUESTED_AT).map(str::to_owned);
+    }
+
+    /// The newest commit, if it may be taken.
+    async fn aim_newest(&mut self) -> Result<Target, Stop> {
+        if self.sync.spec.suspend || matches!(self.facts.verdict, Verdict::InvalidSpec(_)) {
+            return Err(Stop::Idle);
+        }
+        if matches!(self.facts.source, Source::Missing { .. } | Source::Denied { .. }) {
+            return Err(Stop::Idle);
+        }
+        let Some(found) = self.tip.as_ref().and_then(|t| t.found.clone()) else { return Err(Stop::Idle) };
+        let target = self.target(found, Aim::Newest)?;
+        self.accept(&target.found).await?;
+        let this = (target.found.commit().to_owned(), self.generation());
+        if self.refused.as_ref() == Some(&this) {
+            return Err(Stop::Superseded);
+        }
+        Ok(target)
+    }
+
+    fn target(&self, found: Found, aim: Aim) -> Result<Target, Stop> {
+        let account = self.sync.spec.service_account_name.as_deref().filter(|a| !a.is_empty()).ok_or_else(|| {
+            let message = "spec.serviceAccountName names no account: nothing is applied without one";
+            let hint = "create a ServiceAccount with the rights that the manifests need, and name it";
+            Stop::Failed(Stage::Plan, Failed::new("ServiceAccountMissing", Fault::Cluster, message).with_hint(hint))
+        })?;
+        let session =
+            self.world.session(&self.key, account, found.commit()).map_err(|error| Stop::failed(Stage::Plan, &error))?;
+        Ok(Target { found, aim, session })
+    }
+
+    /// Judges the step from the accepted commit to the found one.
+    async fn accept(&mut self, found: &Found) -> Result<(), Stop> {
+        let Some(accepted) = self.facts.accepted.clone() else { return Ok(()) };
+        if accepted.commit != found.commit() {
+            let ancestry = self.world.ancestries.between(&self.world.workers, found, &accepted.commit).await;
+            let ancestry = ancestry.map_err(|failed| Stop::Failed(Stage::Fetch, failed))?;
+            let rewind = self.tip.as_ref().and_then(|t| t.rewind.as_ref());
+            let rewind = rewind.map(|(from, to)| (from.as_str(), to.as_str()));
+            if let Acceptance::Held { reason, message } = accept(Some(&accepted), &found.listed.revision, ancestry, rewind) {
+                self.facts.attempted = Some(found.listed.revision.clone());
+                return Err(Stop::Hold(Hold { reason: reason_of(reason), message }));
+            }
+        }
+        self.facts.hold = None;
+        Ok(())
+    }
+
+    /// Whether what is accepted is known to differ in the cluster.
+    fn needs_healing(&self) -> bool {
+        let owned = self.ledger.owned().keys();
+        self.facts.accepted.is_some()
+            && (self.recheck
+                || !self.lost.is_empty()
+                || owned.into_iter().any(|id| self.observed.get(id).is_some_and(|live| self.drifted(id, live))))
+    }
+
+    fn aim_accepted(&self) -> Result<Target, Stop> {
+        let (Some(revision), Some(tip)) = (self.facts.accepted.clone(), &self.tip) else { return Err(Stop::Idle) };
+        let Some(mut found) = tip.found.clone() else { return Err(Stop::Idle) };
+        found.listed.revision = revision;
+        self.target(found, Aim::Heal)
+    }
+
+    /// The flow.
+    async fn attempt(&mut self, target: &Target) -> Result<(), Stop> {
+        self.order(target).await?;
+        if self.nothing_to_do(target) {
+            self.settle(target);
+            return Ok(());
+        }
+        self.look_at_lost(target).await?;
+        let mut outcome = self.begin(target);
+        let rendered = self.render(target, &mut outcome).await;
+        let rendered = self.told(rendered, &mut outcome).await?;
+        let read_set = Arc::new(rendered.read_set.clone());
+        let resolved = self.resolve(target, rendered, &mut outcome).await;
+        let (desired, problems) = self.told(resolved, &mut outcome).await?;
+        let plan = self.plan(target, &desired, &problems, &mut outcome).await;
+        let plan = self.told(plan, &mut outcome).await?;
+        let wanted: Wanted = desired.into_iter().map(|desired| (desired.id().clone(), desired)).collect();
+        let validated = self.validate(target, plan, &wanted, &mut outcome).await;
+        let (plan, refused) = self.told(validated, &mut outcome).await?;
+        let admitted = self.admit(target, plan, &wanted, refused, &mut outcome).await;
+        let admitted = self.told(admitted, &mut outcome).await?;
+        if self.sync.spec.mode == Mode::Shadow {
+            self.shadow(target, &admitted);
+            return Ok(());
+        }
+        self.accepted(target);
+        let end = self.carry_out(target, &admitted, &mut outcome).await;
+        self.told(end, &mut outcome).await?;
+        self.read_set = Some(read_set);
+        self.settle(target);
+        Ok(())
+    }
+
+    /// Tells what came of a pass where it ends here.
+    async fn told<T>(&mut self, step: Result<T, Stop>, outcome: &mut Outcome) -> Result<T, Stop> {
+        if let Err(Stop::Failed(stage, failed)) = &step {
+            outcome.failure = Some((*stage, failed.clone()));
+        }
+        if step.is_err() {
+            self.news(std::mem::replace(outcome, Outcome::new(outcome.id.clone(), Timestamp::now()))).await;
+        }
+        step
+    }
+
+    fn begin(&mut self, target: &Target) -> Outcome {
+        let revision = &target.found.listed.revision;
+        if target.aim == Aim::Newest && self.facts.attempted.as_ref() != Some(revision) {
+            self.facts.attempted = Some(revision.clone());
+            self.facts.verdict = Verdict::None;
+            self.facts.health_wait = crate::report::facts::HealthWait::First;
+            self.unhealthy_since = None;
+            self.clock = Some(target.found.clone());
+            self.attempt = 1;
+        }
+        let id = OutcomeId { sync_uid: self.uid().to_owned(), revision: revision.to_string(), attempt: self.attempt };
+        Outcome::new(id, Timestamp::now())
+    }
+
+    /// From here on drift is healed to this revision: it was taken whole by the API server, or the
+    /// spec says that the rest of it may be applied.
+    fn accepted(&mut self, target: &Target) {
+        if target.aim == Aim::Newest {
+            self.facts.accepted = Some(target.found.listed.revision.clone());
+        }
+    }
+
+    /// Whether nothing can have changed since the last pass that had nothing left to do.
+    fn nothing_to_do(&self, target: &Target) -> bool {
+        let Some((commit, generation)) = &self.handled else { return false };
+        let same = commit == target.found.commit()
+            || self.read_set.is_some() && self.tip.as_ref().is_some_and(|tip| tip.untouched.contains(&self.key));
+        same && *generation == self.generation() && !self.recheck && self.lost.is_empty() && !self.needs_healing()
+    }
+
+    /// Nothing is left to do for this commit.
+    fn settle(&mut self, target: &Target) {
+        let revision = &target.found.listed.revision;
+        if target.aim == Aim::Heal {
+            return;
+        }
+        let touched = self.facts.attempted.as_ref() == Some(revision);
+        self.handled = Some((revision.commit.clone(), self.generation()));
+        self.facts.progress = None;
+        self.facts.verdict = Verdict::Applied;
+        self.failures = 0;
+        self.retry_at = None;
+        if touched && self.facts.applied.as_ref() != Some(revision) {
+            self.facts.applied = Some(revision.clone());
+            let seconds = Timestamp::now().duration_since(target.found.seen_at).as_secs_f64();
+            self.world.metrics.commit_applied(seconds);
+        }
+    }
+
+    /// Takes note of how the attempt at the newest commit ended.
+    fn note_end(&mut self, end: Result<(), Stop>) {
+        let this = self.tip.as_ref().and_then(|t| t.found.as_ref()).map(|f| (f.commit().to_owned(), self.generation()));
+        let Err(stop) = end else { return };
+        match stop {
+            Stop::Idle | Stop::NoPermit => self.facts.progress = None,
+            Stop::Superseded => {}
+            Stop::Waiting(progress) => {
+                self.facts.progress = Some(progress);
+                self.handled = None;
+                let since = *self.waiting_since.get_or_insert_with(Instant::now);
+                // The watch makes the next pass due; this is for what no watch shows.
+                self.retry_at = Some(Instant::now() + std::time::Duration::from_secs(10));
+                if Instant::now() > since + self.timeout() {
+                    let message = self.facts.progress.take().map_or_else(String::new, |p| p.message);
+                    let failed = Failed::new("Timeout", Fault::Cluster, format!("waited longer than {:?}: {message}", self.timeout()));
+                    self.facts.verdict = Verdict::Failed { stage: Stage::Apply, failed };
+                }
+                return;
+            }
+            Stop::Verdict(verdict) => {
+                self.refused = this;
+                self.handled = None;
+                self.facts.progress = None;
+                self.facts.verdict = verdict;
+                if !matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. }) {
+                    self.again_after(Fault::Repository);
+                } else {
+                    self.refused = None;
+                }
+            }
+            Stop::Hold(hold) => {
+                self.handled = None;
+                self.facts.progress = None;
+                self.facts.hold = Some(hold);
+            }
+            Stop::Failed(stage, failed) => {
+                self.handled = None;
+                self.facts.progress = None;
+                self.again_after(failed.fault);
+                self.facts.verdict = Verdict::Failed { stage, failed };
+            }
+        }
+        self.waiting_since = None;
+    }
+}
+
+/// Milliseconds since a moment.
+pub(super) fn millis(clock: Clock) -> u64 {
+    clock.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+fn reason_of(reason: crate::revision::HoldReason) -> Reason {
+    Reason::parse(reason.as_str()).unwrap_or(Reason::Held)
+}

@@ -1,0 +1,245 @@
+//! The stages of a pass before anything is written: render, resolve, look, plan, validate, admit.
+
+use std::collections::BTreeMap;
+use std::time::Instant as Clock;
+
+use futures::FutureExt;
+
+use crate::api::{Mode, OnInvalid};
+use crate::cluster::{Answer, ClusterError, Session, apply};
+use crate::failure::{Failed, Failure, Fault};
+use crate::object::{ObjectId, Problem};
+use crate::plan::{self, Admitted, Change, Desired, Live, Method, Plan, Refusals, Rules};
+use crate::render::{Limits, Rendered};
+use crate::report::facts::{Hold, Stage, Verdict};
+use crate::report::outcome::Outcome;
+use crate::report::reason::Reason;
+
+use super::Unit;
+use super::pass::{Aim, Stop, Target, millis};
+use super::together::together;
+
+/// Desired objects by identity.
+pub(super) type Wanted = BTreeMap<ObjectId, Desired>;
+
+impl Unit {
+    /// From the tree to manifests, in the worker.
+    pub(super) async fn render(&mut self, target: &Target, outcome: &mut Outcome) -> Result<Rendered, Stop> {
+        let (commit, path) = (target.found.commit(), self.sync.spec.path.as_str());
+        if self.world.quarantined(commit, path) {
+            return Err(Stop::Verdict(quarantined(path)));
+        }
+        let clock = Clock::now();
+        let rendered = self.world.workers.render(&target.found.source.url, commit, path, &Limits::default()).await;
+        outcome.time(Stage::Render, millis(clock));
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(failed) if killed(&failed) && self.world.note_kill(commit, path) => {
+                return Err(Stop::Verdict(quarantined(path)));
+            }
+            Err(failed) => return Err(Stop::Failed(Stage::Render, failed)),
+        };
+        self.world.note_survival(commit, path);
+        if !rendered.problems.is_empty() && (self.sync.spec.on_invalid == OnInvalid::Hold || rendered.manifests.is_empty()) {
+            outcome.problems.clone_from(&rendered.problems);
+            let problems = rendered.problems;
+            return Err(Stop::Verdict(Verdict::Refused { stage: Stage::Render, problems, applied_rest: None }));
+        }
+        Ok(rendered)
+    }
+}
+
+/// A dry-run of what would be sent.
+async fn ask(session: &Session, method: Method, desired: &Desired) -> Result<Answer, ClusterError> {
+    if method == Method::ApplyOver {
+        let id = desired.id();
+        let kind = session.cluster().kinds().resolve(session, &desired.manifest.api_version, &id.kind).await?;
+        if let Some(live) = apply::get(session, &kind, &id.namespace, &id.name).await? {
+            return apply::dry_run(session, &desired.over(&live)).await;
+        }
+    }
+    apply::dry_run(session, desired).await
+}
+
+fn killed(failed: &Failed) -> bool {
+    matches!(failed.reason.as_str(), "WorkerCrashed" | "WorkerTimeout")
+}
+
+fn quarantined(path: &str) -> Verdict {
+    Verdict::Quarantined { crashes: 3, message: format!("rendering {path:?} ended the worker each time") }
+}
+
+impl Unit {
+    /// From manifests to desired objects: scopes, namespaces, one form, labels of ownership.
+    pub(super) async fn resolve(
+        &mut self,
+        target: &Target,
+        rendered: Rendered,
+        outcome: &mut Outcome,
+    ) -> Result<(Vec<Desired>, Vec<Problem>), Stop> {
+        let clock = Clock::now();
+        let scopes = self.world.scopes().await.map_err(|e| Stop::failed(Stage::Plan, &e))?;
+        let rules = Rules { target_namespace: self.sync.spec.target_namespace.clone(), ignore: self.lens.ignore.clone() };
+        let (desired, wrong) = plan::resolve(rendered.manifests, &scopes, &self.owner(), &rules, &self.world.key);
+        outcome.time(Stage::Plan, millis(clock));
+        let mut problems = rendered.problems;
+        problems.extend(wrong);
+        if !problems.is_empty() && (self.sync.spec.on_invalid == OnInvalid::Hold || desired.is_empty()) {
+            outcome.problems.clone_from(&problems);
+            return Err(Stop::Verdict(Verdict::Refused { stage: Stage::Plan, problems, applied_rest: None }));
+        }
+        Ok((desired, problems))
+    }
+
+    /// The plan, after a look at the live objects that it cannot be decided without.
+    pub(super) async fn plan(
+        &mut self,
+        target: &Target,
+        desired: &[Desired],
+        problems: &[Problem],
+        outcome: &mut Outcome,
+    ) -> Result<Plan, Stop> {
+        let clock = Clock::now();
+        self.claim(desired);
+        self.world.observer.route(desired.iter().map(Desired::id), &self.mailbox, &self.lens);
+        self.open_watches(target, desired).await?;
+        let first = self.make_plan(target, desired, problems);
+        let looks: Vec<(ObjectId, String)> =
+            first.to_look_at().map(|change| (change.id.clone(), change.api_version.clone())).collect();
+        let plan = if looks.is_empty() {
+            first
+        } else {
+            self.look_at(target, looks).await?;
+            self.make_plan(target, desired, problems)
+        };
+        outcome.time(Stage::Plan, millis(clock));
+        for notice in &plan.notices {
+            tracing::warn!(sync = %self.key, notice = %notice, "notice");
+        }
+        Ok(plan)
+    }
+
+    fn make_plan(&self, target: &Target, desired: &[Desired], problems: &[Problem]) -> Plan {
+        let owned = self.ledger.owned();
+        let leaving: Vec<&ObjectId> = {
+            let wanted: std::collections::BTreeSet<_> = desired.iter().map(Desired::id).collect();
+            owned.keys().filter(|id| !wanted.contains(id)).collect()
+        };
+        let undecided = if leaving.is_empty() {
+            Vec::new()
+        } else {
+            self.world.registry.undecided(&self.key, &self.repository(), target.found.commit())
+        };
+        let ids = desired.iter().map(Desired::id).chain(owned.keys());
+        let claims = self.world.claims.of_others(&self.key, ids, &leaving, undecided);
+        plan::plan(&plan::Input {
+            owner: &self.owner(),
+            agent_namespace: &self.world.namespace,
+            desired,
+            problems,
+            owned,
+            observed: &self.observed,
+            claims: &claims,
+            pruning: match self.sync.spec.prune {
+                crate::api::Prune::Enabled => plan::Pruning::Enabled,
+                crate::api::Prune::Disabled => plan::Pruning::Disabled,
+            },
+        })
+    }
+
+    /// Reads live objects, as the account. Absence is what the API server says, nothing else.
+    pub(super) async fn look_at(&mut self, target: &Target, objects: Vec<(ObjectId, String)>) -> Result<(), Stop> {
+        let session = &target.session;
+        let mut reads = Vec::new();
+        for (id, api_version) in objects {
+            let read = async move {
+                let kind = session.cluster().kinds().resolve(session, &api_version, &id.kind).await;
+                let found = match kind {
+                    Ok(kind) => apply::get(session, &kind, &id.namespace, &id.name).await,
+                    // A kind that is gone took its objects along.
+                    Err(error) if matches!(error, ClusterError::NoSuchKind { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                };
+                (id, found)
+            };
+            reads.push(read.boxed());
+        }
+        for (id, found) in together(reads).await {
+            match found {
+                Ok(Some(object)) => self.note_live(&id, &object),
+                Ok(None) => {
+                    self.health.insert(id.clone(), crate::health::Health::new(crate::health::Status::NotFound, "not in the cluster"));
+                    self.observed.insert(id, Live::Absent);
+                }
+                Err(error) => return Err(Stop::failed(Stage::Plan, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what no watch shows any more: absence from a watch is never absence.
+    pub(super) async fn look_at_lost(&mut self, target: &Target) -> Result<(), Stop> {
+        let owned = self.ledger.owned();
+        let lost = self.lost.iter().filter_map(|id| {
+            let version = &owned.get(id)?.version;
+            let api_version = if id.group.is_empty() { version.clone() } else { format!("{}/{version}", id.group) };
+            Some((id.clone(), api_version))
+        });
+        let lost: Vec<_> = lost.collect();
+        self.look_at(target, lost).await?;
+        self.lost.clear();
+        Ok(())
+    }
+
+    /// Asks the API server what it thinks of everything that would change and can be asked now.
+    /// Every refusal is found, not only the first.
+    pub(super) async fn validate(
+        &mut self,
+        target: &Target,
+        mut plan: Plan,
+        wanted: &Wanted,
+        outcome: &mut Outcome,
+    ) -> Result<(Plan, Refusals), Stop> {
+        let clock = Clock::now();
+        let always = self.sync.spec.mode == Mode::Shadow;
+        let validated = &self.validated;
+        let due = |change: &Change| {
+            matches!(change.method, Method::Apply | Method::ApplyOver)
+                && change.deferred.is_none()
+                && (always
+                    || self.sync.spec.on_invalid == OnInvalid::Hold
+                        && target.aim == Aim::Newest
+                        && change.desired.is_some_and(|digest| !validated.contains(&(change.id.clone(), digest)))
+                        && self.ledger.owned().get(&change.id).is_none_or(|entry| entry.desired != change.desired))
+        };
+        let session = &target.session;
+        let asked = plan.changes.iter().enumerate().filter(|(_, change)| due(change)).filter_map(|(at, change)| {
+            let desired = wanted.get(&change.id)?;
+            Some((at, desired))
+        });
+        let mut questions = Vec::new();
+        for (at, desired) in asked {
+            let method = plan.changes[at].method;
+            questions.push(async move { (at, ask(session, method, desired).await) }.boxed());
+        }
+        let answers = together(questions).await;
+        let mut refused = Refusals::new();
+        for (at, answer) in answers {
+            let id = plan.changes[at].id.clone();
+            match answer {
+                Ok(answer) => {
+                    self.validated.extend(plan.changes[at].desired.map(|digest| (id.clone(), digest)));
+                    self.refine(&mut plan.changes[at], &wanted[&id], &answer);
+                }
+                Err(error) => match self.judge_refusal(target, &mut plan.changes[at], &wanted[&id], error).await? {
+                    Some(problem) => {
+                        refused.insert(id, problem);
+                    }
+                    None => {}
+                },
+            }
+        }
+        outcome.time(Stage::Validate, millis(clock));
+        Ok((plan, refused))
+    }
+}

@@ -1,0 +1,129 @@
+//! The agent as a process, with the rights that it has in a cluster.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{Lab, root, run, tandem, wait_for};
+
+/// A running agent; killed when dropped.
+pub struct Agent {
+    child: Child,
+    folder: TempDir,
+    kubeconfig: PathBuf,
+    options: Vec<String>,
+}
+
+impl Agent {
+    /// Installs kinds and rights as `manifests/` has them, and starts the agent as its account.
+    pub fn start(lab: &Lab) -> Self {
+        Self::start_with(lab, &[])
+    }
+
+    /// [`Agent::start`] with more options of `tandem agent`.
+    pub fn start_with(lab: &Lab, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        install(lab);
+        let token = lab.k(&["create", "token", "tandem", "-n", "tandem-system", "--duration=8h"]);
+        let kubeconfig = folder.path().join("kubeconfig");
+        let admin = lab.k(&["config", "view", "--raw", "--flatten", "--minify", "-o", "json"]);
+        let mut config: serde_json::Value = serde_json::from_str(&admin).expect("JSON");
+        config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+        fs::write(&kubeconfig, config.to_string()).expect("writes");
+        let options = options.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>();
+        let child = spawn(&folder, &kubeconfig, &options);
+        let agent = Self { child, folder, kubeconfig, options };
+        agent.wait_ready();
+        agent
+    }
+
+    /// Everything that the agent has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// `host:port` of its HTTP server.
+    pub fn address(&self) -> String {
+        wait_for("the agent's address", || {
+            let log = self.log();
+            let line = log.lines().rev().find(|l| l.contains("\"listening\"")).ok_or_else(|| log.clone())?;
+            let line: serde_json::Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+            line["fields"]["address"].as_str().map(str::to_owned).ok_or_else(|| line.to_string())
+        })
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its folder with cache and log.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// SIGKILL, without a chance to tidy up.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("kills");
+        self.child.wait().expect("ends");
+    }
+
+    /// Starts it again with the same cache, after [`Agent::kill`].
+    pub fn restart(&mut self) {
+        self.child = spawn(&self.folder, &self.kubeconfig, &self.options);
+    }
+
+    /// GET of a path of its HTTP server; the body where the status is 200.
+    pub fn http(&self, path: &str) -> Result<String, String> {
+        let address = self.address();
+        let mut stream = TcpStream::connect(&address).map_err(|e| e.to_string())?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(|e| e.to_string())?;
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).map_err(|e| e.to_string())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map_err(|e| e.to_string())?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| answer.clone())?;
+        if head.split_whitespace().nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
+    }
+
+    /// Waits until it says that it is ready.
+    pub fn wait_ready(&self) {
+        wait_for("the agent to be ready", || self.http("/readyz").map_err(|e| format!("{e}\n{}", self.log())));
+    }
+}
+
+/// Kinds, account and rights of the agent, as shipped. Its Deployment is there too, and runs on a
+/// fake node, which runs nothing.
+fn install(lab: &Lab) {
+    for file in ["manifests/crds.yaml", "manifests/agent.yaml"] {
+        run(lab.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(root().join(file)));
+    }
+    let crds = ["crd/repositories.tandemcd.io", "crd/syncs.tandemcd.io", "crd/inventories.tandemcd.io"];
+    lab.k(&[&["wait", "--for=condition=Established", "--timeout=60s"][..], &crds].concat());
+}
+
+fn spawn(folder: &TempDir, kubeconfig: &std::path::Path, options: &[String]) -> Child {
+    let log = File::options().create(true).append(true).open(folder.path().join("log")).expect("log");
+    let mut command = tandem();
+    command.args(["agent", "--cluster", "lab", "--http-address", "127.0.0.1:0", "--log-format", "json", "--cache-dir"]);
+    command.arg(folder.path().join("cache")).arg("--kubeconfig").arg(kubeconfig).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.spawn().expect("the agent starts")
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<_> = log.lines().rev().take(60).collect();
+            eprintln!("the agent's last lines:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A namespace with an account that may deploy, a Repository and a Sync.
+
+use super::{Lab, Repo, unique};
+
+/// A tenant of the cluster.
+pub struct Tenant<'a> {
+    lab: &'a Lab,
+    /// Its namespace: Repository, Sync and account are there, and objects that name no other.
+    pub namespace: String,
+}
+
+impl<'a> Tenant<'a> {
+    /// A namespace with the account `deployer`, which may do everything in it, and as which the
+    /// agent may act.
+    pub fn new(lab: &'a Lab) -> Self {
+        let namespace = unique("tenant");
+        lab.apply(&format!(
+            "
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {namespace}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: deployer, namespace: {namespace}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: tandem-as-deployer, namespace: {namespace}}}
+rules:
+- {{apiGroups: [''], resources: [serviceaccounts], resourceNames: [deployer], verbs: [impersonate]}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: tandem-as-deployer, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: tandem-as-deployer}}
+subjects: [{{kind: ServiceAccount, name: tandem, namespace: tandem-system}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: deployer, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}
+subjects: [{{kind: ServiceAccount, name: deployer, namespace: {namespace}}}]
+"
+        ));
+        Self { lab, namespace }
+    }
+
+    /// One whose account may do everything in the whole cluster.
+    pub fn admin(lab: &'a Lab) -> Self {
+        let tenant = Self::new(lab);
+        let namespace = &tenant.namespace;
+        lab.apply(&format!(
+            "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {namespace}-admin}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}
+subjects: [{{kind: ServiceAccount, name: deployer, namespace: {namespace}}}]
+"
+        ));
+        tenant
+    }
+
+    /// A Repository of this name, polled every second.
+    pub fn repository(&self, name: &str, repo: &Repo) {
+        self.lab.apply(&format!(
+            "
+apiVersion: tandemcd.io/v1alpha1
+kind: Repository
+metadata: {{name: {name}, namespace: {}}}
+spec: {{url: '{}', ref: {{branch: main}}, interval: 1s}}
+",
+            self.namespace, repo.url
+        ));
+    }
+
+    /// A Sync of this name over the Repository `repo`; `more` are further lines of its spec, such
+    /// as `prune: Disabled`.
+    pub fn sync(&self, name: &str, path: &str, more: &str) {
+        let more: String = more.lines().map(|line| format!("  {line}\n")).collect();
+        self.lab.apply(&format!(
+            "
+apiVersion: tandemcd.io/v1alpha1
+kind: Sync
+metadata: {{name: {name}, namespace: {}}}
+spec:
+  repositoryRef: {{name: repo}}
+  path: '{path}'
+  serviceAccountName: deployer
+{more}",
+            self.namespace
+        ));
+    }
+
+    /// A Repository `repo` and a Sync `sync` over the folder `deploy` of it.
+    pub fn deploy(&self, repo: &Repo, more: &str) {
+        self.repository("repo", repo);
+        self.sync("sync", "deploy", more);
+    }
+
+    /// Waits until the Sync has applied this commit, and is ready.
+    pub fn wait_applied(&self, sync: &str, commit: &str) -> serde_json::Value {
+        self.lab.wait(&self.namespace, &format!("sync/{sync}"), |object| {
+            let applied = object["status"]["appliedRevision"].as_str().unwrap_or_default();
+            let ready = super::condition_of(object, "Ready").is_some_and(|c| c["status"] == "True");
+            if applied.ends_with(commit) && ready {
+                Ok(())
+            } else {
+                Err(format!("{:#}", object["status"]))
+            }
+        })
+    }
+
+    /// Waits until a condition of the Sync has this status and reason.
+    pub fn wait_reason(&self, sync: &str, condition: &str, reason: &str) -> serde_json::Value {
+        self.lab.wait(&self.namespace, &format!("sync/{sync}"), |object| {
+            match super::condition_of(object, condition) {
+                Some(c) if c["reason"] == reason => Ok(()),
+                _ => Err(format!("{:#}", object["status"])),
+            }
+        })
+    }
+}
