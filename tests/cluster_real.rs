@@ -13,6 +13,7 @@ use tandem::object::{DigestKey, Manifest, ObjectId, Origin, split_api_version};
 use tandem::plan::{Admitted, Desired, Phase};
 
 mod apply_and_delete;
+mod expressions;
 mod faults;
 mod observe;
 mod own_and_lease;

@@ -48,7 +48,6 @@ const FUNCTIONS: &[&str] = &[
     "sets.contains",
     "sets.equivalent",
     "sets.intersects",
-    "sign",
     "size",
     "split",
     "startsWith",
@@ -84,9 +83,8 @@ const OPERATORS: &[&str] = &[
     operators::IN,
 ];
 
-/// Refuses what the evaluator would get wrong, and turns `a.b` into `a["b"]` and `has(a.b)` into
-/// `"b" in a`: for these it reports a value of the wrong type, where for the others it would answer
-/// `false`.
+/// Refuses what the evaluator would get wrong, and turns `a.b` into `a["b"]`: of a value that is no
+/// mapping the evaluator takes the latter for an error, as it should, and the former for `false`.
 pub(super) fn check(expression: &mut Expression) -> Result<(), Refused> {
     walk(expression, &mut vec!["object".to_owned()])?;
     match depth(expression) {
@@ -128,16 +126,14 @@ fn walk(expression: &mut Expression, names: &mut Vec<String>) -> Result<(), Refu
         Expr::Ident(name) if names.contains(name) => Ok(()),
         Expr::Ident(name) => Err(refused(format!("{name} is not known; an expression speaks of object alone"), None)),
         Expr::Call(call) => walk_call(call, names),
+        Expr::Select(select) if select.test => walk(&mut select.operand, names),
         Expr::Select(select) => {
             walk(&mut select.operand, names)?;
             let operand = std::mem::take(&mut *select.operand);
             let field = std::mem::take(&mut select.field);
             let key = Expression { id: expression.id, expr: Expr::Literal(LiteralValue::String(field.into())) };
-            let (func_name, args) = match select.test {
-                true => (operators::IN, vec![key, operand]),
-                false => (operators::INDEX, vec![operand, key]),
-            };
-            expression.expr = Expr::Call(CallExpr { func_name: func_name.to_owned(), target: None, args });
+            let func_name = operators::INDEX.to_owned();
+            expression.expr = Expr::Call(CallExpr { func_name, target: None, args: vec![operand, key] });
             Ok(())
         }
         Expr::List(list) if !list.optional_indices.is_empty() => Err(refused("optional items are not supported", None)),

@@ -147,6 +147,10 @@ impl<'a> Scales<'a> {
                 self.names.iter().rev().find(|(n, _)| n == name).map_or_else(Bound::scalar, |(_, b)| b.clone())
             }
             Expr::Call(call) => self.call(call, times),
+            Expr::Select(has) => {
+                self.walk(&has.operand, times);
+                Bound::scalar()
+            }
             Expr::List(list) => {
                 let parts: Vec<_> = list.elements.iter().map(|e| self.walk(e, times)).collect();
                 self.collection(&parts, list.elements.len(), times)
