@@ -13,16 +13,32 @@ mod render;
 pub struct Folder(TempDir);
 
 impl Folder {
-    /// A folder with these files, and a `.git` that makes it a working copy.
+    /// A working copy with these files.
     pub fn with(files: &[(&str, &str)]) -> Self {
         let folder = Self(TempDir::new().expect("temporary folder"));
-        fs::create_dir(folder.path().join(".git")).expect(".git");
-        for (name, content) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-            fs::write(path, content).expect("file");
-        }
+        git2::Repository::init(folder.path()).expect("a repository");
+        files.iter().for_each(|(name, content)| folder.write(name, content));
         folder
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(path, content).expect("file");
+    }
+
+    /// Commits everything, and returns the commit.
+    pub fn commit(&self, message: &str) -> String {
+        let repository = git2::Repository::open(self.path()).expect("a repository");
+        let mut index = repository.index().expect("index");
+        index.add_all(["*"], git2::IndexAddOption::DEFAULT, None).expect("adds");
+        index.write().expect("writes");
+        let tree = repository.find_tree(index.write_tree().expect("a tree")).expect("a tree");
+        let author = git2::Signature::new("Ada", "ada@example.com", &git2::Time::new(0, 0)).expect("a signature");
+        let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+        let parents: Vec<_> = parent.iter().collect();
+        repository.commit(Some("HEAD"), &author, &author, message, &tree, &parents).expect("commits").to_string()
     }
 
     pub fn path(&self) -> &Path {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use super::{agent, completion, doctor, get, install, reconcile, render, status, suspend, tree, version};
+use super::{agent, completion, diff, doctor, get, install, plan, reconcile, render, status, suspend, tree, version};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -17,6 +17,7 @@ const STYLES: Styles = Styles::styled()
 const AFTER: &str = "\
 Start here:
   tandem render shop/               what a folder says, every problem with file and line
+  tandem plan shop/ --context prod  what it would change there; nothing needs to be installed
   tandem get -A                     what the agent looks after, in every namespace
   tandem status web                 how one Sync is, and why
   tandem completion bash            completion for your shell
@@ -91,8 +92,10 @@ pub enum Colour {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Agent(agent::Args),
     Render(render::Args),
+    Plan(plan::Args),
+    Diff(diff::Args),
+    Install(install::Args),
     Get(get::Args),
     Status(status::Args),
     Tree(tree::Args),
@@ -100,7 +103,7 @@ pub enum Command {
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Doctor(doctor::Args),
-    Install(install::Args),
+    Agent(agent::Args),
     Completion(completion::Args),
     Version(version::Args),
 }

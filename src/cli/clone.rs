@@ -1,6 +1,6 @@
 //! The clone around the current folder, asked about commits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Oid, Repository};
 
@@ -72,6 +72,28 @@ impl Clone {
             Err(error) if error.code() == ErrorCode::NotFound => Ok(Self(None)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The repository at a folder, bare or not.
+    pub fn at(folder: &Path) -> Result<Self, CloneError> {
+        Ok(Self(Some(Repository::open(folder)?)))
+    }
+
+    /// The repository; an error where there is none that could have the commit.
+    pub fn repository(&self, commit: &str) -> Result<&Repository, CloneError> {
+        self.0.as_ref().ok_or_else(|| CloneError::NoClone(commit.to_owned()))
+    }
+
+    /// The path from the root of the working copy; `None` where it is not below it.
+    pub fn folder_of(&self, path: &Path) -> Result<Option<PathBuf>, CloneError> {
+        let Some(root) = self.0.as_ref().and_then(Repository::workdir) else { return Ok(None) };
+        // The folder itself may be gone by now, so only what exists of it is resolved.
+        let there = path.ancestors().find(|above| above.exists() && *above != Path::new(""));
+        let there = there.unwrap_or(Path::new("."));
+        let rest = path.strip_prefix(there).unwrap_or(path);
+        let resolved = |path: &Path| path.canonicalize().map_err(|e| git2::Error::from_str(&e.to_string()));
+        let whole = resolved(there)?.join(rest);
+        Ok(whole.strip_prefix(resolved(root)?).ok().map(Path::to_owned))
     }
 
     /// The commit that the text names: an id, a part of one, a branch, `HEAD~2`, or a revision as

@@ -6,15 +6,18 @@ mod ask;
 mod clone;
 mod completion;
 mod connection;
+mod diff;
 mod doctor;
 mod exit;
 mod get;
 mod install;
 mod live;
 mod output;
+mod plan;
 mod put;
 mod reconcile;
 mod render;
+mod source;
 mod status;
 mod stop;
 mod suspend;
@@ -55,8 +58,10 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     let global = &cli.global;
     match &cli.command {
-        Command::Agent(args) => serve(agent::run(args, global)),
         Command::Render(args) => render::run(args, output),
+        Command::Plan(args) => wait(plan::run(args, global, output)),
+        Command::Diff(args) => wait(diff::run(args, global, output)),
+        Command::Install(args) => wait(install::run(args, global, output)),
         Command::Get(args) => wait(get::run(args, global, output)),
         Command::Status(args) => wait(status::run(args, global, output)),
         Command::Tree(args) => wait(tree::run(args, global, output)),
@@ -64,7 +69,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Suspend(args) => wait(suspend::suspend(args, global, output)),
         Command::Resume(args) => wait(suspend::resume(args, global, output)),
         Command::Doctor(args) => wait(doctor::run(args, global, output)),
-        Command::Install(args) => wait(install::run(args, global, output)),
+        Command::Agent(args) => serve(agent::run(args, global)),
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => wait(version::run(args, global, output)),
     }

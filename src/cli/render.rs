@@ -1,50 +1,46 @@
 //! `tandem render`.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use serde_json::Value;
 
 use super::args::Form;
 use super::output::count;
-use super::worktree::WorkTree;
+use super::source::Source;
 use super::{Exit, Output, Stop};
 use crate::failure::Fault;
-use crate::object::{Manifest, Origin, Problem, mask};
-use crate::render::{Limits, Rendered, render};
+use crate::object::{Manifest, Origin, Problem, mask, yaml};
+use crate::render::Rendered;
 
 const AFTER: &str = "\
 Examples:
   tandem render                     the current folder
   tandem render shop/ -o json       {manifests, problems}, each object with its file and line
+  tandem render shop/ --rev main    the folder as it is in a commit
   tandem render shop/ --show-secrets | kubectl diff -f -
 
 Exit codes: 0 rendered, 3 with every problem on stderr.";
 
 /// Print the objects of a folder, and every problem with file and line
 ///
-/// Reads the folder of a working copy as the agent would read it from a commit: files that Git
-/// ignores are left out, and no symbolic link is followed. The objects are printed as YAML, or as
+/// Reads the folder of a working copy as the agent would read it from a commit, or from a commit
+/// itself: files that Git ignores are left out, and no symbolic link is followed. The objects are printed as YAML, or as
 /// one value with the problems under `-o json`. Values of Secrets are masked; those of
 /// `stringData` stand masked in `data`, which no API server takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// Folder of a working copy
-    #[arg(default_value = ".", hide_default_value = true)]
-    path: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Print values of Secrets as they are
     #[arg(long)]
     show_secrets: bool,
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<Exit, Stop> {
-    let tree = WorkTree::open(&args.path)?;
-    let rendered = render(&tree, tree.folder(), &Limits::default());
-    let mut shown = Shown::from(rendered);
+    let mut shown = Shown::from(args.source.render()?);
     let masked = if args.show_secrets { 0 } else { shown.mask() };
     match output.form() {
-        Form::Text => output.bytes(shown.text()?.as_bytes())?,
+        Form::Text => output.bytes(shown.text().as_bytes())?,
         Form::Json | Form::Yaml => output.result(&shown, |_, _| String::new())?,
     }
     if masked > 0 {
@@ -86,16 +82,16 @@ impl Shown {
     }
 
     /// The objects as YAML, separated by `---`, each with the place it came from.
-    fn text(&self) -> Result<String, std::io::Error> {
+    fn text(&self) -> String {
         let mut text = String::new();
         for ShownManifest { origin, object } in &self.manifests {
             if !text.is_empty() {
                 text.push_str("---\n");
             }
             text.push_str(&format!("# {}:{}\n", origin.file, origin.line));
-            text.push_str(&serde_yaml::to_string(object).map_err(std::io::Error::other)?);
+            text.push_str(&yaml::write(object));
         }
-        Ok(text)
+        text
     }
 }
 

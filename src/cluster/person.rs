@@ -70,6 +70,22 @@ pub async fn patch(
     session.send(call).await?.object()
 }
 
+/// Asks what an object would be once it is replaced by `object`: with the server's defaults and
+/// what admission changes. Nothing is written.
+///
+/// # Errors
+/// [`ClusterError::Refused`] with what the API server says against it, or a failure to ask.
+pub async fn dry_replace(
+    session: &Session,
+    kind: &KindInfo,
+    (namespace, name): (&str, &str),
+    object: &Value,
+) -> Result<Value, ClusterError> {
+    let path = object_path(kind, namespace, name)? + "?dryRun=All&fieldManager=tandem-cli";
+    let call = Call::of("dryrun", Method::PUT, kind, namespace, name, path).with_json(JSON, object);
+    session.send(call).await?.object()
+}
+
 /// Asks a question that is created and not kept, such as a SubjectAccessReview, and returns it
 /// with its answer.
 ///

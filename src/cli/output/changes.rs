@@ -6,8 +6,8 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::{Paint, Tone};
-use crate::object::ObjectId;
-use crate::plan::{Action, Change, FieldChange, Plan};
+use crate::object::{ObjectId, yaml};
+use crate::plan::{Action, Change, FieldChange, Plan, Reason};
 
 /// Lines of context around a changed line of a text.
 const CONTEXT: usize = 2;
@@ -22,7 +22,9 @@ pub fn changes(plan: &Plan, created: &Bodies, paint: Paint) -> String {
     for change in plan.changes.iter().filter(|change| change.action != Action::Unchanged) {
         text.push_str(&heading(change, paint));
         match (change.action, created.get(&change.id)) {
-            (Action::Created, Some(body)) => yaml(body).lines().for_each(|line| add(&mut text, "+", 1, line, paint)),
+            (Action::Created, Some(body)) => {
+                yaml::write(body).lines().for_each(|line| add(&mut text, "+", 1, line, paint))
+            }
             _ => change.fields.iter().for_each(|field| field_lines(&mut text, field, paint)),
         }
     }
@@ -32,14 +34,14 @@ pub fn changes(plan: &Plan, created: &Bodies, paint: Paint) -> String {
 /// `3 to create, 1 to configure, 12 unchanged, 1 refused`.
 pub fn summary(plan: &Plan) -> String {
     let of = |action: Action| plan.changes.iter().filter(|change| change.action == action).count();
-    let refused = plan.problems.len();
+    let skipped = plan.changes.iter().filter(|c| c.action == Action::Skipped && c.reason != Reason::Refused).count();
     let parts = [
         (of(Action::Created), "to create"),
         (of(Action::Configured), "to configure"),
         (of(Action::Deleted), "to delete"),
         (of(Action::Unchanged), "unchanged"),
-        (of(Action::Skipped), "skipped"),
-        (refused, "refused"),
+        (skipped, "skipped"),
+        (plan.problems.len(), "refused"),
     ];
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if told.is_empty() { "nothing to do".to_owned() } else { told.join(", ") }
@@ -57,13 +59,24 @@ fn heading(change: &Change, paint: Paint) -> String {
     if let Some(origin) = &change.origin {
         line.push_str(&paint.tone(Tone::Faint, &format!(" ({}:{})", origin.file, origin.line)));
     }
-    if change.action == Action::Skipped {
-        line.push_str(&format!(": {}", change.reason));
+    if let Some(why) = why(change) {
+        line.push_str(&format!(": {why}"));
     }
     if let Some(deferred) = &change.deferred {
         line.push_str(&paint.tone(Tone::Faint, &format!("; checked later: {deferred}")));
     }
     line + "\n"
+}
+
+/// The reason where the action does not say it by itself.
+fn why(change: &Change) -> Option<String> {
+    let reason = change.reason.as_str();
+    match (change.reason, &change.author, &change.other) {
+        (Reason::New | Reason::Changed | Reason::UpToDate | Reason::LeftGit, ..) => None,
+        (_, Some(author), _) => Some(format!("{reason}, last changed by {author}")),
+        (_, None, Some(other)) => Some(format!("{reason}, {other}")),
+        (_, None, None) => Some(reason.to_owned()),
+    }
 }
 
 fn field_lines(text: &mut String, field: &FieldChange, paint: Paint) {
@@ -78,9 +91,11 @@ fn field_lines(text: &mut String, field: &FieldChange, paint: Paint) {
             None => {}
             Some(Value::Object(_) | Value::Array(_)) if !is_empty(value.as_ref()) => {
                 add(text, sign, 1, &format!("{}:", field.path), paint);
-                yaml(value.as_ref().unwrap_or(&Value::Null)).lines().for_each(|line| add(text, sign, 2, line, paint));
+                yaml::write(value.as_ref().unwrap_or(&Value::Null))
+                    .lines()
+                    .for_each(|line| add(text, sign, 2, line, paint));
             }
-            Some(value) => add(text, sign, 1, &format!("{}: {}", field.path, yaml(value).trim_end()), paint),
+            Some(value) => add(text, sign, 1, &format!("{}: {}", field.path, yaml::write(value).trim_end()), paint),
         }
     }
 }
@@ -130,24 +145,21 @@ fn printable(line: &str) -> String {
     line.chars().map(shown).collect()
 }
 
-fn yaml(value: &Value) -> String {
-    serde_yaml::to_string(value).unwrap_or_else(|_| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::object::{Origin, Problem};
-    use crate::plan::{Phase, Reason};
+    use crate::plan::Phase;
 
     fn change(action: Action, name: &str, fields: Vec<FieldChange>) -> Change {
         let id = ObjectId::new("shop", name, "apps", "Deployment");
+        let reason = if action == Action::Skipped { Reason::ReconcileDisabled } else { Reason::Changed };
         Change {
             origin: (action != Action::Deleted).then(|| Origin { file: "shop/web.yaml".into(), line: 3, document: 1 }),
             fields,
-            ..Change::new(id, "apps/v1", Phase::Workloads, action, Reason::ReconcileDisabled)
+            ..Change::new(id, "apps/v1", Phase::Workloads, action, reason)
         }
     }
 

@@ -8,8 +8,9 @@ use tracing_subscriber::EnvFilter;
 /// of the API server; with three everything.
 pub fn start(verbose: u8) {
     let filter = match verbose {
-        0 => "warn",
-        1 => "warn,tandem=info",
+        // kube logs refusals as errors of its own; ours are told with their cause and a hint.
+        0 => "warn,kube=off,kube_client=off,tower_http=off",
+        1 => "warn,kube=off,kube_client=off,tower_http=off,tandem=info",
         2 => "info,tandem=debug,kube=debug",
         _ => "trace",
     };

@@ -20,7 +20,7 @@ pub use table::{Cell, table};
 pub use words::{age, count, short_revision};
 
 use super::args::{Colour, Form, Global};
-use crate::object::Problem;
+use crate::object::{Problem, yaml};
 
 /// How results and narration are written.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl Output {
         let printed = match self.form {
             Form::Text => text(value, self.out),
             Form::Json => serde_json::to_string_pretty(value).map_err(io::Error::other)? + "\n",
-            Form::Yaml => serde_yaml::to_string(value).map_err(io::Error::other)?,
+            Form::Yaml => yaml::write(&serde_json::to_value(value).map_err(io::Error::other)?),
         };
         self.bytes(printed.as_bytes())
     }
