@@ -97,7 +97,9 @@ pub fn chunks(layout: &Layout, owned: &Owned) -> Vec<ChunkWrite> {
             Some(before) if *before == entries => {}
             _ if entries.is_empty() => deletions.push(ChunkWrite::Delete(number)),
             None => adds.push(ChunkWrite::Create(number, entries)),
-            Some(before) if entries.keys().any(|id| !before.contains_key(id)) => adds.push(ChunkWrite::Update(number, entries)),
+            Some(before) if entries.keys().any(|id| !before.contains_key(id)) => {
+                adds.push(ChunkWrite::Update(number, entries))
+            }
             Some(_) => others.push(ChunkWrite::Update(number, entries)),
         }
     }
@@ -120,5 +122,99 @@ fn place(next: &mut Layout, layout: &Layout, homeless: Vec<(&ObjectId, &Entry)>)
         {
             chunk.insert(id.clone(), entry.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(names: impl IntoIterator<Item = usize>) -> Owned {
+        names
+            .into_iter()
+            .map(|name| (ObjectId::new("ns", format!("o{name:05}"), "", "ConfigMap"), Entry::default()))
+            .collect()
+    }
+
+    /// The chunks after the writes, each held to the limit.
+    fn after(layout: &Layout, writes: &[ChunkWrite]) -> Layout {
+        let mut layout = layout.clone();
+        for write in writes {
+            match write {
+                ChunkWrite::Create(number, entries) => {
+                    assert!(layout.insert(*number, entries.clone()).is_none(), "chunk {number} was there");
+                    assert!(entries.len() <= CHUNK_ENTRIES);
+                }
+                ChunkWrite::Update(number, entries) => {
+                    assert!(layout.insert(*number, entries.clone()).is_some(), "chunk {number} was not there");
+                    assert!(entries.len() <= CHUNK_ENTRIES);
+                }
+                ChunkWrite::Delete(number) => assert!(layout.remove(number).is_some()),
+            }
+        }
+        layout
+    }
+
+    fn numbers(writes: &[ChunkWrite]) -> Vec<String> {
+        let told = |write: &ChunkWrite| match write {
+            ChunkWrite::Create(number, entries) => format!("create {number}: {}", entries.len()),
+            ChunkWrite::Update(number, entries) => format!("update {number}: {}", entries.len()),
+            ChunkWrite::Delete(number) => format!("delete {number}"),
+        };
+        writes.iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_change_writes_one_chunk_and_the_rest_stays() {
+        let all = owned(0..2500);
+        let writes = chunks(&Layout::new(), &all);
+        assert_eq!(numbers(&writes), ["create 0: 1000", "create 1: 1000", "create 2: 500"]);
+        let layout = after(&Layout::new(), &writes);
+        assert_eq!(union(&layout), all);
+        assert_eq!(chunks(&layout, &all), [], "nothing changed");
+
+        let mut changed = all.clone();
+        changed.values_mut().nth(1500).expect("an entry").uid = Some("u".into());
+        assert_eq!(numbers(&chunks(&layout, &changed)), ["update 1: 1000"]);
+
+        let more = owned(0..2501);
+        assert_eq!(numbers(&chunks(&layout, &more)), ["update 2: 501"]);
+
+        // What comes takes the place of what goes, where a chunk is written anyway.
+        let swapped = owned((1..2500).chain([9000]));
+        assert_eq!(numbers(&chunks(&layout, &swapped)), ["update 0: 1000"]);
+    }
+
+    #[test]
+    fn additions_are_written_before_removals() {
+        let layout = after(&Layout::new(), &chunks(&Layout::new(), &owned(0..2000)));
+        let next = owned((1..1000).chain(5000..7000));
+        let writes = chunks(&layout, &next);
+        assert_eq!(numbers(&writes), ["update 0: 1000", "update 1: 1000", "create 2: 999"]);
+        assert_eq!(union(&after(&layout, &writes)), next);
+        let writes = chunks(&layout, &owned((0..999).chain([1000])));
+        assert_eq!(numbers(&writes), ["update 0: 999", "update 1: 1"]);
+        let writes = chunks(&layout, &owned(1000..2000));
+        assert_eq!(numbers(&writes), ["delete 0"]);
+        let layout = after(&layout, &writes);
+        assert_eq!(numbers(&chunks(&layout, &owned(1000..2001))), ["create 0: 1"], "numbers are used again");
+    }
+
+    #[test]
+    fn the_truth_is_the_union() {
+        let id = owned([1]).into_keys().next().expect("an id");
+        let told = Entry { uid: Some("u".into()), ..Entry::default() };
+        for (one, two) in [(Entry::default(), told.clone()), (told.clone(), Entry::default())] {
+            let layout = Layout::from([(0, Owned::from([(id.clone(), one)])), (1, Owned::from([(id.clone(), two)]))]);
+            let owned = union(&layout);
+            assert_eq!(owned, Owned::from([(id.clone(), told.clone())]));
+            assert_eq!(union(&after(&layout, &chunks(&layout, &owned))), owned);
+        }
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        assert_eq!(readable(FORMAT), Ok(()));
+        assert_eq!(readable(2), Err(FormatError { found: 2 }));
     }
 }

@@ -50,8 +50,13 @@ pub enum Flag {
 
 impl Flag {
     const ALL: [Flag; 7] = [
-        Flag::PruneDisabled, Flag::ReconcileDisabled, Flag::IfNotPresent, Flag::Adopted, Flag::Completed,
-        Flag::Autoscaled, Flag::Granted,
+        Flag::PruneDisabled,
+        Flag::ReconcileDisabled,
+        Flag::IfNotPresent,
+        Flag::Adopted,
+        Flag::Completed,
+        Flag::Autoscaled,
+        Flag::Granted,
     ];
 
     /// As it stands in an Inventory.

@@ -88,12 +88,13 @@ pub enum Verdict {
 /// Judges the deletions of a plan.
 pub fn judge(spending: &Spending<'_>, budget: &Budget) -> Verdict {
     let counted: Vec<&Change> = spending.plan.changes.iter().filter(|change| counts(change, spending)).collect();
-    let planned = counted.iter().fold(0_u32, |sum, change| sum.saturating_add(weight(change, &counted, spending.along)));
+    let planned =
+        counted.iter().fold(0_u32, |sum, change| sum.saturating_add(weight(change, &counted, spending.along)));
     let deletions = planned.saturating_add(spending.done);
     let base = u64::try_from(spending.owned.len()).unwrap_or(u64::MAX).saturating_add(spending.done.into());
     let protected: Vec<&Change> = counted.iter().copied().filter(|change| is_protected(&change.id, budget)).collect();
-    let much = deletions > budget.max_count
-        && u64::from(deletions) * 100 > u64::from(budget.max_percent).saturating_mul(base);
+    let much =
+        deletions > budget.max_count && u64::from(deletions) * 100 > u64::from(budget.max_percent).saturating_mul(base);
     if planned == 0 || (!much && protected.is_empty()) {
         return Verdict::Within { deletions };
     }
@@ -112,7 +113,10 @@ pub fn judge(spending: &Spending<'_>, budget: &Budget) -> Verdict {
     if missing == 0 {
         return Verdict::Paid { deletions, by };
     }
-    let line = format!("Tandem-Delete: {}/{}/{} {deletions}", spending.owner.cluster, spending.owner.namespace, spending.owner.name);
+    let line = format!(
+        "Tandem-Delete: {}/{}/{} {deletions}",
+        spending.owner.cluster, spending.owner.namespace, spending.owner.name
+    );
     Verdict::Held { deletions, message: message(deletions, base, &protected, &by, &line), line }
 }
 
@@ -160,7 +164,10 @@ fn is_replaced(id: &ObjectId, plan: &Plan) -> bool {
     let Some(stem) = generated(id) else { return false };
     plan.changes.iter().any(|change| {
         let other = &change.id;
-        change.desired.is_some() && other.kind == id.kind && other.namespace == id.namespace && generated(other) == Some(stem)
+        change.desired.is_some()
+            && other.kind == id.kind
+            && other.namespace == id.namespace
+            && generated(other) == Some(stem)
     })
 }
 

@@ -22,7 +22,8 @@ pub(super) fn mark(changes: &mut [Change], desired: &[Desired]) {
         .enumerate()
         .filter(|(_, object)| changing.contains_key(object.id()))
         .filter_map(|(at, object)| {
-            let needed = altered.iter().find(|(other, action)| other.id() != object.id() && must_wait(object, other, *action));
+            let needed =
+                altered.iter().find(|(other, action)| other.id() != object.id() && must_wait(object, other, *action));
             needed.map(|(other, _)| (at, format!("{} changes in the same plan", other.id())))
         })
         .collect();
@@ -52,9 +53,14 @@ pub(super) fn needs(object: &Desired, other: &Desired) -> bool {
         }
         ("rbac.authorization.k8s.io", kind @ ("Role" | "ClusterRole")) => {
             let role = &body["roleRef"];
-            id.group == on.group && role["kind"] == kind && role["name"] == on.name.as_str() && (kind == "ClusterRole" || id.namespace == on.namespace)
+            id.group == on.group
+                && role["kind"] == kind
+                && role["name"] == on.name.as_str()
+                && (kind == "ClusterRole" || id.namespace == on.namespace)
         }
-        ("", "ServiceAccount") => is_pod(id) && id.namespace == on.namespace && body["spec"]["serviceAccountName"] == on.name.as_str(),
+        ("", "ServiceAccount") => {
+            is_pod(id) && id.namespace == on.namespace && body["spec"]["serviceAccountName"] == on.name.as_str()
+        }
         ("scheduling.k8s.io", "PriorityClass") => is_pod(id) && body["spec"]["priorityClassName"] == on.name.as_str(),
         ("node.k8s.io", "RuntimeClass") => is_pod(id) && body["spec"]["runtimeClassName"] == on.name.as_str(),
         _ => false,

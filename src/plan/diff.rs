@@ -35,8 +35,13 @@ struct Comparison {
 
 /// What the API server alone writes, and what is no content.
 const SERVER_SET: &[&str] = &[
-    "status", "metadata.managedFields", "metadata.resourceVersion", "metadata.generation", "metadata.uid",
-    "metadata.creationTimestamp", "metadata.selfLink",
+    "status",
+    "metadata.managedFields",
+    "metadata.resourceVersion",
+    "metadata.generation",
+    "metadata.uid",
+    "metadata.creationTimestamp",
+    "metadata.selfLink",
 ];
 
 impl Comparison {
@@ -133,7 +138,10 @@ mod tests {
 
     fn told(changes: Vec<FieldChange>) -> Vec<String> {
         let text = |value: Option<Value>| value.map_or("-".to_owned(), |value| value.to_string());
-        changes.into_iter().map(|change| format!("{}: {} -> {}", change.path, text(change.live), text(change.desired))).collect()
+        changes
+            .into_iter()
+            .map(|change| format!("{}: {} -> {}", change.path, text(change.live), text(change.desired)))
+            .collect()
     }
 
     #[test]
@@ -162,13 +170,20 @@ mod tests {
             }
             secret
         };
-        let (one, two) = (secret(json!({"a": "CANARY1", "b": "CANARY"})), secret(json!({"a": "CANARY2", "c": "CANARY"})));
+        let (one, two) =
+            (secret(json!({"a": "CANARY1", "b": "CANARY"})), secret(json!({"a": "CANARY2", "c": "CANARY"})));
         assert_eq!(
             told(diff(&one, &two)),
             ["data.a: \"***\" -> \"*** (changed)\"", "data.b: \"***\" -> -", "data.c: - -> \"***\""]
         );
         let nothing = secret(Value::Null);
-        for (live, desired) in [(&one, &nothing), (&nothing, &one), (&Value::Null, &one), (&one, &Value::Null), (&secret(json!("CANARY")), &one)] {
+        for (live, desired) in [
+            (&one, &nothing),
+            (&nothing, &one),
+            (&Value::Null, &one),
+            (&one, &Value::Null),
+            (&secret(json!("CANARY")), &one),
+        ] {
             let text = told(diff(live, desired)).join("\n") + &told(drift(live, desired)).join("\n");
             assert!(!text.contains("CANARY"), "{text}");
         }
@@ -182,11 +197,16 @@ mod tests {
 
     #[test]
     fn drift_is_what_we_want_and_is_not() {
-        let live = json!({"metadata": {"labels": {"a": "x", "theirs": "1"}}, "spec": {"list": ["a", "b"], "defaulted": true}});
+        let live =
+            json!({"metadata": {"labels": {"a": "x", "theirs": "1"}}, "spec": {"list": ["a", "b"], "defaulted": true}});
         let desired = json!({"metadata": {"labels": {"a": "y", "acme.example/b": "1"}}, "spec": {"list": ["a"], "nothing": null}});
         assert_eq!(
             told(drift(&live, &desired)),
-            ["metadata.labels.a: \"x\" -> \"y\"", "metadata.labels[acme.example/b]: - -> \"1\"", "spec.list: [\"a\",\"b\"] -> [\"a\"]"]
+            [
+                "metadata.labels.a: \"x\" -> \"y\"",
+                "metadata.labels[acme.example/b]: - -> \"1\"",
+                "spec.list: [\"a\",\"b\"] -> [\"a\"]"
+            ]
         );
     }
 }

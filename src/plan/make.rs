@@ -193,7 +193,8 @@ fn unwanted_change(id: &ObjectId, entry: &Entry, input: &Input<'_>, wanted: &BTr
         Live::Present(seen) if deleted => Some(precondition(seen)),
         _ => None,
     };
-    let api_version = if id.group.is_empty() { entry.version.clone() } else { format!("{}/{}", id.group, entry.version) };
+    let api_version =
+        if id.group.is_empty() { entry.version.clone() } else { format!("{}/{}", id.group, entry.version) };
     let action = if deleted { Action::Deleted } else { Action::Skipped };
     Change {
         method: if deleted { Method::Delete } else { Method::Nothing },
@@ -272,11 +273,10 @@ pub(super) fn lives_in(other: &ObjectId, id: &ObjectId) -> bool {
     match (id.group.as_str(), id.kind.as_str()) {
         ("", "Namespace") => other.namespace == id.name,
         // A definition is called <plural>.<group>.
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-            id.name.split_once('.').is_some_and(|(plural, group)| {
-                other.group == group && super::deferred::plural_fits(plural, &other.kind)
-            })
-        }
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => id
+            .name
+            .split_once('.')
+            .is_some_and(|(plural, group)| other.group == group && super::deferred::plural_fits(plural, &other.kind)),
         _ => false,
     }
 }

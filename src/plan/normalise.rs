@@ -16,7 +16,8 @@ const SERVER_SET: &[&str] =
 
 /// Mappings whose values are texts: null there is an empty text for the API server, elsewhere in a
 /// built-in kind it is the same as nothing.
-const TEXTS: &[&str] = &["data", "stringData", "binaryData", "annotations", "labels", "matchLabels", "nodeSelector", "parameters"];
+const TEXTS: &[&str] =
+    &["data", "stringData", "binaryData", "annotations", "labels", "matchLabels", "nodeSelector", "parameters"];
 
 /// Drops what the API server sets, turns `stringData` into `data`, names the protocol of ports, and
 /// leaves nulls of built-in kinds out: so the same meaning has one form. Returns what is wrong.
@@ -225,14 +226,16 @@ mod tests {
 
     #[test]
     fn nulls_of_custom_kinds_stay() {
-        let body = json!({"apiVersion": "acme.example/v1", "kind": "W", "metadata": {"name": "a"}, "spec": {"limit": null}});
+        let body =
+            json!({"apiVersion": "acme.example/v1", "kind": "W", "metadata": {"name": "a"}, "spec": {"limit": null}});
         check("{apiVersion: acme.example/v1, kind: W, metadata: {name: a}, spec: {limit: null}}", body);
     }
 
     #[test]
     fn problems_of_a_secret_hold_no_value() {
-        let mut manifest =
-            manifest("{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {a: CANARY!, b: 99712}, stringData: {c: [CANARY]}}");
+        let mut manifest = manifest(
+            "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {a: CANARY!, b: 99712}, stringData: {c: [CANARY]}}",
+        );
         let problems = normalise(&mut manifest);
         let rules: Vec<_> = problems.iter().map(|problem| problem.rule.as_str()).collect();
         assert_eq!(rules, ["InvalidBase64", "InvalidSecret", "InvalidSecret"]);

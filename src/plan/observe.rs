@@ -31,7 +31,8 @@ pub fn see(object: &Value, key: &DigestKey, yields: &Yields, managers: &Managers
 }
 
 fn finished(object: &Value) -> Finished {
-    let job = object["kind"] == "Job" && object["apiVersion"].as_str().is_some_and(|version| version.starts_with("batch/"));
+    let job =
+        object["kind"] == "Job" && object["apiVersion"].as_str().is_some_and(|version| version.starts_with("batch/"));
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array).filter(|_| job);
     let holds = |name: &str| {
         conditions.into_iter().flatten().any(|condition| condition["type"] == name && condition["status"] == "True")

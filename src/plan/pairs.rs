@@ -59,7 +59,11 @@ pub(super) fn pairs<'v>(one: &'v [Value], other: &'v [Value]) -> Vec<Pair<'v>> {
     };
     let mut found: Vec<Pair<'v>> = other
         .iter()
-        .map(|item| Pair { label: label(item), one: one.iter().find(|first| same(first, item, keys)), other: Some(item) })
+        .map(|item| Pair {
+            label: label(item),
+            one: one.iter().find(|first| same(first, item, keys)),
+            other: Some(item),
+        })
         .collect();
     let gone = one.iter().filter(|item| !other.iter().any(|second| same(second, item, keys)));
     found.extend(gone.map(|item| Pair { label: label(item), one: Some(item), other: None }));

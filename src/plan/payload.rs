@@ -84,9 +84,8 @@ fn translate(from: &Value, place: &[String], to: &Value) -> Option<Vec<String>> 
 /// mappings are missing in between.
 fn put_in(body: &mut Value, written: &Value, there: &[String], live: &Value) {
     let Some(value) = at(live, there) else { return };
-    let known = (0..there.len()).rev().find_map(|depth| {
-        translate(live, &there[..depth], written).map(|place| (depth, place))
-    });
+    let known =
+        (0..there.len()).rev().find_map(|depth| translate(live, &there[..depth], written).map(|place| (depth, place)));
     let Some((depth, place)) = known else { return };
     let Some(mut slot) = at_mut(body, &place) else { return };
     for name in &there[depth..] {
@@ -148,12 +147,15 @@ mod tests {
             (Some(2), vec![ours, scaler], None),
             (None, vec![not_ours], None),
         ] {
-            let mut object = desired("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n}, spec: {paused: false}}");
+            let mut object = desired(
+                "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: ns}, spec: {paused: false}}",
+            );
             object.yields = Yields::none().and_replicas();
             if let Some(git) = git {
                 object.manifest.body["spec"]["replicas"] = git.into();
             }
-            let live = json!({"metadata": {"managedFields": managed(&owners)}, "spec": {"replicas": 5, "paused": false}});
+            let live =
+                json!({"metadata": {"managedFields": managed(&owners)}, "spec": {"replicas": 5, "paused": false}});
             let payload = payload(&object, Some(&live));
             assert_eq!(payload["spec"].get("replicas"), sent.map(Value::from).as_ref(), "{git:?} {owners:?}");
         }
@@ -161,7 +163,8 @@ mod tests {
 
     #[test]
     fn creation_sends_what_git_has() {
-        let mut object = desired("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n}, spec: {replicas: 3}}");
+        let mut object =
+            desired("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: ns}, spec: {replicas: 3}}");
         object.yields = Yields::none().and_replicas();
         assert_eq!(payload(&object, None)["spec"]["replicas"], 3);
     }
@@ -172,7 +175,10 @@ mod tests {
             "{apiVersion: admissionregistration.k8s.io/v1, kind: MutatingWebhookConfiguration, metadata: {name: a}, \
              webhooks: [{name: x, clientConfig: {caBundle: Z2l0, url: u}}, {name: w, clientConfig: {caBundle: Z2l0}}, {name: new, clientConfig: {caBundle: Z2l0}}]}",
         );
-        let rule = IgnoreRule { paths: vec![Pointer::parse("/webhooks/-/clientConfig/caBundle").expect("parses")], ..IgnoreRule::default() };
+        let rule = IgnoreRule {
+            paths: vec![Pointer::parse("/webhooks/-/clientConfig/caBundle").expect("parses")],
+            ..IgnoreRule::default()
+        };
         object.yields = Yields::of(object.id(), &[rule]);
         let live = json!({
             "metadata": {"managedFields": managed(&[

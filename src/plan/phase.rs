@@ -29,11 +29,29 @@ pub enum Phase {
 
 /// Groups whose kinds every API server has. Others that end in `.k8s.io` are custom.
 const BUILT_IN: &[&str] = &[
-    "", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps",
-    "authentication.k8s.io", "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io",
-    "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
-    "networking.k8s.io", "node.k8s.io", "policy", "rbac.authorization.k8s.io", "resource.k8s.io",
-    "scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io",
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+    "storagemigration.k8s.io",
 ];
 
 /// Whether every API server has the group.
@@ -50,7 +68,12 @@ pub fn phase_of_kind(id: &ObjectId) -> Phase {
         (_, kind) if kind.ends_with("Class") => Phase::Classes,
         (
             "",
-            "ServiceAccount" | "ConfigMap" | "Secret" | "ResourceQuota" | "LimitRange" | "PersistentVolume"
+            "ServiceAccount"
+            | "ConfigMap"
+            | "Secret"
+            | "ResourceQuota"
+            | "LimitRange"
+            | "PersistentVolume"
             | "PersistentVolumeClaim",
         )
         | ("rbac.authorization.k8s.io" | "flowcontrol.apiserver.k8s.io", _)
@@ -70,7 +93,11 @@ pub(super) fn phase_of(manifest: &Manifest) -> Result<Phase, Problem> {
         "before" if job => Ok(Phase::Before),
         "after" if job => Ok(Phase::After),
         _ => {
-            let what = if job { format!("{said:?} is neither \"before\" nor \"after\"") } else { "only a Job has a phase".to_owned() };
+            let what = if job {
+                format!("{said:?} is neither \"before\" nor \"after\"")
+            } else {
+                "only a Job has a phase".to_owned()
+            };
             Err(Problem::new("InvalidAnnotation", format!("{}: {what}", annotation::PHASE))
                 .at(&manifest.origin)
                 .of(&manifest.id))

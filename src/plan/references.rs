@@ -10,14 +10,21 @@ pub(super) fn refers_to(object: &Desired, on: &Desired) -> bool {
     let on = on.id();
     let fields: &[(&str, &str)] = match (on.group.as_str(), on.kind.as_str()) {
         ("", "ConfigMap") => &[("configMapRef", "name"), ("configMapKeyRef", "name"), ("configMap", "name")],
-        ("", "Secret") => &[("secretRef", "name"), ("secretKeyRef", "name"), ("secret", "secretName"), ("secret", "name"), ("imagePullSecrets", "name")],
+        ("", "Secret") => &[
+            ("secretRef", "name"),
+            ("secretKeyRef", "name"),
+            ("secret", "secretName"),
+            ("secret", "name"),
+            ("imagePullSecrets", "name"),
+        ],
         ("", "PersistentVolumeClaim") => &[("persistentVolumeClaim", "claimName")],
         ("", "ServiceAccount") => &[("", "serviceAccountName")],
         _ => return false,
     };
     let id = object.id();
     id.namespace == on.namespace
-        && pod(id, &object.manifest.body).is_some_and(|pod| fields.iter().any(|(parent, name)| names(pod, "", parent, name, &on.name)))
+        && pod(id, &object.manifest.body)
+            .is_some_and(|pod| fields.iter().any(|(parent, name)| names(pod, "", parent, name, &on.name)))
 }
 
 /// The pod's spec in a workload.
@@ -33,7 +40,8 @@ fn pod<'v>(id: &ObjectId, body: &'v Value) -> Option<&'v Value> {
 fn names(value: &Value, within: &str, parent: &str, field: &str, name: &str) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(key, below)| {
-            ((parent.is_empty() || within == parent) && key == field && below == name) || names(below, key, parent, field, name)
+            ((parent.is_empty() || within == parent) && key == field && below == name)
+                || names(below, key, parent, field, name)
         }),
         Value::Array(items) => items.iter().any(|item| names(item, within, parent, field, name)),
         _ => false,

@@ -114,7 +114,9 @@ fn one(mut manifest: Manifest, scopes: &Scopes, owner: &Owner, rules: &Rules) ->
         Lookup::Unreadable => {
             let message = format!("kinds of {} cannot be discovered now", id.group);
             let problem = wrong(&manifest, "KindUnreadable", message);
-            return Err(vec![problem.hint("the API service behind this group does not answer: kubectl get apiservices")]);
+            return Err(vec![
+                problem.hint("the API service behind this group does not answer: kubectl get apiservices"),
+            ]);
         }
     };
     let mut problems = place(&mut manifest, scope, owner, rules).err().into_iter().collect::<Vec<_>>();
@@ -137,10 +139,13 @@ fn place(manifest: &mut Manifest, scope: Scope, owner: &Owner, rules: &Rules) ->
     let named = std::mem::take(&mut manifest.id.namespace);
     match scope {
         Scope::Cluster if named.is_empty() => Ok(()),
-        Scope::Cluster => Err(Problem::new("ClusterScoped", format!("{} lives in no namespace, and {named:?} is named", manifest.id.kind))
-            .at(&manifest.origin)
-            .of(&manifest.id)
-            .hint("remove metadata.namespace")),
+        Scope::Cluster => Err(Problem::new(
+            "ClusterScoped",
+            format!("{} lives in no namespace, and {named:?} is named", manifest.id.kind),
+        )
+        .at(&manifest.origin)
+        .of(&manifest.id)
+        .hint("remove metadata.namespace")),
         Scope::Namespaced => {
             let default = || rules.target_namespace.as_ref().unwrap_or(&owner.namespace).clone();
             manifest.id.namespace = if named.is_empty() { default() } else { named };

@@ -148,7 +148,13 @@ mod tests {
             match expected {
                 Ok((cluster, at_most)) => {
                     assert_eq!(wrong, [], "{message:?}");
-                    let trailer = Trailer { commit: "c".into(), cluster: cluster.map(str::to_owned), namespace: "ns".into(), name: "shop".into(), at_most };
+                    let trailer = Trailer {
+                        commit: "c".into(),
+                        cluster: cluster.map(str::to_owned),
+                        namespace: "ns".into(),
+                        name: "shop".into(),
+                        at_most,
+                    };
                     assert_eq!(found, [trailer], "{message:?}");
                 }
                 Err(reason) => {
@@ -158,7 +164,10 @@ mod tests {
             }
         };
         check("Drop it\n\nTandem-Delete: ns/shop 12\n", Ok((None, 12)));
-        check("Drop it (#7)\n\n* drop\n\nTandem-Delete: prod/ns/shop 12 \r\n\nCo-authored-by: A <a@b>", Ok((Some("prod"), 12)));
+        check(
+            "Drop it (#7)\n\n* drop\n\nTandem-Delete: prod/ns/shop 12 \r\n\nCo-authored-by: A <a@b>",
+            Ok((Some("prod"), 12)),
+        );
         check("x\n\nTandem-Delete: ns/shop", Err("TrailerForm"));
         check("x\n\nTandem-Delete: ns/shop at most 3", Err("TrailerForm"));
         check("x\n\nTandem-Delete: shop 3", Err("TrailerSync"));
@@ -170,7 +179,9 @@ mod tests {
         check("x\n\ntandem-delete: ns/shop 3", Err("TrailerSpelling"));
         check("x\n\nTandem-Delete : ns/shop 3", Err("TrailerSpelling"));
         check("x\n\nTandem-Delete: ns/shop 3\nTandem-Delete: ns/shop 4", Err("TrailerTwice"));
-        for quoted in ["x\n\n> Tandem-Delete: ns/shop 3", "x\n\n  Tandem-Delete: ns/shop 3", "Tandem-Deletes: ns/shop 3"] {
+        for quoted in
+            ["x\n\n> Tandem-Delete: ns/shop 3", "x\n\n  Tandem-Delete: ns/shop 3", "Tandem-Deletes: ns/shop 3"]
+        {
             assert_eq!(trailers("c", quoted), (vec![], vec![]), "{quoted:?}");
         }
     }

@@ -11,8 +11,8 @@ mod yields;
 
 pub use adopt::adopt_patch;
 pub use set::FieldSet;
-pub(crate) use yields::{at, at_mut, take_out};
 pub use yields::{IgnoreRule, Pointer, Yields};
+pub(crate) use yields::{at, at_mut, take_out};
 
 use serde_json::{Value, json};
 
@@ -39,12 +39,26 @@ impl Default for Managers {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
             interactive: owned(&[
-                "kubectl*", "k9s*", "lens*", "openlens*", "freelens*", "headlamp*", "dashboard*", "node-fetch*",
-                "mozilla*", "octant*",
+                "kubectl*",
+                "k9s*",
+                "lens*",
+                "openlens*",
+                "freelens*",
+                "headlamp*",
+                "dashboard*",
+                "node-fetch*",
+                "mozilla*",
+                "octant*",
             ]),
             deployers: owned(&[
-                "before-first-apply", "helm", "kustomize-controller", "helm-controller", "gotk-*", "flux",
-                "argocd-controller", "argocd-application-controller",
+                "before-first-apply",
+                "helm",
+                "kustomize-controller",
+                "helm-controller",
+                "gotk-*",
+                "flux",
+                "argocd-controller",
+                "argocd-application-controller",
             ]),
         }
     }

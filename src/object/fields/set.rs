@@ -27,7 +27,8 @@ impl FieldSet {
 
     /// The set as a `fieldsV1`.
     pub fn write(&self) -> Value {
-        let mut map: Map<String, Value> = self.children.iter().map(|(key, child)| (key.clone(), child.write())).collect();
+        let mut map: Map<String, Value> =
+            self.children.iter().map(|(key, child)| (key.clone(), child.write())).collect();
         if self.member && !map.is_empty() {
             map.insert(".".to_owned(), json!({}));
         }

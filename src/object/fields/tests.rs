@@ -53,14 +53,23 @@ fn the_fingerprint_changes_with_our_fields_and_with_hands_alone() {
         by(o, "some-controller", json!({"f:metadata": {"f:annotations": {"f:x": {}}}}));
     });
     check("our value", false, &|o| o["spec"]["template"]["spec"]["containers"][0]["image"] = "w:2".into());
-    check("an item of our list", false, &|o| o["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["a", "b"]));
+    check("an item of our list", false, &|o| {
+        o["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["a", "b"])
+    });
     check("a claim of ours gone", false, &|o| {
-        o["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].as_object_mut().expect("a mapping").remove("f:replicas");
+        o["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
+            .as_object_mut()
+            .expect("a mapping")
+            .remove("f:replicas");
     });
     check("another container before ours", true, &|o| {
         let containers = o["spec"]["template"]["spec"]["containers"].as_array_mut().expect("a list");
         containers.insert(0, json!({"name": "sidecar", "image": "s"}));
-        by(o, "injector", json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"sidecar\"}": {}}}}}}));
+        by(
+            o,
+            "injector",
+            json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"sidecar\"}": {}}}}}}),
+        );
     });
     check("kubectl edit adds a field", false, &|o| {
         o["spec"]["minReadySeconds"] = 9.into();
@@ -72,7 +81,11 @@ fn the_fingerprint_changes_with_our_fields_and_with_hands_alone() {
     });
     check("kubectl rollout restart", true, &|o| {
         o["spec"]["template"]["metadata"] = json!({"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}});
-        by(o, "kubectl-rollout", json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}}}));
+        by(
+            o,
+            "kubectl-rollout",
+            json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}}}),
+        );
     });
     check("kubectl owns what we own too", true, &|o| by(o, "kubectl", json!({"f:spec": {"f:replicas": {}}})));
 }
@@ -96,7 +109,10 @@ fn what_is_left_to_others_takes_no_part() {
     assert_ne!(print(&scaled, &Yields::none()), print(&applied(), &Yields::none()));
     assert_eq!(print(&scaled, &yields), before);
     // The autoscaler's first write takes our claim away.
-    scaled["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].as_object_mut().expect("a mapping").remove("f:replicas");
+    scaled["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
+        .as_object_mut()
+        .expect("a mapping")
+        .remove("f:replicas");
     assert_eq!(print(&scaled, &yields), before);
 }
 
@@ -125,9 +141,13 @@ fn kubectl_is_adopted_by_one_guarded_patch() {
     let mut object = applied();
     object["metadata"]["managedFields"].as_array_mut().expect("a list").remove(0);
     object["metadata"]["annotations"][LAST_APPLIED] = "{}".into();
-    by(&mut object, "kubectl-client-side-apply", json!({
+    by(
+        &mut object,
+        "kubectl-client-side-apply",
+        json!({
         "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}}, "f:labels": {"f:old": {}}},
-        "f:spec": {"f:replicas": {}}}));
+        "f:spec": {"f:replicas": {}}}),
+    );
     by(&mut object, "helm", json!({"f:spec": {"f:paused": {}}}));
     by(&mut object, "istio", json!({"f:spec": {"f:x": {}}}));
     let patch = adopt_patch(&object, &Yields::none(), &Managers::default()).expect("a patch");
@@ -140,18 +160,35 @@ fn kubectl_is_adopted_by_one_guarded_patch() {
     assert_eq!(managers, ["kube-controller-manager", "istio", "tandem"]);
     assert!(after["metadata"]["annotations"].get(LAST_APPLIED).is_none());
     let guard = serde_json::to_value(&patch).expect("JSON");
-    assert!(guard.as_array().expect("a list").contains(&json!({"op": "replace", "path": "/metadata/resourceVersion", "value": "7"})));
+    assert!(
+        guard
+            .as_array()
+            .expect("a list")
+            .contains(&json!({"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}))
+    );
     assert_eq!(adopt_patch(&after, &Yields::none(), &Managers::default()), None, "once is enough");
 }
 
 #[test]
 fn adoption_leaves_others_what_is_theirs() {
     let mut object = applied();
-    by(&mut object, "kubectl-rollout", json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}}}));
-    by(&mut object, "kubectl-edit", json!({"f:spec": {"f:minReadySeconds": {}, "f:replicas": {}}, "f:status": {"f:x": {}}}));
+    by(
+        &mut object,
+        "kubectl-rollout",
+        json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}}}),
+    );
+    by(
+        &mut object,
+        "kubectl-edit",
+        json!({"f:spec": {"f:minReadySeconds": {}, "f:replicas": {}}, "f:status": {"f:x": {}}}),
+    );
     let yields = Yields::none().and_replicas();
     let after = patched(&object, &adopt_patch(&object, &yields, &Managers::default()).expect("a patch"));
-    let left: Vec<_> = entries(&after).iter().filter(|entry| entry.manager.starts_with("kubectl")).map(|entry| entry.fields_v1.clone()).collect();
+    let left: Vec<_> = entries(&after)
+        .iter()
+        .filter(|entry| entry.manager.starts_with("kubectl"))
+        .map(|entry| entry.fields_v1.clone())
+        .collect();
     assert_eq!(
         left,
         [

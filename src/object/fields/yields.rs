@@ -12,8 +12,9 @@ impl Pointer {
     /// Reads a pointer; a problem `InvalidPointer` where it is none, or names the whole object.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let bad = |why: &str| {
-            Problem::new("InvalidPointer", format!("{text:?} is not a JSON pointer into an object: {why}"))
-                .hint("write it as /spec/replicas; ~1 stands for / and ~0 for ~ inside a name, - for every item of a list")
+            Problem::new("InvalidPointer", format!("{text:?} is not a JSON pointer into an object: {why}")).hint(
+                "write it as /spec/replicas; ~1 stands for / and ~0 for ~ inside a name, - for every item of a list",
+            )
         };
         let rest = text.strip_prefix('/').ok_or_else(|| bad("it does not begin with /"))?;
         let unescape = |segment: &str| -> Result<String, Problem> {
