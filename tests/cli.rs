@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+mod cluster;
 mod help;
 mod render;
 

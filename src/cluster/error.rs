@@ -157,6 +157,9 @@ impl Failure for ClusterError {
                 Some(format!("look at `kubectl get apiservices | grep {group}` and the service that it names"))
             }
             Self::Refused(refusal) => refusal.hint(),
+            Self::Unreachable { sent: Sent::No, .. } => {
+                Some("see that the API server is up, and that the context of the kubeconfig names the right one".into())
+            }
             _ => None,
         }
     }

@@ -106,3 +106,16 @@ fn a_reader_that_has_gone_is_no_error() {
     let output = child.wait_with_output().expect("ends");
     assert_eq!(told(&output), "exit 141\n");
 }
+
+#[test]
+fn without_a_cluster_it_says_what_to_name() {
+    let folder = Folder::with(&[]);
+    for args in [&["get"] as &[&str], &["plan"], &["tree", "web"], &["doctor"], &["reconcile", "web"]] {
+        let told = folder.run(args);
+        assert!(told.starts_with("exit 4\n--- stderr\nerror: cannot connect to a cluster"), "{args:?}: {told}");
+        assert!(
+            told.ends_with("hint: name a kubeconfig and a context, or run inside a cluster with a service account\n"),
+            "{told}"
+        );
+    }
+}
