@@ -1,5 +1,7 @@
 //! All tests against the outside of Tandem, in one binary.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // figures, and what went wrong, are for the one who runs them
+
 mod chart;
 mod cli;
 mod cluster_real;

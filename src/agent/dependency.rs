@@ -47,17 +47,6 @@ pub enum Blocked {
     Cycle(Vec<Key>),
 }
 
-impl Blocked {
-    /// Stable CamelCase reason.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Blocked::Missing(_) => "DependencyNotFound",
-            Blocked::Cycle(_) => "DependencyCycle",
-            Blocked::Suspended(_) | Blocked::Behind(_) | Blocked::Unhealthy(_) => "DependencyNotReady",
-        }
-    }
-}
-
 impl std::fmt::Display for Blocked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -124,15 +113,11 @@ mod tests {
         Key::new("shop", name)
     }
 
-    fn world(rows: &[(&str, &str, Option<&str>, bool, bool, &[&str])]) -> BTreeMap<Key, SyncState> {
-        let row = |(name, repository, handled, healthy, suspended, depends_on): &(
-            &str,
-            &str,
-            Option<&str>,
-            bool,
-            bool,
-            &[&str],
-        )| {
+    /// Name, Repository, handled commit, healthy, suspended, depends on.
+    type Row<'a> = (&'a str, &'a str, Option<&'a str>, bool, bool, &'a [&'a str]);
+
+    fn world(rows: &[Row<'_>]) -> BTreeMap<Key, SyncState> {
+        let row = |(name, repository, handled, healthy, suspended, depends_on): &Row<'_>| {
             let state = SyncState {
                 repository: Some(key(repository)),
                 handled: handled.map(str::to_owned),

@@ -77,12 +77,6 @@ impl Mailbox {
         std::mem::take(&mut *self.lock())
     }
 
-    /// Whether a newer spec or a newer revision waits: then a wait of the running pass ends.
-    pub fn supersedes(&self) -> bool {
-        let pending = self.lock();
-        pending.spec.is_some() || pending.tip.is_some()
-    }
-
     /// Whether both are the same mailbox.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.pending, &other.pending)

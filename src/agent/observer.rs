@@ -110,11 +110,6 @@ impl Observer {
         }
     }
 
-    /// How many watches are open.
-    pub fn open(&self) -> usize {
-        self.lock().len()
-    }
-
     fn ensure(&self, kind: &KindInfo, session: &Session, namespace: &str) -> watch::Receiver<Sight> {
         let id = WatchId {
             group: kind.group.clone(),

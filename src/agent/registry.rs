@@ -141,16 +141,6 @@ impl Registry {
         }
     }
 
-    /// How many Syncs there are.
-    pub fn syncs(&self) -> usize {
-        self.lock().mailboxes.len()
-    }
-
-    /// Whether another Sync is there.
-    pub fn has(&self, sync: &Key) -> bool {
-        self.lock().mailboxes.contains_key(sync)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -163,7 +163,6 @@ impl Watcher {
         let known = self.found.as_ref().filter(|f| f.listed.revision == listed.revision);
         Ok(Found {
             seen_at: known.map_or(seen_at, |f| f.seen_at),
-            committed_at: Timestamp::from_second(fetched.commit.seconds).unwrap_or(seen_at),
             listed,
             source: Arc::new(source),
         })

@@ -52,8 +52,6 @@ pub struct Found {
     pub listed: Listed,
     /// What an exchange with the remote needs, for ancestry and older commits.
     pub source: Arc<Source>,
-    /// When the commit was made.
-    pub committed_at: Timestamp,
     /// When the agent first knew of it.
     pub seen_at: Timestamp,
 }

@@ -1,5 +1,7 @@
 //! `Repository`: where commits come from, and what a commit needs before it may deploy.
 
+#![allow(clippy::duplicated_attributes)] // several printer columns are no mistake
+
 use kube::CustomResource;
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -1,5 +1,7 @@
 //! `Sync`: one path of one repository, kept equal in this cluster.
 
+#![allow(clippy::duplicated_attributes)] // several printer columns are no mistake
+
 use jiff::Timestamp;
 use kube::CustomResource;
 use kube::KubeSchema;

@@ -50,7 +50,7 @@ pub fn run(args: &Args, output: &Output) -> Result<Exit, Stop> {
         return Ok(Exit::Nothing);
     }
     output.problems(&shown.problems);
-    output.error(&format!("{}", count(shown.problems.len(), "problem")));
+    output.error(&count(shown.problems.len(), "problem"));
     Ok(Exit::Fault(Fault::Repository))
 }
 

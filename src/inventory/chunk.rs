@@ -78,7 +78,7 @@ pub enum ChunkWrite {
 /// The writes that turn `layout` into `owned`, in their order: those that add entries first, then
 /// those that only change or remove, then deletions of empty chunks. Nothing where nothing changed.
 pub fn chunks(layout: &Layout, owned: &Owned) -> Vec<ChunkWrite> {
-    let mut next: Layout = layout.iter().map(|(number, _)| (*number, Owned::new())).collect();
+    let mut next: Layout = layout.keys().map(|number| (*number, Owned::new())).collect();
     let mut homeless: Vec<(&ObjectId, &Entry)> = Vec::new();
     for (id, entry) in owned {
         match layout.iter().find(|(_, entries)| entries.contains_key(id)) {

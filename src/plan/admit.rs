@@ -89,6 +89,7 @@ enum Granted {
 
 /// One change that may be carried out, with what is sent. Only [`Admitted::steps`] makes one.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::manual_non_exhaustive, reason = "the private field is a proof, for this crate too")]
 pub struct AdmittedChange<'a> {
     /// The line of the plan.
     pub change: &'a Change,

@@ -59,7 +59,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     deferred::mark(&mut plan.changes, input.desired);
     let left = input.owned.iter().filter(|(id, _)| !wanted.contains(id));
     let mut deletions: Vec<Change> = left.map(|(id, entry)| unwanted_change(id, entry, input, &wanted)).collect();
-    plan.problems.extend(deletions.iter().filter_map(|change| in_use(change)));
+    plan.problems.extend(deletions.iter().filter_map(in_use));
     plan.changes.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
     deletions.sort_by(|a, b| (b.phase, &b.id).cmp(&(a.phase, &a.id)));
     plan.changes.append(&mut deletions);

@@ -1,7 +1,5 @@
 //! From a validated plan to a changed cluster: budget, admission, inventory, writes, deletions.
 
-use std::collections::BTreeSet;
-
 use crate::agent::worker::History;
 use crate::api;
 use crate::cluster::{ClusterError, RefusalReason, apply};
@@ -232,7 +230,8 @@ impl Unit {
 /// What the API server says against an object, with its place in Git.
 pub(super) fn problem(desired: &Desired, error: &ClusterError, immutable: bool) -> Problem {
     let rule = if immutable { "ImmutableField" } else { error.reason() };
-    let mut problem = Problem::new(rule, error.to_string()).at(&desired.manifest.origin).of(desired.id());
+    let said = error.refusal().map_or_else(|| error.to_string(), |refusal| refusal.message.clone());
+    let mut problem = Problem::new(rule, said).at(&desired.manifest.origin).of(desired.id());
     let hint = if immutable {
         let force = crate::object::annotation::FORCE;
         Some(format!("the field cannot change in place: set {force}: enabled to delete and create it anew"))
@@ -243,9 +242,4 @@ pub(super) fn problem(desired: &Desired, error: &ClusterError, immutable: bool) 
         problem = problem.hint(hint);
     }
     problem
-}
-
-/// Objects by identity that are named once.
-pub(super) fn ids(changes: &[Change]) -> BTreeSet<&ObjectId> {
-    changes.iter().map(|change| &change.id).collect()
 }

@@ -58,6 +58,7 @@ impl Unit {
         change: &Change,
         desired: &Desired,
         answer: &Answer,
+        drift: &[String],
         millis: u64,
         outcome: &mut Outcome,
     ) {
@@ -75,7 +76,7 @@ impl Unit {
             tracing::warn!(sync = %self.key, object = %id, warning, "the API server warns");
         }
         match change.reason {
-            Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing => self.repaired(&change, millis).await,
+            Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing => self.repaired(&change, drift, millis).await,
             _ => {}
         }
         if !answer.kept.is_empty() {
@@ -84,11 +85,11 @@ impl Unit {
     }
 
     /// Drift was put right: it is told, and counted, for it may be a fight.
-    async fn repaired(&mut self, change: &Change, millis: u64) {
+    async fn repaired(&mut self, change: &Change, drift: &[String], millis: u64) {
         let author = change.author.clone().unwrap_or_else(|| "unknown".to_owned());
         let repair = Repair {
             id: change.id.clone(),
-            fields: change.fields.iter().map(|f| f.path.clone()).collect(),
+            fields: drift.to_vec(),
             kind: if change.reason == Reason::Missing { RepairKind::Deleted } else { RepairKind::Changed },
             author: author.clone(),
             millis,
@@ -101,7 +102,7 @@ impl Unit {
         let repairs = self.repairs.entry(change.id.clone()).or_default();
         repairs.note(now);
         if repairs.is_fight() {
-            let fight = Fight { id: change.id.clone(), field: None, author, rounds: repairs.rounds() };
+            let fight = Fight { id: change.id.clone(), field: drift.first().cloned(), author, rounds: repairs.rounds() };
             if self.facts.drift.fight.is_none() {
                 self.tell_events(&[event::of_fight(&fight)]).await;
             }

@@ -78,12 +78,9 @@ impl Unit {
         let heal = end.is_err() && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::NoPermit)) && self.needs_healing();
         self.note_end(end);
         if heal && let Ok(target) = self.aim_accepted() {
-            match self.attempt(&target).await {
-                Err(Stop::Failed(stage, failed)) => {
-                    tracing::warn!(sync = %self.key, stage = stage.as_str(), reason = %failed.reason, error = %failed, "healing");
-                    self.again_after(failed.fault);
-                }
-                Ok(()) | Err(_) => {}
+            if let Err(Stop::Failed(stage, failed)) = self.attempt(&target).await {
+                tracing::warn!(sync = %self.key, stage = stage.as_str(), reason = %failed.reason, error = %failed, "healing");
+                self.again_after(failed.fault);
             }
         }
         self.recheck = false;
@@ -161,12 +158,15 @@ impl Unit {
             self.settle(target);
             return Ok(());
         }
+        if let Some(failed) = self.ledger.unreadable() {
+            return Err(Stop::Failed(Stage::Plan, failed.clone()));
+        }
         self.look_at_lost(target).await?;
         let mut outcome = self.begin(target);
         let rendered = self.render(target, &mut outcome).await;
         let rendered = self.told(rendered, &mut outcome).await?;
         let read_set = Arc::new(rendered.read_set.clone());
-        let resolved = self.resolve(target, rendered, &mut outcome).await;
+        let resolved = self.resolve(rendered, &mut outcome).await;
         let (desired, problems) = self.told(resolved, &mut outcome).await?;
         let plan = self.plan(target, &desired, &problems, &mut outcome).await;
         let plan = self.told(plan, &mut outcome).await?;
@@ -182,6 +182,7 @@ impl Unit {
         self.accepted(target);
         let end = self.carry_out(target, &admitted, &mut outcome).await;
         self.told(end, &mut outcome).await?;
+        self.news(outcome).await;
         self.read_set = Some(read_set);
         self.settle(target);
         Ok(())
@@ -281,6 +282,7 @@ impl Unit {
             Stop::Hold(hold) => {
                 self.handled = None;
                 self.facts.progress = None;
+                tracing::warn!(sync = %self.key, reason = %hold.reason, why = %hold.message, "held");
                 self.facts.hold = Some(hold);
             }
             Stop::Failed(stage, failed) => {

@@ -7,13 +7,12 @@ use futures::FutureExt;
 
 use crate::api::{Mode, OnInvalid};
 use crate::cluster::{Answer, ClusterError, Session, apply};
-use crate::failure::{Failed, Failure, Fault};
+use crate::failure::Failed;
 use crate::object::{ObjectId, Problem};
-use crate::plan::{self, Admitted, Change, Desired, Live, Method, Plan, Refusals, Rules};
+use crate::plan::{self, Change, Desired, Live, Method, Plan, Refusals, Rules};
 use crate::render::{Limits, Rendered};
-use crate::report::facts::{Hold, Stage, Verdict};
+use crate::report::facts::{Stage, Verdict};
 use crate::report::outcome::Outcome;
-use crate::report::reason::Reason;
 
 use super::Unit;
 use super::pass::{Aim, Stop, Target, millis};
@@ -73,7 +72,6 @@ impl Unit {
     /// From manifests to desired objects: scopes, namespaces, one form, labels of ownership.
     pub(super) async fn resolve(
         &mut self,
-        target: &Target,
         rendered: Rendered,
         outcome: &mut Outcome,
     ) -> Result<(Vec<Desired>, Vec<Problem>), Stop> {
@@ -157,7 +155,7 @@ impl Unit {
                 let found = match kind {
                     Ok(kind) => apply::get(session, &kind, &id.namespace, &id.name).await,
                     // A kind that is gone took its objects along.
-                    Err(error) if matches!(error, ClusterError::NoSuchKind { .. }) => Ok(None),
+                    Err(ClusterError::NoSuchKind { .. }) => Ok(None),
                     Err(error) => Err(error),
                 };
                 (id, found)
@@ -231,12 +229,10 @@ impl Unit {
                     self.validated.extend(plan.changes[at].desired.map(|digest| (id.clone(), digest)));
                     self.refine(&mut plan.changes[at], &wanted[&id], &answer);
                 }
-                Err(error) => match self.judge_refusal(target, &mut plan.changes[at], &wanted[&id], error).await? {
-                    Some(problem) => {
-                        refused.insert(id, problem);
-                    }
-                    None => {}
-                },
+                Err(error) => {
+                    let judged = self.judge_refusal(target, &mut plan.changes[at], &wanted[&id], error).await?;
+                    refused.extend(judged.map(|problem| (id, problem)));
+                }
             }
         }
         outcome.time(Stage::Validate, millis(clock));

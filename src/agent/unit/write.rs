@@ -11,7 +11,7 @@ use crate::failure::{Failed, Fault};
 use crate::health::Status;
 use crate::inventory::Flag;
 use crate::object::{ObjectId, Problem, fields};
-use crate::plan::{Admitted, AdmittedChange, Course, Method, Phase, Step};
+use crate::plan::{self, Admitted, AdmittedChange, Course, Method, Phase, Step};
 use crate::report::facts::{Progress, Stage};
 use crate::report::message::Takeover;
 use crate::report::outcome::Outcome;
@@ -26,6 +26,8 @@ struct Done {
     answer: Answer,
     /// Managers whose entries were moved into ours.
     adopted: Option<String>,
+    /// Fields that had drifted.
+    drift: Vec<String>,
     millis: u64,
 }
 
@@ -82,7 +84,7 @@ impl Unit {
             let Some(desired) = change.desired else { continue };
             match result {
                 Ok(done) => {
-                    self.answered(change.change, desired, &done.answer, done.millis, outcome).await;
+                    self.answered(change.change, desired, &done.answer, &done.drift, done.millis, outcome).await;
                     if let Some(from) = done.adopted {
                         self.took_over(&Takeover { id: change.change.id.clone(), fields: Vec::new(), from }).await;
                     }
@@ -203,8 +205,9 @@ async fn one(
     if change.change.method == Method::Replace {
         replace(permit, session, change, timeout).await?;
     }
+    let drift = drifted(session, change).await;
     let answer = send(permit, session, change).await?;
-    let done = |answer, adopted| Done { answer, adopted, millis: millis(clock) };
+    let done = |answer, adopted| Done { answer, adopted, drift, millis: millis(clock) };
     let Some(desired) = change.desired else { return Ok(done(answer, None)) };
     // Entries of those who deployed it before us are moved into ours; then what Git does not name
     // goes with one more apply.
@@ -230,6 +233,18 @@ async fn send(permit: &WritePermit, session: &Session, change: &AdmittedChange<'
             }
         }
         _ => apply::apply(permit, session, change).await,
+    }
+}
+
+/// Which fields drifted, for people: the repair does not wait for more than one read.
+async fn drifted(session: &Session, change: &AdmittedChange<'_>) -> Vec<String> {
+    let (Some(desired), plan::Reason::Drifted) = (change.desired, change.change.reason) else { return Vec::new() };
+    let id = desired.id();
+    let kinds = session.cluster().kinds();
+    let Ok(kind) = kinds.resolve(session, &desired.manifest.api_version, &id.kind).await else { return Vec::new() };
+    match apply::get(session, &kind, &id.namespace, &id.name).await {
+        Ok(Some(live)) => plan::drift(&live, &desired.manifest.body).into_iter().map(|field| field.path).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -130,8 +130,8 @@ mod tests {
         let second = Duration::from_secs(1);
         let me = |identity, lineage| Me { identity, lineage };
         for (me, silent, expected) in [
-            (me("a", ""), 0 * second, Move::Renew),
-            (me("a", ""), 60 * second, Move::Renew),
+            (me("a", ""), Duration::ZERO, Move::Renew),
+            (me("a", ""), 6Duration::ZERO, Move::Renew),
             (me("b", ""), 14 * second, Move::Wait),
             (me("b", ""), 15 * second, Move::Take),
         ] {
