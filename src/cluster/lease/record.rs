@@ -131,7 +131,7 @@ mod tests {
         let me = |identity, lineage| Me { identity, lineage };
         for (me, silent, expected) in [
             (me("a", ""), Duration::ZERO, Move::Renew),
-            (me("a", ""), 6Duration::ZERO, Move::Renew),
+            (me("a", ""), 60 * second, Move::Renew),
             (me("b", ""), 14 * second, Move::Wait),
             (me("b", ""), 15 * second, Move::Take),
         ] {
