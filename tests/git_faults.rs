@@ -400,3 +400,28 @@ async fn idle_workers_end() {
     assert_eq!(readers.workers.idle_ids().len(), 1);
     eventually("no worker is left", || readers.workers.idle_ids().is_empty()).await;
 }
+
+#[tokio::test]
+async fn content_that_needs_too_much_memory_or_time_ends_its_worker_alone() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    // A million scalars: small to send, and within the limits on bytes and nodes.
+    let list = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\nlist: [{}1]\n", "1,".repeat(1_500_000));
+    let commit = app.push("first", &[("good/one.yaml", &config_map("one", "1")), ("bad/list.yaml", &list)]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+
+    let readers = Readers::with(|settings| settings.memory_bytes = 96 << 20);
+    readers.fetch(&source, "main").await.expect("fetched");
+    let render = async |readers: &Readers, path: &str| {
+        readers.workers.render(&source.url, &commit, path, &Limits::default()).await.map(|r| r.manifests.len())
+    };
+    let failed = render(&readers, "bad").await.expect_err("too much memory");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("WorkerCrashed", Fault::Transient), "{failed}");
+    assert_eq!(render(&readers, "good").await, Ok(1));
+
+    let hasty = Readers::with(|settings| settings.render_timeout = Duration::from_millis(300));
+    hasty.fetch(&source, "main").await.expect("fetched");
+    let failed = render(&hasty, "bad").await.expect_err("too much time");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("WorkerTimeout", Fault::Transient), "{failed}");
+}

@@ -27,7 +27,8 @@ async fn a_commit_is_listed_fetched_compared_and_rendered() {
     assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);
     let missing = workers.render(&source.url, &first, "nowhere", &Limits::default()).await.expect("rendered");
     assert_eq!(missing.problems.len(), 1);
-    let read_sets = [rendered.read_set.clone(), missing.read_set.clone()];
+    let miss = ReadSet { records: vec![ReadRecord { path: "nowhere".into(), id: None }] };
+    let read_sets = [rendered.read_set.clone(), miss];
 
     let second = app.push("second\n\nTandem-Delete: shop/web 3\nReviewed-by: Bob", &[("README.md", "changed")]);
     let found = readers.fetch(&source, "main").await.expect("fetched");
@@ -225,4 +226,77 @@ async fn what_is_not_there_is_told_apart() {
     }
     let failed = readers.refused(&Source::new("http://user:canary@127.0.0.1/app.git")).await;
     assert_eq!(failed.reason, "InvalidUrl");
+}
+
+#[tokio::test]
+async fn every_way_of_wanting_a_commit_ends_in_its_files() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let first = app.push("first", &[("one.yaml", &config_map("one", "1"))]);
+    app.git(&["tag", "-a", "v1.0.0", "-m", "annotated"]);
+    let second = app.push("second", &[("one.yaml", &config_map("one", "2"))]);
+    app.git(&["tag", "v1.1.0"]);
+    let third = app.push("third", &[("one.yaml", &config_map("one", "3"))]);
+    app.git(&["push", "-q", "origin", "--tags", "HEAD:refs/pull/7/head", "HEAD:refs/heads/team/main"]);
+    app.git(&["tag", "-a", "tree", "-m", "no commit", "HEAD^{tree}"]);
+    app.git(&["push", "-q", "origin", "tree"]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    for (wanted, written, commit) in [
+        (Wanted::Branch("main".into()), format!("main@sha1:{third}"), &third),
+        (Wanted::Branch("team/main".into()), format!("team/main@sha1:{third}"), &third),
+        (Wanted::Tag("v1.0.0".into()), format!("v1.0.0@sha1:{first}"), &first),
+        (Wanted::Tag("v1.1.0".into()), format!("v1.1.0@sha1:{second}"), &second),
+        (Wanted::Semver(">=1.0.0, <1.1.0".into()), format!("v1.0.0@sha1:{first}"), &first),
+        (Wanted::Semver("1".into()), format!("v1.1.0@sha1:{second}"), &second),
+        (Wanted::Name("refs/pull/7/head".into()), format!("refs/pull/7/head@sha1:{third}"), &third),
+        (Wanted::Commit(second.clone()), format!("sha1:{second}"), &second),
+    ] {
+        let readers = Readers::new();
+        let listed = readers.workers.refs(&source, &wanted).await.expect("listed");
+        assert_eq!(listed.revision.to_string(), written);
+        let fetched = readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{wanted:?}: {e}"));
+        assert_eq!((&fetched.revision, &fetched.commit.commit), (&listed.revision, commit));
+        let rendered = readers.workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
+        assert_eq!((rendered.manifests.len(), rendered.problems.len()), (1, 0), "{:?}", rendered.problems);
+    }
+    let readers = Readers::new();
+    let listed = readers.workers.refs(&source, &Wanted::Tag("tree".into())).await.expect("listed");
+    let failed = readers.workers.fetch(&source, &listed).await.expect_err("a tag of a tree");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("RefNotFound", Fault::Repository), "{failed}");
+}
+
+#[tokio::test]
+async fn trailers_are_those_of_the_commits_in_between_that_touch_a_path() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let one = config_map("one", "1");
+    let first = app.push("first\n\nTandem-Delete: too early", &[("a/one.yaml", &one)]);
+    app.commit("second\n\nTandem-Delete: shop/web 3", &[("a/two.yaml", &one)]);
+    app.git(&["checkout", "-q", "-b", "side"]);
+    app.commit("side\n\nTandem-Delete: prod/shop/web 4", &[("b/side.yaml", &one)]);
+    app.git(&["checkout", "-q", "main"]);
+    app.commit("no trailers: none", &[("a/three.yaml", &one)]);
+    app.git(&["merge", "-q", "--no-ff", "-m", "merge\n\nReviewed-by: Bob <bob@example.com>", "side"]);
+    let last = app.push("last", &[]);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::new();
+    // Shallow first, so that history comes with what is asked of it.
+    let found = readers.fetch(&source, "main").await.expect("fetched");
+    assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
+    let lines = async |from: Option<&str>, path: Option<&str>| {
+        let history = History { from: from.map(str::to_owned), to: last.clone(), path: path.map(str::to_owned) };
+        let commits = readers.workers.trailers(&source.url, history).await.expect("trailers");
+        let mut lines: Vec<_> = commits.iter().flat_map(|c| c.trailers.iter().map(|t| t.value.clone())).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(lines(Some(&first), None).await, ["Bob <bob@example.com>", "prod/shop/web 4", "shop/web 3"]);
+    assert_eq!(lines(Some(&first), Some("a")).await, ["shop/web 3"]);
+    assert_eq!(lines(Some(&first), Some("b")).await, ["Bob <bob@example.com>", "prod/shop/web 4"]);
+    assert_eq!(lines(Some(&last), None).await, [""; 0]);
+    assert_eq!(lines(None, None).await, [""; 0]);
+    let info = readers.workers.commit_info(&source.url, &last).await.expect("info");
+    assert_eq!((info.author.as_str(), info.email.as_str(), info.subject.as_str()), ("Ada", "ada@example.com", "last"));
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tandem::agent::worker::{Credentials, Secret, Source};
 use tandem::failure::{Failed, Fault};
+use tandem::revision::Wanted;
 use tempfile::TempDir;
 
 use crate::git_remote::{Readers, Repositories, Served, config_map, serve};
@@ -192,6 +193,25 @@ async fn wrong_keys_passphrases_and_paths_are_told_apart() {
     let mut none = lab.source(known_hosts);
     none.credentials = Credentials::None;
     assert_eq!(readers.refused(&none).await.reason, "InvalidCredentials");
+}
+
+#[tokio::test]
+async fn a_commit_that_no_reference_names_is_found_in_the_history_of_branches() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    let first = app.push("first", &[("one.yaml", &config_map("one", "1"))]);
+    app.push("second", &[("one.yaml", &config_map("one", "2"))]);
+    let key = Key::make("ed25519", "");
+    let server = serve("git-ssh", &["--root", &repositories.root(), "--authorized-keys", &key.path("key.pub")]);
+    let mut source = Source::new(server.repository("app"));
+    let known_hosts = server.get("known_hosts");
+    source.credentials = Credentials::Ssh { identity: key.private(), passphrase: None, known_hosts };
+    let readers = Readers::new();
+    for (commit, expected) in [(first, Ok(())), ("1".repeat(40), Err("CommitUnavailable".to_owned()))] {
+        let listed = readers.workers.refs(&source, &Wanted::Commit(commit.clone())).await.expect("listed");
+        let fetched = readers.workers.fetch(&source, &listed).await;
+        assert_eq!(fetched.as_ref().map(|_| ()).map_err(|e| e.reason.clone()), expected, "{fetched:?}");
+    }
 }
 
 #[tokio::test]

@@ -13,13 +13,36 @@ use crate::render::{Entry, EntryKind, Tree, TreeError};
 /// Entries of a folder by name.
 type Folder = HashMap<String, (Oid, EntryKind)>;
 
+/// Entries of folders that are kept, in all.
+const ENTRIES: usize = 20_000;
+
+/// Folders that were read. Their ids say what they hold, whatever the commit: Syncs and read sets
+/// of a repository share most of theirs, and some are large.
+#[derive(Default)]
+struct Folders {
+    folders: HashMap<Oid, Rc<Folder>>,
+    entries: usize,
+}
+
+impl Folders {
+    fn keep(&mut self, id: Oid, folder: &Rc<Folder>) {
+        if self.entries + folder.len() > ENTRIES {
+            *self = Self::default();
+        }
+        self.entries += folder.len();
+        self.folders.insert(id, folder.clone());
+    }
+}
+
+thread_local! {
+    static FOLDERS: RefCell<Folders> = RefCell::default();
+}
+
 /// The tree of a commit. Nothing is checked out, so names in it can do no harm; those that no
 /// honest tree has are left out of listings and told by [`GitTree::strange_names`].
 pub struct GitTree<'a> {
     repository: &'a Repository,
     root: Oid,
-    /// Folders that were read, by name: many read sets share theirs, and some are large.
-    folders: RefCell<HashMap<Oid, Rc<Folder>>>,
     strange: RefCell<BTreeSet<String>>,
     failure: RefCell<Option<String>>,
 }
@@ -31,7 +54,7 @@ impl<'a> GitTree<'a> {
             .find_commit(oid(url, commit)?)
             .map_err(|e| GitError::of_cache(url, &format!("reading commit {commit}"), &e))?
             .tree_id();
-        Ok(Self { repository, root, folders: RefCell::default(), strange: RefCell::default(), failure: RefCell::default() })
+        Ok(Self { repository, root, strange: RefCell::default(), failure: RefCell::default() })
     }
 
     /// Paths that were met in listings and left out: no honest tree has such names.
@@ -66,8 +89,8 @@ impl<'a> GitTree<'a> {
     }
 
     fn folder(&self, path: &str, id: Oid) -> Result<Rc<Folder>, TreeError> {
-        if let Some(known) = self.folders.borrow().get(&id) {
-            return Ok(known.clone());
+        if let Some(known) = FOLDERS.with_borrow(|known| known.folders.get(&id).cloned()) {
+            return Ok(known);
         }
         let tree = self.repository.find_tree(id).map_err(|e| self.store(path, &e))?;
         let entries = tree.iter().filter_map(|entry| {
@@ -75,7 +98,7 @@ impl<'a> GitTree<'a> {
             Some((name, (entry.id(), kind(entry.filemode()))))
         });
         let folder: Rc<Folder> = Rc::new(entries.collect());
-        self.folders.borrow_mut().insert(id, folder.clone());
+        FOLDERS.with_borrow_mut(|known| known.keep(id, &folder));
         Ok(folder)
     }
 }

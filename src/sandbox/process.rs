@@ -126,6 +126,7 @@ fn command(settings: &PoolSettings, home: &Path) -> Command {
         .env("LANG", "C.UTF-8")
         // The allocator reserves a gigabyte of addresses unless told, which the limit would refuse.
         .env("MIMALLOC_ARENA_RESERVE", "64MiB")
+        .env("MIMALLOC_PURGE_DELAY", "0")
         // What libgit2 frees goes back to the system: a worker waits far longer than it works.
         .env("MALLOC_ARENA_MAX", "1")
         .env("MALLOC_TRIM_THRESHOLD_", "131072")

@@ -14,6 +14,9 @@ use crate::sandbox::{Confinement, Network, Pool, PoolSettings};
 /// Time that a worker has beyond the exchange's own, to say itself that it was too long.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Renders come in bursts, while exchanges come at every poll and find their connection open.
+const RENDER_IDLE: Duration = Duration::from_secs(5);
+
 /// Bytes that an idle worker may hold.
 const KEEP_BYTES: u64 = 16 << 20;
 
@@ -30,7 +33,7 @@ pub struct WorkersSettings {
     pub renders: usize,
     /// Time that a render, or another question to the cache, may take.
     pub render_timeout: Duration,
-    /// An idle worker is ended after so long.
+    /// An idle worker is ended after so long; one that renders after 5 s at most.
     pub idle: Duration,
     /// Bytes of memory that a worker may write to.
     pub memory_bytes: u64,
@@ -76,19 +79,19 @@ impl Workers {
     pub fn new(mut settings: WorkersSettings) -> std::io::Result<Self> {
         std::fs::create_dir_all(&settings.cache)?;
         settings.cache = settings.cache.canonicalize()?;
-        let pool = |name, size, confinement| {
+        let pool = |name, size, idle, confinement| {
             Pool::new(PoolSettings {
                 name,
                 program: settings.program.clone(),
                 arguments: vec![OsString::from("worker")],
                 size,
-                idle: settings.idle,
+                idle,
                 keep_bytes: KEEP_BYTES,
                 confinement,
             })
         };
-        let exchanges = pool("exchange", settings.exchanges, confinement(&settings, Network::Outbound));
-        let renders = pool("render", settings.renders, confinement(&settings, Network::None));
+        let exchanges = pool("exchange", settings.exchanges, settings.idle, confinement(&settings, Network::Outbound));
+        let renders = pool("render", settings.renders, settings.idle.min(RENDER_IDLE), confinement(&settings, Network::None));
         Ok(Self { exchanges, renders, settings })
     }
 
