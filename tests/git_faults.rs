@@ -128,7 +128,8 @@ async fn rewritten_deleted_and_vanished_branches_are_told_and_lose_nothing() {
     let source = Source::new(server.repository("app"));
     let readers = Readers::new();
     let workers = &readers.workers;
-    let ancestry = async |accepted: &str, found: &Listed| workers.ancestry(&source, accepted, found).await.expect("told");
+    let ancestry =
+        async |accepted: &str, found: &Listed| workers.ancestry(&source, accepted, found).await.expect("told");
     readers.fetch(&source, "main").await.expect("fetched");
     workers.pin(&source.url, &Pins { accepted: [second.clone()].into() }).await.expect("pinned");
 
@@ -232,8 +233,13 @@ async fn a_broken_cache_is_set_aside_and_fetched_anew() {
     let no_marker: Breakage = |cache| fs::remove_file(cache.join("tandem-url")).expect("removed");
     let nothing: Breakage = |cache| fs::remove_dir_all(cache).expect("removed");
     let all = [
-        ("truncated pack", truncate), ("no packs", no_packs), ("no refs", no_refs), ("bad refs", bad_refs),
-        ("no HEAD", no_head), ("no marker", no_marker), ("nothing", nothing),
+        ("truncated pack", truncate),
+        ("no packs", no_packs),
+        ("no refs", no_refs),
+        ("bad refs", bad_refs),
+        ("no HEAD", no_head),
+        ("no marker", no_marker),
+        ("nothing", nothing),
     ];
     let repositories = Repositories::new();
     let server = serve("git-http", &["--root", &repositories.root()]);
@@ -251,7 +257,11 @@ async fn a_broken_cache_is_set_aside_and_fetched_anew() {
         // Whoever meets it first may fail, with a failure that time mends, and then all is well.
         let met = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
         if let Err(failed) = &met {
-            assert_eq!((failed.reason.as_str(), failed.fault), ("CacheCorrupted", Fault::Transient), "{what}: {failed}");
+            assert_eq!(
+                (failed.reason.as_str(), failed.fault),
+                ("CacheCorrupted", Fault::Transient),
+                "{what}: {failed}"
+            );
         }
         readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{what}: {e}"));
         let rendered = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
@@ -300,9 +310,8 @@ async fn two_agents_may_share_a_cache() {
     let source = Source::new(server.repository("app"));
     let readers = Readers::new();
     let others = Readers::with(|settings| settings.cache = readers.cache.path().to_owned());
-    let (one, two, three) = tokio::join!(
-        readers.fetch(&source, "main"), readers.fetch(&source, "main"), others.fetch(&source, "main")
-    );
+    let (one, two, three) =
+        tokio::join!(readers.fetch(&source, "main"), readers.fetch(&source, "main"), others.fetch(&source, "main"));
     for listed in [one, two, three] {
         assert_eq!(listed.expect("fetched").revision.commit, commit);
     }
@@ -330,7 +339,8 @@ async fn a_worker_is_confined() {
             assert!(limits.contains(limit), "{limits}");
         }
         let environment = read("environ");
-        let names: Vec<_> = environment.split('\0').filter_map(|v| v.split('=').next()).filter(|n| !n.is_empty()).collect();
+        let names: Vec<_> =
+            environment.split('\0').filter_map(|v| v.split('=').next()).filter(|n| !n.is_empty()).collect();
         assert!(names.iter().all(|n| ["HOME", "TMPDIR", "LANG"].contains(n) || n.contains("MALLOC")), "{names:?}");
     }
     // What a link in the cache leads to is out of its reach.
@@ -349,7 +359,8 @@ async fn names_that_no_honest_tree_has_are_told_and_not_read() {
     let app = repositories.create("app");
     app.push("first", &[("one.yaml", &config_map("one", "1"))]);
     let blob = app.git(&["rev-parse", "HEAD:one.yaml"]);
-    let evil = ["..", ".git", ".GiT", "git~1", "a\\b.yaml", ".git."].map(|name| format!("100644 blob {blob}\t{name}\0"));
+    let evil =
+        ["..", ".git", ".GiT", "git~1", "a\\b.yaml", ".git."].map(|name| format!("100644 blob {blob}\t{name}\0"));
     let links = format!("120000 blob {blob}\tlink.yaml\x00160000 commit {}\tmodule\0", "1".repeat(40));
     let listing = app.path.join("listing");
     fs::write(&listing, evil.concat() + &links + &format!("100644 blob {blob}\tgood.yaml\0")).expect("listing");

@@ -182,7 +182,10 @@ async fn wrong_keys_passphrases_and_paths_are_told_apart() {
         (with(lab.key.private(), Some("canary wrong")), "InvalidCredentials"),
         (with(lab.key.private(), None), "InvalidCredentials"),
         (with(Secret::new("canary no key"), None), "InvalidCredentials"),
-        (with(Secret::new("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n-----END OPENSSH PRIVATE KEY-----\n"), None), "InvalidCredentials"),
+        (
+            with(Secret::new("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n-----END OPENSSH PRIVATE KEY-----\n"), None),
+            "InvalidCredentials",
+        ),
     ] {
         let failed = readers.refused(&source).await;
         assert_eq!((failed.reason.as_str(), failed.fault), (reason, Fault::Repository), "{failed}");

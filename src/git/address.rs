@@ -124,10 +124,21 @@ mod tests {
     #[test]
     fn what_must_not_be_spoken_to_is_refused_without_showing_credentials() {
         for url in [
-            "http://example.com/app.git", "http://10.0.0.1/app", "file:///etc/passwd", "git://example.com/app",
-            "https://user:canary@example.com/app", "https://canary@example.com/app", "ssh://git:canary@example.com/app",
-            "ext::sh -c canary", "https://example.com", "https://example.com/app?token=canary", "ssh://-oProxyCommand=x/app",
-            "http://example.svc.evil.com/app", "canary@/x", "/etc/passwd", "",
+            "http://example.com/app.git",
+            "http://10.0.0.1/app",
+            "file:///etc/passwd",
+            "git://example.com/app",
+            "https://user:canary@example.com/app",
+            "https://canary@example.com/app",
+            "ssh://git:canary@example.com/app",
+            "ext::sh -c canary",
+            "https://example.com",
+            "https://example.com/app?token=canary",
+            "ssh://-oProxyCommand=x/app",
+            "http://example.svc.evil.com/app",
+            "canary@/x",
+            "/etc/passwd",
+            "",
         ] {
             let error = Address::parse(url, PlainHttp::Local).expect_err(url);
             assert_eq!(error.kind, Kind::InvalidUrl);

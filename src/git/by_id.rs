@@ -46,7 +46,9 @@ fn receive(
         exchange.failure().unwrap_or_else(other)
     };
     let broken = |e: git2::Error| {
-        let other = || exchange.error(Kind::RemoteFailed, format!("the server sent a pack that cannot be read: {}", e.message()));
+        let other = || {
+            exchange.error(Kind::RemoteFailed, format!("the server sent a pack that cannot be read: {}", e.message()))
+        };
         exchange.failure().unwrap_or_else(other)
     };
     let cache = |e: git2::Error| GitError::of_cache(&exchange.source.url, "the fetch into the cache", &e);
@@ -67,7 +69,8 @@ fn receive(
                 written += data.len();
             }
             ("packfile", Some((3, message))) => {
-                let message: String = String::from_utf8_lossy(message).chars().take(200).filter(|c| !c.is_control()).collect();
+                let message: String =
+                    String::from_utf8_lossy(message).chars().take(200).filter(|c| !c.is_control()).collect();
                 return Err(exchange.error(Kind::RemoteFailed, format!("the server says: {message}")));
             }
             ("packfile", _) => {}

@@ -55,7 +55,8 @@ pub fn commit_info_of(repository: &Repository, url: &str, commit: &str) -> Resul
 }
 
 pub(super) fn commit_info(repository: &Repository, url: &str, id: Oid) -> Result<CommitInfo, GitError> {
-    let commit = repository.find_commit(id).map_err(|e| GitError::of_cache(url, &format!("reading commit {id}"), &e))?;
+    let commit =
+        repository.find_commit(id).map_err(|e| GitError::of_cache(url, &format!("reading commit {id}"), &e))?;
     let author = commit.author();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(SUBJECT_BYTES).collect::<String>();
     let message = commit.message_bytes();

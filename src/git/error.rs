@@ -71,8 +71,17 @@ impl GitError {
     /// What libgit2 said about the cache: nothing of the remote is in play.
     pub fn of_cache(url: &str, doing: &str, error: &git2::Error) -> Self {
         use git2::{ErrorClass, ErrorCode};
-        let corrupt = matches!(error.class(), ErrorClass::Odb | ErrorClass::Object | ErrorClass::Indexer | ErrorClass::Zlib | ErrorClass::Tree | ErrorClass::Reference | ErrorClass::Repository | ErrorClass::Sha1)
-            || error.code() == ErrorCode::NotFound
+        let corrupt = matches!(
+            error.class(),
+            ErrorClass::Odb
+                | ErrorClass::Object
+                | ErrorClass::Indexer
+                | ErrorClass::Zlib
+                | ErrorClass::Tree
+                | ErrorClass::Reference
+                | ErrorClass::Repository
+                | ErrorClass::Sha1
+        ) || error.code() == ErrorCode::NotFound
             || error.message().contains("corrupt");
         let kind = if corrupt { Kind::CacheCorrupted } else { Kind::CacheFailed };
         Self::new(kind, url, format!("{doing} failed: {}", error.message()))
@@ -119,14 +128,22 @@ impl Failure for GitError {
 
     fn hint(&self) -> Option<String> {
         let usual = match self.kind {
-            Kind::InvalidUrl => "write https://host/path or ssh://git@host/path; http:// goes to loopback and cluster addresses only",
+            Kind::InvalidUrl => {
+                "write https://host/path or ssh://git@host/path; http:// goes to loopback and cluster addresses only"
+            }
             Kind::InvalidCredentials => "compare the keys of the Secret with the documentation of spec.auth",
-            Kind::AuthenticationFailed => "check that the credentials in spec.auth.secretRef are valid and may read the repository",
-            Kind::RepositoryNotFound => "check spec.url; some servers answer the same when the credentials may not see the repository",
+            Kind::AuthenticationFailed => {
+                "check that the credentials in spec.auth.secretRef are valid and may read the repository"
+            }
+            Kind::RepositoryNotFound => {
+                "check spec.url; some servers answer the same when the credentials may not see the repository"
+            }
             Kind::RefNotFound => "check spec.ref; nothing is pruned because a reference is gone",
             Kind::InvalidRange => "write a range such as >=1.2, <2",
             Kind::EmptyRepository => "push a first commit; nothing is pruned because a repository is empty",
-            Kind::TlsFailed => "a private certificate authority belongs into the Secret of spec.auth.caSecretRef, under ca.crt",
+            Kind::TlsFailed => {
+                "a private certificate authority belongs into the Secret of spec.auth.caSecretRef, under ca.crt"
+            }
             Kind::ProxyFailed => "check the Secret of spec.auth.proxySecretRef",
             Kind::RedirectRefused => "set spec.url to the new place, if it is to be trusted",
             Kind::Timeout => "a larger spec.timeout gives a slow remote more time",
@@ -134,8 +151,13 @@ impl Failure for GitError {
             Kind::CommitUnavailable => "the server hands out only commits that a branch or tag reaches",
             Kind::CacheCorrupted => "the cache is fetched anew with the next attempt",
             Kind::CacheFailed => "check space and rights of the cache folder",
-            Kind::HostKeyUnknown | Kind::HostKeyChanged | Kind::HostKeyRevoked | Kind::HostKeyUnsupported
-            | Kind::ConnectFailed | Kind::RemoteFailed | Kind::ProtocolFailed => "",
+            Kind::HostKeyUnknown
+            | Kind::HostKeyChanged
+            | Kind::HostKeyRevoked
+            | Kind::HostKeyUnsupported
+            | Kind::ConnectFailed
+            | Kind::RemoteFailed
+            | Kind::ProtocolFailed => "",
         };
         self.hint.clone().or_else(|| (!usual.is_empty()).then(|| usual.to_owned()))
     }

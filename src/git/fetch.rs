@@ -111,7 +111,9 @@ fn by_commit(repository: &Repository, source: &Source, commit: Oid) -> Result<(O
     let exchange = Exchange::begin(source)?;
     let id = commit.to_string();
     let by_id = match exchange.address.scheme {
-        Scheme::Ssh => download(repository, &exchange, &id, 1).and_then(|()| incoming(repository, &source.url)).map(|_| ()),
+        Scheme::Ssh => {
+            download(repository, &exchange, &id, 1).and_then(|()| incoming(repository, &source.url)).map(|_| ())
+        }
         _ => match by_id::fetch(repository, &exchange, &id) {
             Ok(true) => Ok(()),
             Ok(false) => download(repository, &exchange, &id, 1),
@@ -221,10 +223,14 @@ fn callbacks(exchange: &Arc<Exchange>) -> RemoteCallbacks<'_> {
         let problem = if let Err(late) = exchange.in_time() {
             Some(late)
         } else if progress.total_objects() > limits.objects as usize {
-            let detail = format!("{} objects would come, more than the {} allowed", progress.total_objects(), limits.objects);
+            let detail =
+                format!("{} objects would come, more than the {} allowed", progress.total_objects(), limits.objects);
             Some(exchange.error(Kind::TooLarge, detail))
         } else if progress.received_bytes() as u64 > limits.bytes {
-            Some(exchange.error(Kind::TooLarge, format!("the server sends more than the {} bytes allowed", limits.bytes)))
+            Some(
+                exchange
+                    .error(Kind::TooLarge, format!("the server sends more than the {} bytes allowed", limits.bytes)),
+            )
         } else {
             None
         };
@@ -285,9 +291,9 @@ fn says_not_there(message: &str) -> bool {
 fn incoming(repository: &Repository, url: &str) -> Result<Oid, GitError> {
     let failed = |e: git2::Error| GitError::of_cache(url, "reading what was fetched", &e);
     let mut reference = repository.find_reference(INCOMING).map_err(failed)?;
-    let commit = reference.peel_to_commit().map_err(|_| {
-        GitError::new(Kind::RefNotFound, url, "the reference leads to something that is no commit")
-    });
+    let commit = reference
+        .peel_to_commit()
+        .map_err(|_| GitError::new(Kind::RefNotFound, url, "the reference leads to something that is no commit"));
     reference.delete().map_err(failed)?;
     Ok(commit?.id())
 }

@@ -27,7 +27,8 @@ thread_local! {
 
 /// The client for a source; kept, so that the next exchange finds its connection open.
 pub fn client(source: &Source) -> Result<Client, GitError> {
-    let parts = (&source.url, &source.credentials, &source.ca, &source.client_certificate, &source.proxy, source.timeout);
+    let parts =
+        (&source.url, &source.credentials, &source.ca, &source.client_certificate, &source.proxy, source.timeout);
     let text = zeroize::Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
     let key: [u8; 32] = Sha256::digest(&*text).into();
     let kept = CLIENTS_KEPT.with_borrow(|kept| kept.iter().find(|(k, _)| *k == key).map(|(_, client)| client.clone()));
@@ -132,15 +133,24 @@ fn checked(source: &Source, response: Response) -> Result<Response, GitError> {
         }
         StatusCode::UNAUTHORIZED => (Kind::AuthenticationFailed, "the server refused the credentials".to_owned()),
         StatusCode::FORBIDDEN => (Kind::AuthenticationFailed, "the credentials may not read the repository".to_owned()),
-        StatusCode::NOT_FOUND | StatusCode::GONE => (Kind::RepositoryNotFound, "the server has no such repository".to_owned()),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => (Kind::ProxyFailed, "the proxy refused the credentials".to_owned()),
-        StatusCode::TOO_MANY_REQUESTS => (Kind::RemoteFailed, "the server asks to slow down (HTTP 429)".to_owned()),
-        status if status.is_server_error() => (Kind::RemoteFailed, format!("the server failed (HTTP {})", status.as_u16())),
-        // nginx answers 400 where a client certificate is missing or not accepted.
-        StatusCode::BAD_REQUEST => {
-            (Kind::AuthenticationFailed, "the server refused the request, as it does where it wants a client certificate (HTTP 400)".to_owned())
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            (Kind::RepositoryNotFound, "the server has no such repository".to_owned())
         }
-        status if status.is_redirection() => (Kind::RedirectRefused, "the server redirected a later request".to_owned()),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            (Kind::ProxyFailed, "the proxy refused the credentials".to_owned())
+        }
+        StatusCode::TOO_MANY_REQUESTS => (Kind::RemoteFailed, "the server asks to slow down (HTTP 429)".to_owned()),
+        status if status.is_server_error() => {
+            (Kind::RemoteFailed, format!("the server failed (HTTP {})", status.as_u16()))
+        }
+        // nginx answers 400 where a client certificate is missing or not accepted.
+        StatusCode::BAD_REQUEST => (
+            Kind::AuthenticationFailed,
+            "the server refused the request, as it does where it wants a client certificate (HTTP 400)".to_owned(),
+        ),
+        status if status.is_redirection() => {
+            (Kind::RedirectRefused, "the server redirected a later request".to_owned())
+        }
         status => (Kind::ProtocolFailed, format!("the server answered HTTP {}", status.as_u16())),
     };
     Err(GitError::new(kind, &source.url, detail))
@@ -151,7 +161,8 @@ fn expect_type(source: &Source, response: &Response, expected: &str) -> Result<(
     if found.split(';').next().unwrap_or_default().trim() == expected {
         return Ok(());
     }
-    let error = GitError::new(Kind::ProtocolFailed, &source.url, "what answers there does not speak Git's smart HTTP protocol");
+    let error =
+        GitError::new(Kind::ProtocolFailed, &source.url, "what answers there does not speak Git's smart HTTP protocol");
     Err(error.with_hint("check spec.url; it is the URL that git clone takes"))
 }
 
@@ -173,7 +184,8 @@ fn moved_base(source: &Source, at: &Url) -> Result<Url, GitError> {
     let mut base = at.clone();
     base.set_query(None);
     let path = base.path().strip_suffix("/info/refs").map(str::to_owned);
-    let path = path.ok_or_else(|| GitError::new(Kind::RedirectRefused, &source.url, "the server redirects to no repository"))?;
+    let path =
+        path.ok_or_else(|| GitError::new(Kind::RedirectRefused, &source.url, "the server redirects to no repository"))?;
     base.set_path(&path);
     let _ = base.set_username("");
     let _ = base.set_password(None);

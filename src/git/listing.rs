@@ -70,7 +70,9 @@ fn remote_refs(exchange: &Arc<Exchange>, prefixes: &[String]) -> Result<Vec<Remo
     let url = &exchange.address.url;
     if let Some(base) = SPEAKS_V2.with_borrow(|known| known.get(url).cloned()) {
         match ls_refs(exchange, &client, &base, prefixes) {
-            Err(error) if matches!(error.kind, Kind::ProtocolFailed | Kind::RedirectRefused | Kind::RepositoryNotFound) => {
+            Err(error)
+                if matches!(error.kind, Kind::ProtocolFailed | Kind::RedirectRefused | Kind::RepositoryNotFound) =>
+            {
                 // The server may have changed; ask from the beginning.
                 SPEAKS_V2.with_borrow_mut(|known| known.remove(url));
             }
@@ -112,7 +114,12 @@ fn ask(exchange: &Arc<Exchange>, client: &Client) -> Result<(Advertisement, Url)
     Ok((advertisement, base))
 }
 
-fn ls_refs(exchange: &Arc<Exchange>, client: &Client, base: &Url, prefixes: &[String]) -> Result<Vec<RemoteRef>, GitError> {
+fn ls_refs(
+    exchange: &Arc<Exchange>,
+    client: &Client,
+    base: &Url,
+    prefixes: &[String],
+) -> Result<Vec<RemoteRef>, GitError> {
     let mut body = Vec::new();
     pkt::line(&mut body, "command=ls-refs");
     pkt::line(&mut body, concat!("agent=tandem/", env!("CARGO_PKG_VERSION")));
@@ -174,7 +181,10 @@ fn advertisement(body: &mut impl Read) -> std::io::Result<Advertisement> {
         let line = line.split('\0').next().unwrap_or_default();
         let Some((target, name)) = line.split_once(' ') else { continue };
         if !is_commit_id(target) {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the listing of references makes no sense"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "the listing of references makes no sense",
+            ));
         }
         match name.strip_suffix("^{}") {
             // An empty repository lists its capabilities under no name.
@@ -200,7 +210,9 @@ fn is_commit_id(text: &str) -> bool {
 }
 
 fn unreadable(exchange: &Exchange, error: &std::io::Error) -> GitError {
-    exchange.failure().unwrap_or_else(|| exchange.error(Kind::ProtocolFailed, format!("the answer cannot be read: {error}")))
+    exchange
+        .failure()
+        .unwrap_or_else(|| exchange.error(Kind::ProtocolFailed, format!("the answer cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -224,17 +236,30 @@ mod tests {
         let (a, b, c) = ("a".repeat(40), "b".repeat(40), "c".repeat(40));
         let zero = "0".repeat(40);
         let old = [
-            "# service=git-upload-pack", "flush", &format!("{a} HEAD\0multi_ack side-band-64k"),
-            &format!("{a} refs/heads/main"), &format!("{b} refs/tags/v1"), &format!("{c} refs/tags/v1^{{}}"), "flush",
+            "# service=git-upload-pack",
+            "flush",
+            &format!("{a} HEAD\0multi_ack side-band-64k"),
+            &format!("{a} refs/heads/main"),
+            &format!("{b} refs/tags/v1"),
+            &format!("{c} refs/tags/v1^{{}}"),
+            "flush",
         ];
         let refs = vec![
-            reference("HEAD", "a", None), reference("refs/heads/main", "a", None), reference("refs/tags/v1", "b", Some("c")),
+            reference("HEAD", "a", None),
+            reference("refs/heads/main", "a", None),
+            reference("refs/tags/v1", "b", Some("c")),
         ];
         for (lines, expected) in [
             (&old[..], Advertisement::Refs(refs)),
-            (&["# service=git-upload-pack", "flush", "version 2", "agent=git/2", "ls-refs", "flush"], Advertisement::Two),
+            (
+                &["# service=git-upload-pack", "flush", "version 2", "agent=git/2", "ls-refs", "flush"],
+                Advertisement::Two,
+            ),
             (&["version 2", "ls-refs", "flush"], Advertisement::Two),
-            (&["# service=git-upload-pack", "flush", &format!("{zero} capabilities^{{}}\0agent=git/2"), "flush"], Advertisement::Refs(vec![])),
+            (
+                &["# service=git-upload-pack", "flush", &format!("{zero} capabilities^{{}}\0agent=git/2"), "flush"],
+                Advertisement::Refs(vec![]),
+            ),
             (&["ERR access denied\u{7}"], Advertisement::Refused("the server says: access denied".into())),
         ] {
             assert_eq!(advertisement(&mut &wire(lines)[..]).expect("understood"), expected);

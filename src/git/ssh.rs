@@ -93,7 +93,8 @@ pub fn answer<'a>(callbacks: &mut RemoteCallbacks<'a>, exchange: &'a Arc<Exchang
 
 /// A key that libssh2 cannot read shows as an error of its own, after the credentials were given.
 pub fn unreadable(exchange: &Exchange) -> GitError {
-    let error = exchange.error(Kind::InvalidCredentials, "the private key (identity) cannot be read, or its passphrase is wrong");
+    let error = exchange
+        .error(Kind::InvalidCredentials, "the private key (identity) cannot be read, or its passphrase is wrong");
     error.with_hint("identity is a private key in PEM or OpenSSH form; the passphrase stands under password")
 }
 
@@ -115,11 +116,12 @@ fn check_host(exchange: &Exchange, key: &[u8]) -> Result<(), GitError> {
         }
         Verdict::Unknown(others) => {
             let others = others.join(", ");
-            (Kind::HostKeyUnknown, format!("known_hosts has keys of {host}, but of other types ({others}); it shows the key {shown}"))
+            (
+                Kind::HostKeyUnknown,
+                format!("known_hosts has keys of {host}, but of other types ({others}); it shows the key {shown}"),
+            )
         }
-        Verdict::Changed => {
-            (Kind::HostKeyChanged, format!("{host} shows another key than known_hosts has: {shown}"))
-        }
+        Verdict::Changed => (Kind::HostKeyChanged, format!("{host} shows another key than known_hosts has: {shown}")),
         Verdict::Revoked => (Kind::HostKeyRevoked, format!("{host} shows a key that known_hosts revokes: {shown}")),
         Verdict::AuthorityOnly => {
             let detail = format!("known_hosts trusts {host} by a certificate authority only, which is not supported");
@@ -127,13 +129,21 @@ fn check_host(exchange: &Exchange, key: &[u8]) -> Result<(), GitError> {
         }
     };
     let name = kind.strip_prefix("ssh-").unwrap_or(kind).split('-').next().unwrap_or_default();
-    let scan = if port == 22 { format!("ssh-keyscan -t {name} {host}") } else { format!("ssh-keyscan -t {name} -p {port} {host}") };
+    let scan = if port == 22 {
+        format!("ssh-keyscan -t {name} {host}")
+    } else {
+        format!("ssh-keyscan -t {name} -p {port} {host}")
+    };
     let hint = match problem {
         Kind::HostKeyChanged => format!(
             "somebody may stand between; only if the host's owner confirms the new fingerprint, put the output of `{scan}` into known_hosts in place of the old line"
         ),
-        Kind::HostKeyRevoked => "the key was revoked on purpose; ask the host's owner which key it should show".to_owned(),
-        _ => format!("compare the fingerprint with what the host's owner publishes, then add the output of `{scan}` to known_hosts"),
+        Kind::HostKeyRevoked => {
+            "the key was revoked on purpose; ask the host's owner which key it should show".to_owned()
+        }
+        _ => format!(
+            "compare the fingerprint with what the host's owner publishes, then add the output of `{scan}` to known_hosts"
+        ),
     };
     Err(exchange.error(problem, detail).with_hint(hint))
 }

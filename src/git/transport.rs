@@ -92,9 +92,7 @@ impl Stream {
         let source = &self.exchange.source;
         let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
         let (response, limit) = match std::mem::replace(&mut self.state, State::Writing(Vec::new())) {
-            State::Writing(body) => {
-                (http::post(&self.client, source, &base, "", body)?, source.limits.bytes)
-            }
+            State::Writing(body) => (http::post(&self.client, source, &base, "", body)?, source.limits.bytes),
             _ => {
                 let (response, moved) = http::get_refs(&self.client, source, &base, "")?;
                 *base = moved;

@@ -127,7 +127,10 @@ impl Tree for GitTree<'_> {
         let odb = self.repository.odb().map_err(|e| self.store(path, &e))?;
         let (size, object) = odb.read_header(id).map_err(|e| self.store(path, &e))?;
         if object != ObjectType::Blob {
-            return Err(TreeError::Store { path: path.to_owned(), message: "it is no file in the object store".to_owned() });
+            return Err(TreeError::Store {
+                path: path.to_owned(),
+                message: "it is no file in the object store".to_owned(),
+            });
         }
         if size as u64 > limit {
             return Err(TreeError::TooLarge { path: path.to_owned(), size: size as u64, limit });

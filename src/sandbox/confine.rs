@@ -111,8 +111,8 @@ mod limit {
 #[cfg(target_os = "linux")]
 mod files {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus,
-        Scope, path_beneath_rules,
+        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+        path_beneath_rules,
     };
 
     use super::{Confinement, Network};

@@ -44,9 +44,9 @@ impl Failure for SandboxError {
         match self {
             SandboxError::Start(_) => Some("see whether the agent may start processes and has memory left".to_owned()),
             SandboxError::Timeout(_) => Some("a larger spec.timeout gives a slow remote more time".to_owned()),
-            SandboxError::Crashed(_) => {
-                Some("content that needs more memory than the worker may have ends it; the agent tries again".to_owned())
-            }
+            SandboxError::Crashed(_) => Some(
+                "content that needs more memory than the worker may have ends it; the agent tries again".to_owned(),
+            ),
             SandboxError::Protocol(_) => None,
         }
     }

@@ -43,8 +43,7 @@ impl Process {
             return Err(SandboxError::Start(io::Error::other("a pipe to the child is missing")));
         };
         tokio::spawn(forward(stderr, settings.name));
-        let mut process =
-            Self { child, stdin, stdout: BufReader::new(stdout), idle_since: Instant::now(), home };
+        let mut process = Self { child, stdin, stdout: BufReader::new(stdout), idle_since: Instant::now(), home };
         let mut confinement = settings.confinement.clone();
         confinement.home = process.home.path().to_owned();
         let setup = Setup { parent: std::process::id(), confinement };

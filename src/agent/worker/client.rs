@@ -91,7 +91,8 @@ impl Workers {
             })
         };
         let exchanges = pool("exchange", settings.exchanges, settings.idle, confinement(&settings, Network::Outbound));
-        let renders = pool("render", settings.renders, settings.idle.min(RENDER_IDLE), confinement(&settings, Network::None));
+        let renders =
+            pool("render", settings.renders, settings.idle.min(RENDER_IDLE), confinement(&settings, Network::None));
         Ok(Self { exchanges, renders, settings })
     }
 
@@ -121,7 +122,8 @@ impl Workers {
         if let Part::Ancestry(Some(ancestry)) = self.ask_cache(&source.url, local).await? {
             return Ok(ancestry);
         }
-        let question = Question::Ancestry { source: source.clone(), accepted: accepted.to_owned(), found: found.clone() };
+        let question =
+            Question::Ancestry { source: source.clone(), accepted: accepted.to_owned(), found: found.clone() };
         match self.ask_remote(source, question, 4).await? {
             Part::Ancestry(ancestry) => Ok(ancestry.unwrap_or(Ancestry::Unknown)),
             _ => Err(nonsense()),
@@ -212,7 +214,8 @@ impl Workers {
 
     async fn send(&self, pool: &Pool, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
         let request = Request { cache: self.settings.cache.clone(), question };
-        let request = serde_json::to_vec(&request).map(zeroize::Zeroizing::new).map_err(|e| internal(&e.to_string()))?;
+        let request =
+            serde_json::to_vec(&request).map(zeroize::Zeroizing::new).map_err(|e| internal(&e.to_string()))?;
         let mut parts = Vec::new();
         let mut failed = None;
         let called = pool.call(&request, deadline, |part| {
@@ -244,11 +247,32 @@ fn internal(message: &str) -> Failed {
 
 fn confinement(settings: &WorkersSettings, network: Network) -> Confinement {
     let read = [
-        "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki",
-        "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/resolv.conf",
-        "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/localtime",
-        "/usr/share/zoneinfo", "/dev/null", "/dev/urandom", "/dev/random", "/proc/self", "/proc/sys/vm",
-        "/sys/devices/system/cpu", "/sys/fs/cgroup",
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/etc/ld.so.cache",
+        "/etc/ssl",
+        "/etc/pki",
+        "/etc/ca-certificates",
+        "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates",
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/host.conf",
+        "/etc/nsswitch.conf",
+        "/etc/gai.conf",
+        "/etc/services",
+        "/etc/localtime",
+        "/usr/share/zoneinfo",
+        "/dev/null",
+        "/dev/urandom",
+        "/dev/random",
+        "/proc/self",
+        "/proc/sys/vm",
+        "/sys/devices/system/cpu",
+        "/sys/fs/cgroup",
     ];
     let mut read: Vec<PathBuf> = read.iter().map(PathBuf::from).collect();
     let mut write = Vec::new();

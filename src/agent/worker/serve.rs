@@ -24,7 +24,8 @@ pub fn main() -> ExitCode {
             tracing::error!("panicked at {place}");
         }
     }));
-    let _ = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).without_time().with_target(false).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).without_time().with_target(false).try_init();
     let prepare = |limits: &Confinement| git::prepare(&limits.home).map_err(io::Error::other);
     let served = serve(io::stdin().lock(), io::stdout().lock(), prepare, respond);
     match served {
@@ -82,9 +83,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
         Question::LocalAncestry { url, accepted, found } => {
             Part::Ancestry(git::local_ancestry(&*open(cache, &url)?, &url, &accepted, &found)?)
         }
-        Question::Unchanged { url, commit, read_sets } => {
-            Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?)
-        }
+        Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
         Question::Render { url, commit, path, limits } => {
             return render_folder(cache, &url, &commit, &path, &limits, reply);
         }
