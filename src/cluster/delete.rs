@@ -156,7 +156,7 @@ pub async fn wait_established(
         }
     };
     let what = format!("{name} is established, but its kind is not served");
-    until(session.wait_deadline(timeout), what, cancel, named).await
+    until(session.wait_deadline(timeout), what, cancel, Box::pin(named)).await
 }
 
 /// Group, version and kind of all that a definition serves.
@@ -205,7 +205,7 @@ async fn wait(
             other => other,
         }
     };
-    until(session.wait_deadline(timeout), what, cancel, seen).await
+    until(session.wait_deadline(timeout), what, cancel, Box::pin(seen)).await
 }
 
 async fn until(

@@ -1,6 +1,6 @@
 //! Contends for one lease, renews it, and gives it back.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::Method;
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::options::{Election, LeaseOptions};
 use super::permit::WritePermit;
 use super::record::{Me, Move, Record, Wanted, next_move};
 use crate::api::Mode;
@@ -17,62 +18,6 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::kinds::KindInfo;
 use crate::cluster::refusal::RefusalReason;
 use crate::cluster::session::Session;
-
-/// Which lease, for whom, and how fast.
-#[derive(Clone, Debug)]
-pub struct LeaseOptions {
-    /// Namespace of the Lease: the agent's own.
-    pub namespace: String,
-    /// Its name, such as `tandem-0`.
-    pub name: String,
-    /// Shard that it stands for.
-    pub shard: String,
-    /// Who we are; unlike every other process, also a former one of the same Pod.
-    pub identity: String,
-    /// Identities that begin with this and `_` are our former processes, and surely dead: the uid
-    /// of the Pod, whose containers never overlap, or an id in a data folder that we hold locked.
-    /// Their lease is taken over at once. Empty where nothing makes sure of that.
-    pub lineage: String,
-    /// How long others wait after the last sign of life; 15 s.
-    pub duration: Duration,
-    /// How long we count it as ours after a renewal; 10 s, less than `duration`.
-    pub renew_deadline: Duration,
-    /// How often it is renewed or looked at; 2 s.
-    pub retry_period: Duration,
-    /// How long a free lease is left to those who come before us; zero for the preferred replica.
-    pub courtesy: Duration,
-    /// Whether holding it permits writing: only in Enforce.
-    pub mode: Mode,
-}
-
-impl LeaseOptions {
-    /// client-go's defaults, in Enforce mode.
-    pub fn new(namespace: &str, name: &str, shard: &str, identity: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            shard: shard.to_owned(),
-            identity: identity.to_owned(),
-            lineage: String::new(),
-            duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(2),
-            courtesy: Duration::ZERO,
-            mode: Mode::Enforce,
-        }
-    }
-}
-
-/// What is known of a lease.
-#[derive(Clone, Debug, Default)]
-pub struct Election {
-    /// Whether we hold it.
-    pub leading: bool,
-    /// Permission to write while we do; never in Shadow.
-    pub permit: Option<WritePermit>,
-    /// Who holds it, as last read; empty where nobody does.
-    pub holder: String,
-}
 
 /// Contends for a lease until cancelled, then gives it back. The receiver tells every change; the
 /// task ends once the lease is given back.

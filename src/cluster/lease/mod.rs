@@ -5,8 +5,10 @@
 //! two contenders one gets 409; the holder stops well before the others may begin.
 
 mod election;
+mod options;
 mod permit;
 mod record;
 
-pub use election::{Election, LeaseOptions, contend};
+pub use election::contend;
+pub use options::{Election, LeaseOptions};
 pub use permit::{Confirmed, WritePermit};

@@ -1,9 +1,14 @@
 //! The kinds that the API server serves.
 
-use std::collections::BTreeMap;
+mod info;
+mod snapshot;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+pub use self::info::{KindInfo, Scope};
+pub use self::snapshot::Snapshot;
 
 use http::Method;
 use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList, APIResourceDiscovery};
@@ -13,166 +18,11 @@ use tokio::time::Instant;
 use super::call::{Call, Lane, Repeat, Secrecy};
 use super::error::ClusterError;
 use super::session::Session;
-use crate::object::{ObjectId, split_api_version};
+use crate::object::split_api_version;
 
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 /// What was asked within this time is not asked again only because something is missing.
 const JUST_NOW: Duration = Duration::from_millis(500);
-
-/// One served version of a kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KindInfo {
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Version.
-    pub version: String,
-    /// Kind.
-    pub kind: String,
-    /// Plural, as in paths and RBAC.
-    pub plural: String,
-    /// Whether its objects live in namespaces.
-    pub namespaced: bool,
-    /// What can be done with it: `get`, `list`, `watch`, …
-    pub verbs: Vec<String>,
-}
-
-impl KindInfo {
-    /// A cluster-scoped kind that we know without asking.
-    pub fn known(group: &str, version: &str, kind: &str, plural: &str) -> Self {
-        Self {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            kind: kind.to_owned(),
-            plural: plural.to_owned(),
-            namespaced: false,
-            verbs: Vec::new(),
-        }
-    }
-
-    /// The same kind, living in namespaces.
-    #[must_use]
-    pub fn namespaced(mut self) -> Self {
-        self.namespaced = true;
-        self
-    }
-
-    /// A kind of a Rust type.
-    pub fn of<K>() -> Self
-    where
-        K: kube::Resource<DynamicType = ()>,
-        K::Scope: Scope,
-    {
-        let info = Self::known(&K::group(&()), &K::version(&()), &K::kind(&()), &K::plural(&()));
-        if K::Scope::NAMESPACED { info.namespaced() } else { info }
-    }
-
-    /// `group/version`, or the version alone in the core group.
-    pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
-    }
-
-    /// Plural and group, as `deployments.apps`.
-    pub fn resource(&self) -> String {
-        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
-    }
-
-    /// Identity of an object of this kind.
-    pub fn id(&self, namespace: &str, name: &str) -> ObjectId {
-        let namespace = if self.namespaced { namespace } else { "" };
-        ObjectId::new(namespace, name, &self.group, &self.kind)
-    }
-
-    /// Whether this can be done with it.
-    pub fn can(&self, verb: &str) -> bool {
-        self.verbs.iter().any(|v| v == verb)
-    }
-}
-
-/// Where objects of a Rust type live.
-pub trait Scope {
-    /// In namespaces.
-    const NAMESPACED: bool;
-}
-
-impl Scope for kube::core::NamespaceResourceScope {
-    const NAMESPACED: bool = true;
-}
-
-impl Scope for kube::core::ClusterResourceScope {
-    const NAMESPACED: bool = false;
-}
-
-/// All kinds at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Served versions by group and kind, preferred version first.
-    kinds: BTreeMap<(String, String), Vec<KindInfo>>,
-    /// Groups whose server did not answer; their kinds may be old or missing.
-    pub stale: Vec<String>,
-}
-
-impl Snapshot {
-    /// A snapshot of these kinds; the first of several versions is the preferred one.
-    pub fn new(kinds: impl IntoIterator<Item = KindInfo>) -> Self {
-        let mut snapshot = Self::default();
-        for kind in kinds {
-            snapshot.kinds.entry((kind.group.clone(), kind.kind.clone())).or_default().push(kind);
-        }
-        snapshot
-    }
-
-    /// This version of a kind.
-    pub fn get(&self, group: &str, version: &str, kind: &str) -> Option<&KindInfo> {
-        self.versions(group, kind).iter().find(|k| k.version == version)
-    }
-
-    /// A kind in the version that the API server prefers.
-    pub fn preferred(&self, group: &str, kind: &str) -> Option<&KindInfo> {
-        self.versions(group, kind).first()
-    }
-
-    /// All served versions of a kind, preferred first.
-    pub fn versions(&self, group: &str, kind: &str) -> &[KindInfo] {
-        self.kinds.get(&(group.to_owned(), kind.to_owned())).map_or(&[], Vec::as_slice)
-    }
-
-    /// All kinds, each in its preferred version.
-    pub fn all(&self) -> impl Iterator<Item = &KindInfo> {
-        self.kinds.values().filter_map(|versions| versions.first())
-    }
-
-    /// Up to three kinds that the writer may have meant, as `Kind (apiVersion)`.
-    pub fn similar(&self, group: &str, kind: &str) -> Vec<String> {
-        let wanted = kind.to_lowercase();
-        let mut found: Vec<(usize, String)> = self
-            .all()
-            .filter_map(|k| {
-                let far = distance(&wanted, &k.kind.to_lowercase());
-                let same_group = usize::from(k.group != group);
-                (far <= 2.min(wanted.len() / 3))
-                    .then(|| (far * 2 + same_group, format!("{} ({})", k.kind, k.api_version())))
-            })
-            .collect();
-        found.sort();
-        found.into_iter().take(3).map(|(_, text)| text).collect()
-    }
-}
-
-/// Edits between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
 
 /// The kinds of a cluster, asked for once and again when something is not found.
 #[derive(Default)]
