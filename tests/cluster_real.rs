@@ -1,8 +1,5 @@
 //! The door to the API server, tried on a real one.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -12,6 +9,8 @@ use tandem::cluster::{Actor, Cluster, ClusterError, ConnectOptions, KindInfo, Pu
 use tandem::object::{DigestKey, Manifest, ObjectId, Origin, split_api_version};
 use tandem::plan::{Admitted, Desired, Phase};
 
+use crate::lab::Lab;
+
 mod apply_and_delete;
 mod expressions;
 mod faults;
@@ -20,61 +19,10 @@ mod own_and_lease;
 mod refusals;
 mod rights;
 
-/// A cluster of its own, gone with this process.
-struct Lab {
-    name: String,
-    env: BTreeMap<String, String>,
-}
-
-impl Lab {
-    fn up(name: &str) -> Self {
-        let me = std::process::id().to_string();
-        let name = format!("cluster-{name}-{me}");
-        let out = Self::run(&["up", "--name", &name, "--owner-pid", &me, "-o", "json"]);
-        Self { name, env: serde_json::from_slice(&out).expect("JSON of hack/lab") }
-    }
-
-    fn kubeconfig(&self) -> PathBuf {
-        PathBuf::from(&self.env["KUBECONFIG"])
-    }
-
-    /// What kubectl prints.
-    fn kubectl(&self, args: &[&str]) -> String {
-        let kubectl = PathBuf::from(&self.env["TANDEM_LAB_BIN"]).join("kubectl");
-        let out =
-            Command::new(kubectl).arg("--kubeconfig").arg(self.kubeconfig()).args(args).output().expect("kubectl");
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).expect("text")
-    }
-
-    fn run(args: &[&str]) -> Vec<u8> {
-        let lab = concat!(env!("CARGO_MANIFEST_DIR"), "/hack/lab");
-        let out = Command::new(lab).args(args).output().expect("hack/lab runs");
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        out.stdout
-    }
-
-    /// Ends or pauses the API server.
-    fn stop(&self, signal: &str) {
-        Self::run(&["stop", "kube-apiserver", "--name", &self.name, "--signal", signal]);
-    }
-
-    /// Starts it again.
-    fn start(&self) {
-        Self::run(&["start", "kube-apiserver", "--name", &self.name]);
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        Self::run(&["down", "--name", &self.name]);
-    }
-}
-
-/// The cluster that most of these tests share.
+/// The cluster that most of these tests share. No agent runs there.
 fn shared() -> &'static Lab {
     static LAB: OnceLock<Lab> = OnceLock::new();
-    LAB.get_or_init(|| Lab::up("real"))
+    LAB.get_or_init(|| Lab::start("cluster"))
 }
 
 /// Verb, resource and code of every request.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -17,10 +17,8 @@ const BATCH: usize = 6;
 
 /// Runs kubectl with an object on its standard input; what it said on standard error.
 fn kubectl(lab: &Lab, args: &[&str], object: &Value) -> String {
-    let bin = std::path::PathBuf::from(&lab.env["TANDEM_LAB_BIN"]).join("kubectl");
-    let mut child = Command::new(bin)
-        .arg("--kubeconfig")
-        .arg(lab.kubeconfig())
+    let mut child = lab
+        .kubectl()
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -87,7 +85,7 @@ fn expressions_mean_what_the_api_server_says() {
     let table = &documents[0].value;
     let cases = table["cases"].as_array().expect("cases");
     kubectl(lab, &["apply", "-f", "-"], &definition());
-    lab.kubectl(&["wait", "--for=condition=Established", "crd/carts.shop.io"]);
+    lab.k(&["wait", "--for=condition=Established", "crd/carts.shop.io"]);
     let mut policies = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         let expression = case["cel"].as_str().expect("an expression");

@@ -9,11 +9,13 @@ use tandem::cluster::{Cluster, ClusterError, ConnectOptions, Sent};
 use tandem::failure::{Failure, Fault};
 use tokio::time::{Instant, timeout};
 
-use super::{Lab, apply, config_map, core, namespace};
+use crate::lab::Lab;
+
+use super::{apply, config_map, core, namespace};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_end_in_time_and_watches_come_back() {
-    let lab = Lab::up("faults");
+    let lab = Lab::start("faults");
     let options = ConnectOptions {
         kubeconfig: Some(lab.kubeconfig()),
         attempt_timeout: Duration::from_secs(2),
@@ -32,12 +34,12 @@ async fn calls_end_in_time_and_watches_come_back() {
     let mut events = Box::pin(watch(&session, &core("ConfigMap", "configmaps"), &ns, &Selector::owned()));
     while !matches!(events.next().await, Some(Event::ListEnded)) {}
 
-    lab.stop("STOP");
+    lab.end("kube-apiserver", "STOP");
     let began = Instant::now();
     let error = apply(&session.until(began + Duration::from_secs(5)), owned("2")).await.expect_err("it hangs");
     assert!(matches!(error, ClusterError::Timeout { .. }), "{error:?}");
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
-    lab.stop("KILL");
+    lab.end("kube-apiserver", "KILL");
     let error =
         apply(&session.until(Instant::now() + Duration::from_secs(1)), owned("3")).await.expect_err("it is away");
     assert!(matches!(error, ClusterError::Unreachable { sent: Sent::No, .. }), "{error:?}");
@@ -48,7 +50,7 @@ async fn calls_end_in_time_and_watches_come_back() {
         let (session, body) = (session.until(Instant::now() + Duration::from_secs(50)), owned("4"));
         async move { apply(&session, body).await }
     });
-    tokio::task::block_in_place(|| lab.start());
+    tokio::task::block_in_place(|| lab.component("start", "kube-apiserver"));
     waiting.await.expect("no panic").expect("applied at last");
     let told = timeout(Duration::from_secs(40), async {
         loop {

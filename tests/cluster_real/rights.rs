@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tandem::cluster::delete::{Preconditions, Propagation, delete, wait_gone};
 use tandem::cluster::{Actor, Cluster, ConnectOptions, Purpose, RefusalReason, apply};
 use tokio_util::sync::CancellationToken;
@@ -13,11 +13,11 @@ use super::{account, apply as apply_body, config_map, connect, core, desired, ev
 /// A kubeconfig that acts as an account of the agent's own.
 fn kubeconfig_of(folder: &tempfile::TempDir, namespace: &str, name: &str) -> std::path::PathBuf {
     let lab = shared();
-    let token = lab.kubectl(&["create", "token", "--namespace", namespace, name]);
+    let token = lab.k(&["create", "token", "--namespace", namespace, name]);
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "a",
         "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-        "clusters": [{"name": "a", "cluster": {"server": lab.env["TANDEM_LAB_SERVER"], "certificate-authority": lab.env["TANDEM_LAB_CA"]}}],
+        "clusters": [{"name": "a", "cluster": {"server": lab.fact("TANDEM_LAB_SERVER"), "certificate-authority": lab.fact("TANDEM_LAB_CA")}}],
         "users": [{"name": "a", "user": {"token": token.trim()}}],
     });
     let path = folder.path().join("kubeconfig");
@@ -80,11 +80,12 @@ async fn the_audit_log_names_sync_and_commit() {
     .await;
     let agent = format!("tandem/{} (lab/{ns}/web; 0123abcd)", env!("CARGO_PKG_VERSION"));
     eventually("the audit log has it", || {
-        let log = fs::read_to_string(&shared().env["TANDEM_LAB_AUDIT_LOG"]).expect("audit log");
-        let found = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).any(|event| {
-            event["userAgent"] == json!(agent)
-                && event["impersonatedUser"]["username"] == json!(format!("system:serviceaccount:{ns}:deployer"))
-        });
+        let found = !shared()
+            .audit(|event| {
+                event["userAgent"] == json!(agent)
+                    && event["impersonatedUser"]["username"] == json!(format!("system:serviceaccount:{ns}:deployer"))
+            })
+            .is_empty();
         async move { found }
     })
     .await;

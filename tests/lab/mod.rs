@@ -117,6 +117,13 @@ impl Lab {
         run(Command::new(root().join("hack/lab")).args([verb, component, "--name", &self.name]));
     }
 
+    /// Ends a component with a signal; `STOP` only pauses it: its connections stay open and nothing
+    /// answers.
+    pub fn end(&self, component: &str, signal: &str) {
+        let lab = root().join("hack/lab");
+        run(Command::new(lab).args(["stop", component, "--name", &self.name, "--signal", signal]));
+    }
+
     /// kubectl as admin.
     pub fn kubectl(&self) -> Command {
         let mut command = Command::new(Path::new(self.fact("TANDEM_LAB_BIN")).join("kubectl"));

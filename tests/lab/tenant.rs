@@ -104,21 +104,15 @@ spec:
         self.lab.wait(&self.namespace, &format!("sync/{sync}"), |object| {
             let applied = object["status"]["appliedRevision"].as_str().unwrap_or_default();
             let ready = super::condition_of(object, "Ready").is_some_and(|c| c["status"] == "True");
-            if applied.ends_with(commit) && ready {
-                Ok(())
-            } else {
-                Err(format!("{:#}", object["status"]))
-            }
+            if applied.ends_with(commit) && ready { Ok(()) } else { Err(format!("{:#}", object["status"])) }
         })
     }
 
     /// Waits until a condition of the Sync has this status and reason.
     pub fn wait_reason(&self, sync: &str, condition: &str, reason: &str) -> serde_json::Value {
-        self.lab.wait(&self.namespace, &format!("sync/{sync}"), |object| {
-            match super::condition_of(object, condition) {
-                Some(c) if c["reason"] == reason => Ok(()),
-                _ => Err(format!("{:#}", object["status"])),
-            }
+        self.lab.wait(&self.namespace, &format!("sync/{sync}"), |object| match super::condition_of(object, condition) {
+            Some(c) if c["reason"] == reason => Ok(()),
+            _ => Err(format!("{:#}", object["status"])),
         })
     }
 }

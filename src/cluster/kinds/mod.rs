@@ -160,7 +160,9 @@ fn read(groups: impl Iterator<Item = APIGroupDiscovery>) -> Snapshot {
             kinds.extend(version.resources.into_iter().filter_map(|r| kind_info(&name, &v, r)));
         }
     }
-    Snapshot { stale, ..Snapshot::new(kinds) }
+    let mut snapshot = Snapshot::new(kinds);
+    snapshot.stale = stale;
+    snapshot
 }
 
 fn kind_info(group: &str, version: &str, resource: APIResourceDiscovery) -> Option<KindInfo> {
