@@ -52,7 +52,7 @@ impl Hold {
         match self {
             Hold::NotAccepted { reason, .. } => reason.as_str(),
             Hold::Problems(_) => "Invalid",
-            Hold::Budget { .. } => "DeletionBudget",
+            Hold::Budget { .. } => "DeletionBudgetExceeded",
             Hold::Undecided(_) => "Undecided",
         }
     }

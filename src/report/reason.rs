@@ -90,6 +90,21 @@ reasons! {
     WorkerTimeout: "The worker process took too long and was replaced.",
     WorkerCrashed: "The worker process ended by itself or by a limit and was replaced.",
     WorkerProtocol: "The worker process answered what is not understood: a defect.",
+    // The agent
+    CacheUnavailable: "The folder of the cache cannot be used.",
+    InvalidSecret: "A Secret lacks a key that is needed, or holds what cannot be read.",
+    SecretNotFound: "A Secret that the spec names is not there.",
+    InventoryFormat: "A newer version of the agent wrote the inventory: nothing is applied or pruned.",
+    InventoryUnreadable: "The inventory cannot be read: nothing is applied or pruned.",
+    WatchTimeout: "The watches of owned objects did not open in time.",
+    Undecided: "Live objects must be read before the plan is whole: a defect.",
+    Internal: "A defect of Tandem.",
+    // Trailers that say nothing
+    TrailerForm: "A `Tandem-Delete` line has not the form `[<cluster>/]<namespace>/<sync> <at most N>`.",
+    TrailerNumber: "The number of a `Tandem-Delete` line is none.",
+    TrailerSpelling: "A line of a commit message looks like `Tandem-Delete`, and is spelled otherwise.",
+    TrailerSync: "The Sync of a `Tandem-Delete` line is not named as `<namespace>/<sync>`.",
+    TrailerTwice: "A commit names the same Sync in two `Tandem-Delete` lines.",
     // The cluster
     NoServiceAccount: "The Sync names no ServiceAccount that could be used: nothing is applied without.",
     Forbidden: "The ServiceAccount of the Sync may not do what the revision needs.",

@@ -77,11 +77,12 @@ impl Unit {
         };
         let heal = end.is_err() && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::NoPermit)) && self.needs_healing();
         self.note_end(end);
-        if heal && let Ok(target) = self.aim_accepted() {
-            if let Err(Stop::Failed(stage, failed)) = self.attempt(&target).await {
-                tracing::warn!(sync = %self.key, stage = stage.as_str(), reason = %failed.reason, error = %failed, "healing");
-                self.again_after(failed.fault);
-            }
+        if heal
+            && let Ok(target) = self.aim_accepted()
+            && let Err(Stop::Failed(stage, failed)) = self.attempt(&target).await
+        {
+            tracing::warn!(sync = %self.key, stage = stage.as_str(), reason = %failed.reason, error = %failed, "healing");
+            self.again_after(failed.fault);
         }
         self.recheck = false;
         let interval = crate::agent::source::duration(self.sync.spec.interval.as_deref(), INTERVAL);
@@ -111,7 +112,7 @@ impl Unit {
         let account = self.sync.spec.service_account_name.as_deref().filter(|a| !a.is_empty()).ok_or_else(|| {
             let message = "spec.serviceAccountName names no account: nothing is applied without one";
             let hint = "create a ServiceAccount with the rights that the manifests need, and name it";
-            Stop::Failed(Stage::Plan, Failed::new("ServiceAccountMissing", Fault::Cluster, message).with_hint(hint))
+            Stop::Failed(Stage::Plan, Failed::new("NoServiceAccount", Fault::Cluster, message).with_hint(hint))
         })?;
         let session =
             self.world.session(&self.key, account, found.commit()).map_err(|error| Stop::failed(Stage::Plan, &error))?;

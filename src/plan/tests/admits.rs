@@ -26,7 +26,7 @@ fn a_hold_says_why() {
     assert_eq!((hold.reason(), hold.to_string().as_str()), ("Invalid", "ConfigMap/flow/a: no (Refused)"));
     let held = Verdict::Held { deletions: 12, message: "12 of 20".into(), line: "Tandem-Delete: x".into() };
     for on_invalid in [OnInvalid::Hold, OnInvalid::ApplyRest] {
-        assert_eq!(admitted(&case, &held, on_invalid, &[]).expect_err("held").reason(), "DeletionBudget");
+        assert_eq!(admitted(&case, &held, on_invalid, &[]).expect_err("held").reason(), "DeletionBudgetExceeded");
         let refused = Acceptance::Held { reason: HoldReason::Diverged, message: "rewritten".into() };
         let hold = admit(case.plan(), case.desired.clone(), &refused, &WITHIN, on_invalid, &Refusals::new());
         assert_eq!(hold.expect_err("not accepted").reason(), "Diverged");
