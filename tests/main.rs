@@ -17,4 +17,5 @@ mod render_cases;
 mod tidy;
 mod yaml_kubectl;
 mod deploy;
+mod faults;
 mod lab;

@@ -77,6 +77,11 @@ impl Mailbox {
         std::mem::take(&mut *self.lock())
     }
 
+    /// Takes out what watches have shown.
+    pub fn take_seen(&self) -> BTreeMap<ObjectId, Option<(Live, Health)>> {
+        std::mem::take(&mut self.lock().seen)
+    }
+
     /// Whether both are the same mailbox.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.pending, &other.pending)

@@ -174,7 +174,9 @@ impl Agent {
 
     /// One term of leadership: it ends only with an error, or by being dropped.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Failed> {
+        let (listed, is_listed) = watch::channel(false);
         let world = Arc::new(World {
+            listed: is_listed,
             name: self.options.connect.cluster.clone(),
             cluster: self.cluster.clone(),
             workers: self.workers.clone(),
@@ -208,6 +210,7 @@ impl Agent {
                 Some(event) = syncs.next() => {
                     term.sync(event);
                     self.ready.store(term.synced(), Ordering::Release);
+                    listed.send_replace(term.synced());
                 }
                 Some(event) = kinds.next() => term.kind(&event).await,
                 Some(delivery) = delivered.recv() => term.delivery(&delivery),

@@ -47,6 +47,8 @@ pub struct World {
     pub election: watch::Receiver<Election>,
     /// Key of all digests.
     pub key: DigestKey,
+    /// Whether every Sync was listed.
+    pub listed: watch::Receiver<bool>,
     /// Passes that may be under way at a time.
     pub passes: Semaphore,
     /// Namespace of the agent itself.

@@ -115,7 +115,7 @@ impl Unit {
         }
     }
 
-    fn take_sight(&mut self, id: ObjectId, sight: Option<(Live, Health)>) {
+    pub(super) fn take_sight(&mut self, id: ObjectId, sight: Option<(Live, Health)>) {
         let Some((live, health)) = sight else {
             if self.ledger.owned().contains_key(&id) {
                 self.lost.insert(id);

@@ -54,7 +54,10 @@ const COALESCE: Duration = Duration::from_millis(400);
 /// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted.
 pub fn start(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> JoinHandle<()> {
     world.registry.enter(key.clone(), mailbox.clone());
-    tokio::spawn(Unit::new(world, key, mailbox, sync, chunks).run())
+    let mut unit = Unit::new(world, key, mailbox, sync, chunks);
+    // Now, and not in the task: the watches that other Syncs open show our objects too, once.
+    unit.take_spec();
+    tokio::spawn(unit.run())
 }
 
 /// What a Sync's task knows.
@@ -158,7 +161,8 @@ impl Unit {
     }
 
     async fn run(mut self) {
-        self.take_spec();
+        // Every Sync is known, and has its place among the watches, before the first one acts.
+        let _ = self.world.listed.clone().wait_for(|listed| *listed).await;
         loop {
             let pending = self.mailbox.take();
             self.absorb(pending);

@@ -101,6 +101,10 @@ impl Unit {
         self.claim(desired);
         self.world.observer.route(desired.iter().map(Desired::id), &self.mailbox, &self.lens);
         self.open_watches(target, desired).await?;
+        // What the first lists of new watches have shown need not be asked for.
+        for (id, sight) in self.mailbox.take_seen() {
+            self.take_sight(id, sight);
+        }
         let first = self.make_plan(target, desired, problems);
         let looks: Vec<(ObjectId, String)> =
             first.to_look_at().map(|change| (change.id.clone(), change.api_version.clone())).collect();
