@@ -12,6 +12,7 @@ mod git_remote;
 mod git_ssh;
 mod git_wire;
 mod manifests;
+mod order;
 mod reasons;
 mod render_cases;
 mod tidy;

@@ -87,13 +87,21 @@ impl Lab {
 
     /// The control plane with an agent that all tests share which keep to namespaces of their own.
     pub fn shared() -> &'static Self {
+        &Self::shared_pair().0
+    }
+
+    /// The agent of [`Lab::shared`].
+    pub fn shared_agent() -> &'static Agent {
+        &Self::shared_pair().1
+    }
+
+    fn shared_pair() -> &'static (Self, Agent) {
         static SHARED: OnceLock<(Lab, Agent)> = OnceLock::new();
-        let (lab, _) = SHARED.get_or_init(|| {
+        SHARED.get_or_init(|| {
             let lab = Self::start("shared");
             let agent = Agent::start(&lab);
             (lab, agent)
-        });
-        lab
+        })
     }
 
     fn named(name: String) -> Self {
