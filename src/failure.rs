@@ -73,12 +73,7 @@ impl Failed {
 
 impl<E: Failure> From<&E> for Failed {
     fn from(error: &E) -> Self {
-        Self {
-            reason: error.reason().to_owned(),
-            fault: error.fault(),
-            message: chain(error),
-            hint: error.hint(),
-        }
+        Self { reason: error.reason().to_owned(), fault: error.fault(), message: chain(error), hint: error.hint() }
     }
 }
 

@@ -13,13 +13,13 @@
 //! Only `agent` and `cli` see both. ARCHITECTURE.md has the table of imports that a test enforces.
 
 pub mod failure;
-pub mod object;
-pub mod revision;
-pub mod render;
-pub mod inventory;
 pub mod health;
+pub mod inventory;
+pub mod object;
 pub mod plan;
+pub mod render;
 pub mod report;
+pub mod revision;
 
 pub mod api;
 

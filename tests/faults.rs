@@ -13,8 +13,7 @@ type Wanted = BTreeMap<String, String>;
 fn write(repo: &Repo, wanted: &Wanted) -> String {
     let _ = std::fs::remove_dir_all(repo.work().join("deploy"));
     for (name, value) in wanted {
-        let text =
-            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: '{value}'}}\n");
+        let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: '{value}'}}\n");
         repo.write(&format!("deploy/{name}.yaml"), &text);
     }
     repo.push("change")
@@ -65,9 +64,8 @@ fn killed_after_any_write_it_ends_where_git_is() {
     for (round, kill_after) in [0, 1, 2, 7, 19, 20, 33, 39, 41, 44].into_iter().enumerate() {
         let before = uids(&lab, &namespace);
         // Everything changes, five leave and five others come: 40 applies, then 5 deletions.
-        wanted = (0..OBJECTS)
-            .map(|n| (format!("object-{:02}", n + 5 * (round + 1)), (round + 1).to_string()))
-            .collect();
+        wanted =
+            (0..OBJECTS).map(|n| (format!("object-{:02}", n + 5 * (round + 1)), (round + 1).to_string())).collect();
         commit = write(&repo, &wanted);
         wait_for("the write after which it is killed", || {
             let seen = writes(&lab, &namespace, &commit);

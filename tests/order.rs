@@ -81,7 +81,9 @@ fn it_waits_for_an_object_of_any_kind_without_polling() {
     let gate = "dependsOn: [{kind: ConfigMap, apiVersion: v1, name: gate, ready: \"object.data.open == 'yes'\"}]";
     tenant.sync("sync", "deploy", gate);
     tenant.wait_reason("sync", "Ready", "DependencyNotReady");
-    lab.apply(&format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: gate, namespace: {namespace}}}\ndata: {{open: 'no'}}"));
+    lab.apply(&format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: gate, namespace: {namespace}}}\ndata: {{open: 'no'}}"
+    ));
     assert!(lab.absent(namespace, "configmap/after"));
     lab.k(&["-n", namespace, "patch", "configmap", "gate", "-p", "{\"data\": {\"open\": \"yes\"}}"]);
     tenant.wait_applied("sync", &commit);
@@ -151,7 +153,16 @@ fn without_an_account_or_its_rights_nothing_is_applied() {
     assert!(problems.contains("deploy/other.yaml:1") && problems.contains("kube-system"), "{problems}");
     assert!(lab.absent(namespace, "configmap/web") && lab.absent("kube-system", "configmap/web"));
 
-    lab.k(&["-n", namespace, "patch", "sync", "sync", "--type=json", "-p", "[{\"op\": \"remove\", \"path\": \"/spec/serviceAccountName\"}]"]);
+    lab.k(&[
+        "-n",
+        namespace,
+        "patch",
+        "sync",
+        "sync",
+        "--type=json",
+        "-p",
+        "[{\"op\": \"remove\", \"path\": \"/spec/serviceAccountName\"}]",
+    ]);
     tenant.wait_reason("sync", "Ready", "NoServiceAccount");
 }
 
@@ -168,13 +179,27 @@ fn no_secret_is_told_anywhere() {
     let first = repo.push("a secret");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &first);
-    lab.k(&["-n", namespace, "patch", "secret", "token", "-p", "{\"stringData\": {\"token\": \"canary-7f3a91-by-hand\"}}"]);
+    lab.k(&[
+        "-n",
+        namespace,
+        "patch",
+        "secret",
+        "token",
+        "-p",
+        "{\"stringData\": {\"token\": \"canary-7f3a91-by-hand\"}}",
+    ]);
     repo.write("deploy/secret.yaml", &secret("two"));
     let second = repo.push("another secret");
     tenant.wait_applied("sync", &second);
     // An invalid one, whose refusal would repeat it.
-    repo.write("deploy/secret.yaml", &format!("{}type: '{CANARY} no type'\n", secret("three").replace("stringData", "immutable: true\nstringData")));
-    repo.write("deploy/broken.yaml", &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: broken}}\ndata: {{token: '{CANARY}!'}}\n"));
+    repo.write(
+        "deploy/secret.yaml",
+        &format!("{}type: '{CANARY} no type'\n", secret("three").replace("stringData", "immutable: true\nstringData")),
+    );
+    repo.write(
+        "deploy/broken.yaml",
+        &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: broken}}\ndata: {{token: '{CANARY}!'}}\n"),
+    );
     repo.push("a broken secret");
     tenant.wait_reason("sync", "Ready", "ValidationFailed");
 

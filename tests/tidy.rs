@@ -97,8 +97,21 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
 
 const DECISIONS: &[&str] = &["failure", "object", "revision", "render", "inventory", "health", "plan", "report"];
 const NOT_IN_DECISIONS: &[&str] = &[
-    "async fn", "async move", ".await", "tokio::", "git2::", "kube::Client", "kube::Api", "std::fs", "std::env",
-    "std::net", "std::process", "SystemTime::now", "Instant::now", "Timestamp::now", "reqwest::",
+    "async fn",
+    "async move",
+    ".await",
+    "tokio::",
+    "git2::",
+    "kube::Client",
+    "kube::Api",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "SystemTime::now",
+    "Instant::now",
+    "Timestamp::now",
+    "reqwest::",
 ];
 
 #[test]
@@ -129,7 +142,8 @@ fn decisions_touch_no_outside_world() {
         }
         let text = read(&path);
         let code = code(production(&text));
-        wrong.extend(NOT_IN_DECISIONS.iter().filter(|w| code.contains(**w)).map(|w| format!("{}: {w}", path.display())));
+        wrong
+            .extend(NOT_IN_DECISIONS.iter().filter(|w| code.contains(**w)).map(|w| format!("{}: {w}", path.display())));
     }
     assert!(wrong.is_empty(), "decisions are pure:\n{}", wrong.join("\n"));
 }
@@ -174,7 +188,9 @@ fn nothing_is_left_undone() {
 
 #[test]
 fn the_reader_of_imports_sees_every_form() {
-    let seen = imports("use crate::plan::{self, Plan};\nuse crate::{api::{Sync, Repository}, git, cluster::apply};\nlet x = crate::object::ObjectId::new();");
+    let seen = imports(
+        "use crate::plan::{self, Plan};\nuse crate::{api::{Sync, Repository}, git, cluster::apply};\nlet x = crate::object::ObjectId::new();",
+    );
     let expected = ["api", "cluster", "git", "object", "plan"];
     assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }

@@ -1,8 +1,8 @@
 //! The loop: triggers, the state of each Sync, and the one function that a run is.
 
 mod ancestry;
-mod claims;
 mod backoff;
+mod claims;
 mod dependency;
 mod fight;
 mod lens;

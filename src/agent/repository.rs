@@ -161,11 +161,7 @@ impl Watcher {
         );
         // The same commit stays seen when it was first seen.
         let known = self.found.as_ref().filter(|f| f.listed.revision == listed.revision);
-        Ok(Found {
-            seen_at: known.map_or(seen_at, |f| f.seen_at),
-            listed,
-            source: Arc::new(source),
-        })
+        Ok(Found { seen_at: known.map_or(seen_at, |f| f.seen_at), listed, source: Arc::new(source) })
     }
 
     /// What the Syncs are told. Which of them the new revision does not touch is asked once for

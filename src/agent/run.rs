@@ -82,9 +82,18 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), F
     let behind = server::Behind {
         receivers: receivers.clone(),
         deliveries,
-        metrics: { let metrics = metrics.clone(); Arc::new(move || metrics.encode()) },
-        alive: { let heartbeat = heartbeat.clone(); Arc::new(move || heartbeat.check(SILENT)) },
-        ready: { let ready = ready.clone(); Arc::new(move || is_ready(&ready)) },
+        metrics: {
+            let metrics = metrics.clone();
+            Arc::new(move || metrics.encode())
+        },
+        alive: {
+            let heartbeat = heartbeat.clone();
+            Arc::new(move || heartbeat.check(SILENT))
+        },
+        ready: {
+            let ready = ready.clone();
+            Arc::new(move || is_ready(&ready))
+        },
     };
     let serving = tokio::spawn(server::serve(listener, behind, server::Limits::default(), stop.child_token()));
 

@@ -76,7 +76,9 @@ impl Term {
                 self.world.registry.lost(&key);
                 self.world.metrics.forget_repository(&key.namespace, &key.name);
             }
-            Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => unreadable("Repository", &bad),
+            Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
+                unreadable("Repository", &bad)
+            }
             Event::Failing(error) => tracing::warn!(%error, "Repositories cannot be watched"),
             Event::ListBegan | Event::ListEnded => {}
         }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 /// A chunk of what a Sync owns. Written only by the agent; owned by its Sync.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
-    group = "tandemcd.io", version = "v1alpha1", kind = "Inventory", namespaced,
+    group = "tandemcd.io",
+    version = "v1alpha1",
+    kind = "Inventory",
+    namespaced,
     doc = "What a Sync owns, in chunks of at most 1,000 entries. Internal: written only by the agent.",
     printcolumn(name = "Sync", type_ = "string", json_path = ".spec.sync"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

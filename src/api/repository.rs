@@ -12,8 +12,13 @@ use super::Condition;
 /// Where commits come from.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "tandemcd.io", version = "v1alpha1", kind = "Repository", namespaced,
-    shortname = "trepo", category = "tandem", status = "RepositoryStatus",
+    group = "tandemcd.io",
+    version = "v1alpha1",
+    kind = "Repository",
+    namespaced,
+    shortname = "trepo",
+    category = "tandem",
+    status = "RepositoryStatus",
     doc = "Where commits come from, and what a commit needs before it may deploy.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision"),

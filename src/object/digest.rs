@@ -154,9 +154,21 @@ mod tests {
         let digest = |value: Value| key.digest(&value);
         assert_eq!(digest(json!({"a": 1, "b": 2})), digest(json!({"b": 2, "a": 1})));
         let different = [
-            json!({"a": 1, "b": 2}), json!({"a": 1}), json!({"a": "1"}), json!({"ab": null}), json!(["a", 1]),
-            json!(["ab"]), json!(["a", "b"]), json!([["a"], "b"]), json!(null), json!({}), json!([]), json!(""),
-            json!(1.5), json!(true), json!(false),
+            json!({"a": 1, "b": 2}),
+            json!({"a": 1}),
+            json!({"a": "1"}),
+            json!({"ab": null}),
+            json!(["a", 1]),
+            json!(["ab"]),
+            json!(["a", "b"]),
+            json!([["a"], "b"]),
+            json!(null),
+            json!({}),
+            json!([]),
+            json!(""),
+            json!(1.5),
+            json!(true),
+            json!(false),
         ];
         for (at, one) in different.iter().enumerate() {
             for other in &different[at + 1..] {

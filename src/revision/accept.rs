@@ -81,7 +81,9 @@ pub fn accept(
         HoldReason::Rewound => format!("{found} is older than the accepted {accepted}"),
         HoldReason::Diverged => format!("{found} does not descend from the accepted {accepted}"),
         HoldReason::AcceptedRevisionUnavailable => {
-            format!("the accepted {accepted} is gone from the remote and from the cache, so {found} cannot be compared with it")
+            format!(
+                "the accepted {accepted} is gone from the remote and from the cache, so {found} cannot be compared with it"
+            )
         }
         HoldReason::AncestryUnknown => {
             format!("history between the accepted {accepted} and {found} could not be read")

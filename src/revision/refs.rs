@@ -122,8 +122,13 @@ mod tests {
     #[test]
     fn each_way_of_wanting_finds_its_commit() {
         let mut refs = listed(&[
-            ("refs/heads/main", "m"), ("refs/heads/feature/main", "f"), ("refs/tags/main", "t"),
-            ("refs/tags/v1.2.0", "a"), ("refs/tags/v1.10.0", "b"), ("refs/tags/2.0.0-rc.1", "c"), ("refs/tags/nightly", "n"),
+            ("refs/heads/main", "m"),
+            ("refs/heads/feature/main", "f"),
+            ("refs/tags/main", "t"),
+            ("refs/tags/v1.2.0", "a"),
+            ("refs/tags/v1.10.0", "b"),
+            ("refs/tags/2.0.0-rc.1", "c"),
+            ("refs/tags/nightly", "n"),
             ("refs/pull/7/head", "p"),
         ]);
         refs[4].peeled = Some("peeled".into());

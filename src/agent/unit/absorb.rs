@@ -28,7 +28,9 @@ impl Unit {
             if changed || deleted {
                 self.take_spec();
             }
-            if self.annotation(annotation::REQUESTED_AT).is_some_and(|at| Some(at) != self.facts.handled_request.as_deref())
+            if self
+                .annotation(annotation::REQUESTED_AT)
+                .is_some_and(|at| Some(at) != self.facts.handled_request.as_deref())
             {
                 self.refused = None;
                 self.recheck = true;
@@ -44,7 +46,9 @@ impl Unit {
         if pending.dependency && self.waits_for_others {
             self.work = true;
         }
-        if pending.dependency && matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. }) {
+        if pending.dependency
+            && matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. })
+        {
             self.work = true;
         }
         if pending.surroundings {
@@ -104,7 +108,11 @@ impl Unit {
     fn source(&self) -> Source {
         let key = self.repository();
         let Some(tip) = &self.tip else {
-            return if self.world.registry.knows(&key) { Source::Unknown } else { Source::Missing { name: key.to_string() } };
+            return if self.world.registry.knows(&key) {
+                Source::Unknown
+            } else {
+                Source::Missing { name: key.to_string() }
+            };
         };
         if !allows(tip, &key, &self.key) {
             return Source::Denied { name: key.to_string() };
@@ -153,7 +161,9 @@ impl Unit {
         let left_alone = entry.flags.contains(&Flag::ReconcileDisabled) || entry.flags.contains(&Flag::IfNotPresent);
         match live {
             Live::Present(seen) => {
-                !left_alone && entry.baseline.is_some() && (entry.baseline != seen.fields || entry.uid.as_ref() != Some(&seen.uid))
+                !left_alone
+                    && entry.baseline.is_some()
+                    && (entry.baseline != seen.fields || entry.uid.as_ref() != Some(&seen.uid))
             }
             Live::Absent => true,
             Live::Unknown => false,
@@ -186,7 +196,8 @@ impl Unit {
     /// Tells the other Syncs.
     pub(super) fn publish(&self) {
         let failed = !matches!(self.facts.verdict, Verdict::Applied | Verdict::Shadowed(_));
-        let key = |d: &crate::api::DependencyRef| Key::new(d.namespace.as_ref().unwrap_or(&self.key.namespace), &d.name);
+        let key =
+            |d: &crate::api::DependencyRef| Key::new(d.namespace.as_ref().unwrap_or(&self.key.namespace), &d.name);
         self.world.registry.publish(
             &self.key,
             SyncState {
@@ -203,7 +214,10 @@ impl Unit {
                     || self.sync.spec.mode == crate::api::Mode::Shadow
                     || self.facts.hold.is_some()
                     || self.deleted()
-                    || matches!(self.facts.verdict, Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }),
+                    || matches!(
+                        self.facts.verdict,
+                        Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
+                    ),
             },
         );
     }

@@ -60,8 +60,11 @@ impl Unit {
 
     async fn judge(&self, target: &Target, plan: &Plan) -> Result<plan::Verdict, Stop> {
         let limits = self.sync.spec.deletion_budget.clone().unwrap_or_default();
-        let budget =
-            Budget { max_count: limits.max_count, max_percent: limits.max_percent, protected_kinds: limits.protected_kinds };
+        let budget = Budget {
+            max_count: limits.max_count,
+            max_percent: limits.max_percent,
+            protected_kinds: limits.protected_kinds,
+        };
         let along: Along = plan
             .changes
             .iter()

@@ -54,10 +54,15 @@ impl Unit {
     /// what is still being deleted is returned.
     async fn let_go(&mut self, permit: &WritePermit, session: &Session) -> Result<Vec<ObjectId>, Failed> {
         let pruned = self.sync.spec.deletion_policy == DeletionPolicy::Prune;
-        let mut objects: Vec<(ObjectId, String, bool)> = self.ledger.owned().iter().map(|(id, entry)| {
-            let keep = entry.flags.contains(&crate::inventory::Flag::PruneDisabled);
-            (id.clone(), entry.version.clone(), pruned && !keep)
-        }).collect();
+        let mut objects: Vec<(ObjectId, String, bool)> = self
+            .ledger
+            .owned()
+            .iter()
+            .map(|(id, entry)| {
+                let keep = entry.flags.contains(&crate::inventory::Flag::PruneDisabled);
+                (id.clone(), entry.version.clone(), pruned && !keep)
+            })
+            .collect();
         // In reverse, as a prune would: what others need goes last.
         objects.sort_by_key(|(id, ..)| std::cmp::Reverse((crate::plan::phase_of_kind(id), id.clone())));
         let me = self.owner().to_string();
@@ -137,7 +142,10 @@ async fn one(
     };
     let Some(live) = apply::get(session, &kind, &id.namespace, &id.name).await? else { return Ok(Deletion::Absent) };
     let text = |path: &str| live.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let owner = live.pointer("/metadata/annotations").and_then(|a| a.get(annotation::OWNER)).and_then(serde_json::Value::as_str);
+    let owner = live
+        .pointer("/metadata/annotations")
+        .and_then(|a| a.get(annotation::OWNER))
+        .and_then(serde_json::Value::as_str);
     if owner.is_some_and(|owner| owner != me) {
         return Ok(Deletion::Absent);
     }

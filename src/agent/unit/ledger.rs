@@ -11,7 +11,6 @@ use crate::failure::Failed;
 use crate::inventory::{self, ChunkWrite, Entry, FORMAT, Flag, Layout, Owned, chunks, readable, union};
 use crate::object::{Digest, ObjectId};
 
-
 /// What a Sync owns, as it is known here and as it stands in the cluster.
 pub(super) struct Ledger {
     owned: Owned,

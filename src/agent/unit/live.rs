@@ -9,8 +9,8 @@ use crate::health;
 use crate::object::{ObjectId, split_api_version};
 use crate::plan::{self, Change, Claim, Desired, Live, Owner, Reason};
 use crate::report::event;
-use crate::report::message::{Repair, RepairKind, Takeover};
 use crate::report::facts::{Fight, Stage};
+use crate::report::message::{Repair, RepairKind, Takeover};
 use crate::report::outcome::Outcome;
 
 use super::Unit;
@@ -102,7 +102,8 @@ impl Unit {
         let repairs = self.repairs.entry(change.id.clone()).or_default();
         repairs.note(now);
         if repairs.is_fight() {
-            let fight = Fight { id: change.id.clone(), field: drift.first().cloned(), author, rounds: repairs.rounds() };
+            let fight =
+                Fight { id: change.id.clone(), field: drift.first().cloned(), author, rounds: repairs.rounds() };
             if self.facts.drift.fight.is_none() {
                 self.tell_events(&[event::of_fight(&fight)]).await;
             }
@@ -152,7 +153,10 @@ impl Unit {
             Ok(()) => Ok(()),
             Err(_) => {
                 let message = "the watches of owned objects did not open in time";
-                Err(Stop::Failed(Stage::Plan, crate::failure::Failed::new("WatchTimeout", crate::failure::Fault::Transient, message)))
+                Err(Stop::Failed(
+                    Stage::Plan,
+                    crate::failure::Failed::new("WatchTimeout", crate::failure::Fault::Transient, message),
+                ))
             }
         }
     }

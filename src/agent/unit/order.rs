@@ -67,9 +67,11 @@ impl Unit {
         let watched = self.watched.iter_mut().find(|watched| watched.reference == *reference);
         let Some(watched) = watched else { return Ok(Health::in_progress("not seen yet")) };
         // The first sight takes one list; after that the watch tells.
-        let first = tokio::time::timeout(std::time::Duration::from_secs(5), watched.ready.wait_for(Option::is_some)).await;
+        let first =
+            tokio::time::timeout(std::time::Duration::from_secs(5), watched.ready.wait_for(Option::is_some)).await;
         let seen = first.ok().and_then(Result::ok).and_then(|health| health.clone());
-        Ok(seen.unwrap_or_else(|| Health::in_progress("it cannot be seen: the account must be able to list and watch it")))
+        Ok(seen
+            .unwrap_or_else(|| Health::in_progress("it cannot be seen: the account must be able to list and watch it")))
     }
 }
 
@@ -84,7 +86,12 @@ fn told(reference: &DependencyRef, namespace: &str) -> String {
     format!("{kind} {}/{}", reference.namespace.as_deref().unwrap_or(namespace), reference.name)
 }
 
-async fn follow(session: &Session, mailbox: &Mailbox, reference: &DependencyRef, namespace: &str) -> Result<Watched, Stop> {
+async fn follow(
+    session: &Session,
+    mailbox: &Mailbox,
+    reference: &DependencyRef,
+    namespace: &str,
+) -> Result<Watched, Stop> {
     let kind = reference.kind.clone().unwrap_or_default();
     let api_version = reference.api_version.clone().unwrap_or_else(|| "v1".to_owned());
     let info: KindInfo = session
@@ -96,7 +103,8 @@ async fn follow(session: &Session, mailbox: &Mailbox, reference: &DependencyRef,
     let expressions = match &reference.ready {
         None => Expressions::default(),
         Some(ready) => {
-            let rule = Rule { group: info.group.clone(), kind, current: ready.clone(), failed: None, in_progress: None };
+            let rule =
+                Rule { group: info.group.clone(), kind, current: ready.clone(), failed: None, in_progress: None };
             let (expressions, problems) = Expressions::compile(&[rule]);
             if !problems.is_empty() {
                 return Err(Stop::Verdict(Verdict::InvalidSpec(problems)));

@@ -75,7 +75,8 @@ impl Unit {
             Ok(target) => self.attempt(&target).await,
             Err(stop) => Err(stop),
         };
-        let heal = end.is_err() && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::NoPermit)) && self.needs_healing();
+        let heal =
+            end.is_err() && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::NoPermit)) && self.needs_healing();
         self.note_end(end);
         if heal
             && let Ok(target) = self.aim_accepted()
@@ -114,8 +115,10 @@ impl Unit {
             let hint = "create a ServiceAccount with the rights that the manifests need, and name it";
             Stop::Failed(Stage::Plan, Failed::new("NoServiceAccount", Fault::Cluster, message).with_hint(hint))
         })?;
-        let session =
-            self.world.session(&self.key, account, found.commit()).map_err(|error| Stop::failed(Stage::Plan, &error))?;
+        let session = self
+            .world
+            .session(&self.key, account, found.commit())
+            .map_err(|error| Stop::failed(Stage::Plan, &error))?;
         Ok(Target { found, aim, session })
     }
 
@@ -127,7 +130,9 @@ impl Unit {
             let ancestry = ancestry.map_err(|failed| Stop::Failed(Stage::Fetch, failed))?;
             let rewind = self.tip.as_ref().and_then(|t| t.rewind.as_ref());
             let rewind = rewind.map(|(from, to)| (from.as_str(), to.as_str()));
-            if let Acceptance::Held { reason, message } = accept(Some(&accepted), &found.listed.revision, ancestry, rewind) {
+            if let Acceptance::Held { reason, message } =
+                accept(Some(&accepted), &found.listed.revision, ancestry, rewind)
+            {
                 self.facts.attempted = Some(found.listed.revision.clone());
                 return Err(Stop::Hold(Hold { reason: reason_of(reason), message }));
             }
@@ -264,7 +269,11 @@ impl Unit {
                 self.retry_at = Some(Instant::now() + std::time::Duration::from_secs(10));
                 if Instant::now() > since + self.timeout() {
                     let message = self.facts.progress.take().map_or_else(String::new, |p| p.message);
-                    let failed = Failed::new("Timeout", Fault::Cluster, format!("waited longer than {:?}: {message}", self.timeout()));
+                    let failed = Failed::new(
+                        "Timeout",
+                        Fault::Cluster,
+                        format!("waited longer than {:?}: {message}", self.timeout()),
+                    );
                     self.facts.verdict = Verdict::Failed { stage: Stage::Apply, failed };
                 }
                 return;
@@ -274,7 +283,8 @@ impl Unit {
                 self.handled = None;
                 self.facts.progress = None;
                 self.facts.verdict = verdict;
-                if !matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. }) {
+                if !matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. })
+                {
                     self.again_after(Fault::Repository);
                 } else {
                     self.refused = None;

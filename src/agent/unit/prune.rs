@@ -18,7 +18,12 @@ use super::together::together;
 impl Unit {
     /// Deletes, step by step. A step whose objects wait for finalizers ends the pass: the watch
     /// that shows them gone makes the next one due, and nothing else is held up meanwhile.
-    pub(super) async fn prune(&mut self, target: &Target, admitted: &Admitted, outcome: &mut Outcome) -> Result<(), Stop> {
+    pub(super) async fn prune(
+        &mut self,
+        target: &Target,
+        admitted: &Admitted,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
         let clock = Clock::now();
         for step in admitted.steps().into_iter().filter(|step| step.course == Course::Delete) {
             let permit = self.world.permit().ok_or(Stop::NoPermit)?;

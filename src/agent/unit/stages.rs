@@ -39,7 +39,9 @@ impl Unit {
             Err(failed) => return Err(Stop::Failed(Stage::Render, failed)),
         };
         self.world.note_survival(commit, path);
-        if !rendered.problems.is_empty() && (self.sync.spec.on_invalid == OnInvalid::Hold || rendered.manifests.is_empty()) {
+        if !rendered.problems.is_empty()
+            && (self.sync.spec.on_invalid == OnInvalid::Hold || rendered.manifests.is_empty())
+        {
             outcome.problems.clone_from(&rendered.problems);
             let problems = rendered.problems;
             return Err(Stop::Verdict(Verdict::Refused { stage: Stage::Render, problems, applied_rest: None }));
@@ -77,7 +79,8 @@ impl Unit {
     ) -> Result<(Vec<Desired>, Vec<Problem>), Stop> {
         let clock = Clock::now();
         let scopes = self.world.scopes().await.map_err(|e| Stop::failed(Stage::Plan, &e))?;
-        let rules = Rules { target_namespace: self.sync.spec.target_namespace.clone(), ignore: self.lens.ignore.clone() };
+        let rules =
+            Rules { target_namespace: self.sync.spec.target_namespace.clone(), ignore: self.lens.ignore.clone() };
         let (desired, wrong) = plan::resolve(rendered.manifests, &scopes, &self.owner(), &rules, &self.world.key);
         outcome.time(Stage::Plan, millis(clock));
         let mut problems = rendered.problems;
@@ -170,7 +173,10 @@ impl Unit {
             match found {
                 Ok(Some(object)) => self.note_live(&id, &object),
                 Ok(None) => {
-                    self.health.insert(id.clone(), crate::health::Health::new(crate::health::Status::NotFound, "not in the cluster"));
+                    self.health.insert(
+                        id.clone(),
+                        crate::health::Health::new(crate::health::Status::NotFound, "not in the cluster"),
+                    );
                     self.observed.insert(id, Live::Absent);
                 }
                 Err(error) => return Err(Stop::failed(Stage::Plan, &error)),

@@ -59,7 +59,8 @@ impl Unit {
 
     /// The first time that a commit is healthy ends the clock that its discovery started.
     fn note_health(&mut self, next: &SyncStatus) {
-        let ready = next.conditions.iter().any(|c| c.type_ == ConditionType::Ready && c.status == ConditionStatus::True);
+        let ready =
+            next.conditions.iter().any(|c| c.type_ == ConditionType::Ready && c.status == ConditionStatus::True);
         if ready && let Some(found) = self.clock.take() {
             let seconds = Timestamp::now().duration_since(found.seen_at).as_secs_f64();
             self.world.metrics.commit_healthy(seconds);

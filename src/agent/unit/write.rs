@@ -119,7 +119,9 @@ impl Unit {
                 self.completed(&change.id)?;
             }
         }
-        if phase == Phase::After && wanted().any(|change| change.phase == Phase::After && change.method != Method::Nothing) {
+        if phase == Phase::After
+            && wanted().any(|change| change.phase == Phase::After && change.method != Method::Nothing)
+        {
             for change in wanted().filter(|change| change.phase < Phase::After) {
                 let id = &change.id;
                 let status = self.health.get(id).map(|health| health.status);
@@ -252,7 +254,9 @@ async fn drifted(session: &Session, change: &AdmittedChange<'_>) -> Vec<String> 
 fn deployers(object: &serde_json::Value, managers: &fields::Managers) -> String {
     let entries = object.pointer("/metadata/managedFields").and_then(serde_json::Value::as_array);
     let names = entries.into_iter().flatten().filter_map(|entry| entry["manager"].as_str());
-    let mut names: Vec<_> = names.filter(|name| managers.deployers.iter().any(|known| name.starts_with(known.trim_end_matches('*')))).collect();
+    let mut names: Vec<_> = names
+        .filter(|name| managers.deployers.iter().any(|known| name.starts_with(known.trim_end_matches('*'))))
+        .collect();
     names.dedup();
     names.join(", ")
 }

@@ -97,7 +97,9 @@ impl<'a> Tally<'a> {
             }
             ErrorKind::UnknownAnchor => Some("an alias needs its anchor (&name) before it, in the same document"),
             ErrorKind::MappingValueNotAllowed => Some("a text with a colon and a space in it needs quotes"),
-            ErrorKind::ExpectedDocumentStart => Some("the line is indented less than its document, or a `---` is missing"),
+            ErrorKind::ExpectedDocumentStart => {
+                Some("the line is indented less than its document, or a `---` is missing")
+            }
             _ => None,
         };
         if let Err(halt) = self.problem(line, "InvalidYaml", error.info()) {

@@ -19,10 +19,21 @@ fn only(text: &str) -> Value {
 #[test]
 fn values_are_those_of_yaml_1_1_as_go_has_them() {
     for (text, expected) in [
-        ("0644", json!(420)), ("yes", json!(true)), ("1e3", json!(1000)), ("08", json!(8)), ("0o17", json!(15)),
-        ("1_000", json!(1000)), (".5", json!(0.5)), ("~", json!(null)), ("2001-01-01", json!("2001-01-01")),
-        ("!!binary aGVsbG8=", json!("hello")), ("'yes'", json!("yes")), ("1.0", json!(1)), ("12:30", json!("12:30")),
-        ("18446744073709551615", json!(18_446_744_073_709_551_615_f64)), ("!unknown 1", json!("1")),
+        ("0644", json!(420)),
+        ("yes", json!(true)),
+        ("1e3", json!(1000)),
+        ("08", json!(8)),
+        ("0o17", json!(15)),
+        ("1_000", json!(1000)),
+        (".5", json!(0.5)),
+        ("~", json!(null)),
+        ("2001-01-01", json!("2001-01-01")),
+        ("!!binary aGVsbG8=", json!("hello")),
+        ("'yes'", json!("yes")),
+        ("1.0", json!(1)),
+        ("12:30", json!("12:30")),
+        ("18446744073709551615", json!(18_446_744_073_709_551_615_f64)),
+        ("!unknown 1", json!("1")),
     ] {
         assert_eq!(only(&format!("v: {text}")), json!({"v": expected}), "{text}");
     }
@@ -42,7 +53,10 @@ fn a_limit_is_exact_and_says_its_name() {
         let (documents, problems) = told(fits, &most);
         assert!(!documents.is_empty() && problems.is_empty(), "{fits}: {problems:?}");
         let (_, problems) = told(passes, &most);
-        assert!(matches!(&*problems, [one] if one.contains(word) && one.contains("(LimitExceeded)")), "{passes}: {problems:?}");
+        assert!(
+            matches!(&*problems, [one] if one.contains(word) && one.contains("(LimitExceeded)")),
+            "{passes}: {problems:?}"
+        );
     }
     let (_, problems) = told(&"#".repeat(1001), &most);
     assert!(matches!(&*problems, [one] if one.contains("1001 bytes")), "{problems:?}");
@@ -62,11 +76,21 @@ fn what_is_made_to_be_endless_ends() {
         text + &format!("a{at}: &a{at}\n  <<: [{twice}, *a{before}]\n")
     });
     let one_line = [
-        "[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "? ".repeat(50_000), "&a ".repeat(10_000),
-        "!!str ".repeat(10_000), "'".repeat(100_001), format!("{}x", "a: ".repeat(1000)),
-        (0..2000).map(|at| " ".repeat(at % 1000) + "a:\n").collect(), "a: *b\n---\n".repeat(20_000),
-        "\"".to_owned() + &"\\x41".repeat(100_000), "a: 'x\n---\n".repeat(10_000), "a: 1\n".repeat(10_000),
-        format!("{{\"a\":{}", "[".repeat(200_000)), format!("<<: [{}]", "{a: b},".repeat(20_000)),
+        "[".repeat(100_000),
+        "{a: ".repeat(100_000),
+        "- ".repeat(100_000),
+        "? ".repeat(50_000),
+        "&a ".repeat(10_000),
+        "!!str ".repeat(10_000),
+        "'".repeat(100_001),
+        format!("{}x", "a: ".repeat(1000)),
+        (0..2000).map(|at| " ".repeat(at % 1000) + "a:\n").collect(),
+        "a: *b\n---\n".repeat(20_000),
+        "\"".to_owned() + &"\\x41".repeat(100_000),
+        "a: 'x\n---\n".repeat(10_000),
+        "a: 1\n".repeat(10_000),
+        format!("{{\"a\":{}", "[".repeat(200_000)),
+        format!("<<: [{}]", "{a: b},".repeat(20_000)),
     ];
     let fewer = Limits { nodes: 50_000, ..limits };
     let all = [(laughs, &limits), (repeated, &limits), (merged, &fewer)].into_iter();
@@ -78,7 +102,8 @@ fn what_is_made_to_be_endless_ends() {
 
 #[test]
 fn a_document_with_a_problem_hides_none_of_the_others() {
-    let text = "a: 1\n---\nb: [1\n---\nc: 'x\n---\nd: {a: 1, a: 2, b: *z}\n---\ne: \"\\q\"\n---\n  f: 1\n g: 2\n---\nh: 1\n";
+    let text =
+        "a: 1\n---\nb: [1\n---\nc: 'x\n---\nd: {a: 1, a: 2, b: *z}\n---\ne: \"\\q\"\n---\n  f: 1\n g: 2\n---\nh: 1\n";
     let (documents, problems) = told(text, &Limits::default());
     assert_eq!(documents, [1, 7]);
     let lines: Vec<_> = problems.iter().map(|p| p.split(": ").next().expect("a place")).collect();
@@ -90,9 +115,21 @@ fn the_line_of_a_pointer_is_that_of_its_key() {
     let text = "# first\n---\na: 1\n---\n\nmetadata:\n  name: x\n  labels: &l\n    a/b~c: y\n'spec':\n- 1\n-\n  k: [1,\n    2]\n- *l\n? [complex]\n: v\nlast: |\n  x\n  y\n1: end\n";
     let table = lines(text.as_bytes(), 2);
     for (pointer, line) in [
-        ("", 6), ("/metadata", 6), ("/metadata/name", 7), ("/metadata/labels/a~1b~0c", 9), ("/spec", 10), ("/spec/0", 11),
-        ("/spec/1", 13), ("/spec/1/k", 13), ("/spec/1/k/1", 14), ("/spec/2", 15), ("/spec/2/a~1b~0c", 15), ("/last", 18), ("/1", 21),
-        ("/metadata/missing/deep", 6), ("/nowhere", 6),
+        ("", 6),
+        ("/metadata", 6),
+        ("/metadata/name", 7),
+        ("/metadata/labels/a~1b~0c", 9),
+        ("/spec", 10),
+        ("/spec/0", 11),
+        ("/spec/1", 13),
+        ("/spec/1/k", 13),
+        ("/spec/1/k/1", 14),
+        ("/spec/2", 15),
+        ("/spec/2/a~1b~0c", 15),
+        ("/last", 18),
+        ("/1", 21),
+        ("/metadata/missing/deep", 6),
+        ("/nowhere", 6),
     ] {
         assert_eq!(table.line(pointer), Some(line), "{pointer}");
     }
@@ -111,14 +148,17 @@ fn what_is_written_looks_like_kubectl() {
 fn value() -> impl Strategy<Value = Value> {
     let text = || prop_oneof![".{0,12}", "[-+0-9_.eExobyn~:# \n'\"|>&*!%@`,\\[\\]{}?]{0,8}", "(?s).{0,30}\n{0,3}"];
     let leaf = prop_oneof![
-        Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from),
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
         any::<f64>().prop_filter("finite and no integer", |f| f.is_finite() && f.fract() != 0.0).prop_map(Value::from),
         text().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            proptest::collection::btree_map(text(), inner, 0..6).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            proptest::collection::btree_map(text(), inner, 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     })
 }
