@@ -28,7 +28,7 @@ pub struct Input<'a> {
     pub owner: &'a Owner,
     /// Namespace of the agent itself, which is never deleted.
     pub agent_namespace: &'a str,
-    /// What Git wants, from [`super::resolve`].
+    /// What Git wants, from [`resolve()`](super::resolve()).
     pub desired: &'a [Desired],
     /// What was wrong with the source, of render and resolve: with any, nothing is deleted.
     pub problems: &'a [Problem],

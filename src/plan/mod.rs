@@ -2,7 +2,7 @@
 //!
 //! The protocol of a run, each step a pure function between two exchanges with the outside:
 //!
-//! 1. [`resolve`]: manifests × scopes → [`Desired`] objects, complete as they are sent, and problems.
+//! 1. [`resolve()`]: manifests × scopes → [`Desired`] objects, complete as they are sent, and problems.
 //! 2. [`plan`]: desired × inventory × [`Observed`] × [`Claims`] → [`Plan`]. Changes with
 //!    [`Change::look`] could not be decided without the live object: read those (all at once), add
 //!    [`see`]'s answers to `Observed`, plan again. One round is enough: absent and present decide.
@@ -10,12 +10,12 @@
 //!    or unchanged. A refusal is a [`Problem`] by object. An immutable field of an object that
 //!    permits `force` becomes a recreation ([`recreate`]), which counts as a deletion.
 //! 4. [`judge`]: the deletion budget's [`Verdict`] over the refined plan.
-//! 5. [`admit`]: plan × acceptance × verdict × refusals → [`Admitted`], or a [`Hold`] that says why.
+//! 5. [`admit()`]: plan × acceptance × verdict × refusals → [`Admitted`], or a [`Hold`] that says why.
 //! 6. [`intended`]: the inventory as it must be written *before* the first change goes out.
 //! 7. [`Admitted::steps`]: phases with their [`AdmittedChange`]s. With
 //!    [`Method::ApplyOver`] the live object is read just before, and [`AdmittedChange::over`] it is sent. An answer that shows entries of
 //!    other deployers (`object::fields::adopt_patch`) is patched, then applied once more.
-//! 8. [`record`]: answer → inventory entry; [`forgets`]: which entries go.
+//! 8. [`record()`]: answer → inventory entry; [`forgets`]: which entries go.
 //!
 //! An object is *not* read before its first apply where nothing speaks for its existence: no entry
 //! in the inventory, none in a watch, no claim of another Sync. The answer (201 or 200) tells.
@@ -95,7 +95,7 @@ pub struct Desired {
 
 impl Desired {
     /// A desired object that is sent as it is written, steers nothing and yields nothing. Objects
-    /// of a Sync come from [`resolve`].
+    /// of a Sync come from [`resolve()`].
     pub fn plain(manifest: Manifest, plural: impl Into<String>, phase: Phase, digest: Digest) -> Self {
         Self { manifest, plural: plural.into(), digest, phase, steers: BTreeSet::new(), yields: Yields::none() }
     }

@@ -26,7 +26,7 @@ pub fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(frame))
 }
 
-/// [`write`], for a pipe of the runtime.
+/// [`write()`], for a pipe of the runtime.
 pub async fn write_async(to: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> io::Result<()> {
     to.write_all(&length(frame)?).await?;
     to.write_all(frame).await?;

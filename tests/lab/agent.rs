@@ -57,16 +57,6 @@ impl Agent {
         })
     }
 
-    /// Process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Its folder with cache and log.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
-    }
-
     /// SIGKILL, without a chance to tidy up.
     pub fn kill(&mut self) {
         self.child.kill().expect("kills");

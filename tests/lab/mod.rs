@@ -188,17 +188,6 @@ impl Lab {
         })
     }
 
-    /// Waits until a condition of a Sync or Repository has this status.
-    pub fn wait_condition(&self, namespace: &str, what: &str, condition: &str, status: &str) -> Value {
-        self.wait(namespace, what, |object| {
-            let found = condition_of(object, condition);
-            match found {
-                Some(c) if c["status"] == status => Ok(()),
-                _ => Err(format!("{condition} is not {status}: {:#}", object["status"])),
-            }
-        })
-    }
-
     /// Requests of the audit log, each as its JSON, that `keep` keeps; only complete ones.
     pub fn audit(&self, mut keep: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let text = std::fs::read_to_string(self.fact("TANDEM_LAB_AUDIT_LOG")).expect("audit log");

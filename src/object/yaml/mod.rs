@@ -2,7 +2,7 @@
 //!
 //! kubectl reads through `sigs.k8s.io/yaml`, which is YAML 1.1 with Go's own ideas of numbers:
 //! `0644` is 420, `yes` is true, `1e3` is 1000, and a date stays a text. The grammar is parsed by
-//! `serde_yaml`; what a scalar means is decided by [`scalar`], because a value that differs from
+//! `serde_yaml`; what a scalar means is decided by the module `scalar`, because a value that differs from
 //! kubectl's by one digit is a deployment that nobody reviewed.
 
 mod lines;
