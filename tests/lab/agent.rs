@@ -57,6 +57,12 @@ impl Agent {
         })
     }
 
+    /// Process id.
+    #[allow(dead_code)] // hack/bench asks for it
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, without a chance to tidy up.
     pub fn kill(&mut self) {
         self.child.kill().expect("kills");
