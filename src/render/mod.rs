@@ -29,6 +29,8 @@ pub struct Limits {
     pub documents: u32,
     /// Nodes (scalars, sequences, mappings) in one file, aliases expanded.
     pub nodes: u32,
+    /// Nodes of all objects together: what bounds the memory of a render.
+    pub total_nodes: u32,
     /// Depth of nesting in a document, and of folders.
     pub depth: u32,
     /// Aliases in one file.
@@ -44,7 +46,8 @@ impl Default for Limits {
             total_bytes: 128 << 20,
             files: 50_000,
             documents: 10_000,
-            nodes: 2_000_000,
+            nodes: 1_000_000,
+            total_nodes: 3_000_000,
             depth: 100,
             aliases: 10_000,
             objects: 50_000,

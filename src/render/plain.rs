@@ -56,13 +56,14 @@ struct Walk<'a> {
     folders: u32,
     files: u32,
     bytes: u64,
+    nodes: u64,
 }
 
 impl<'a> Walk<'a> {
     fn new(tree: &'a dyn Tree, limits: &'a Limits) -> Self {
         let ignored = Ignored::default();
         let (manifests, problems, places) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { tree, limits, ignored, manifests, problems, places, folders: 0, files: 0, bytes: 0 }
+        Self { tree, limits, ignored, manifests, problems, places, folders: 0, files: 0, bytes: 0, nodes: 0 }
     }
 
     fn folder(&mut self, folder: &str, mut entries: Vec<Entry>, depth: u32) -> Result<(), Full> {
@@ -191,6 +192,12 @@ impl<'a> Walk<'a> {
             let most = self.limits.objects;
             return self
                 .full(format!("there are more than the {most} objects that are allowed"), &manifest.origin.file);
+        }
+        self.nodes += yaml::nodes(&manifest.body);
+        if self.nodes > u64::from(self.limits.total_nodes) {
+            let most = self.limits.total_nodes;
+            let message = format!("the objects have more than the {most} nodes together that are allowed");
+            return self.full(message, &manifest.origin.file);
         }
         self.places.insert(manifest.id.clone(), manifest.origin.clone());
         self.manifests.push(manifest);

@@ -48,8 +48,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 16 << 20, documents: 10_000, nodes: 2_000_000, depth: 100, aliases: 10_000 }
+        Self { bytes: 16 << 20, documents: 10_000, nodes: 1_000_000, depth: 100, aliases: 10_000 }
     }
+}
+
+/// Nodes of a value: scalars, keys, lists and mappings. A node takes some 100 bytes of memory.
+pub fn nodes(value: &Value) -> u64 {
+    tally::size(value).0
 }
 
 /// Reads the documents of a file. A document with a problem is left out, and the documents after

@@ -112,8 +112,8 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Nodes and bytes of text of a value.
-fn size(value: &Value) -> (u64, u64) {
+/// Nodes (scalars, keys, lists, mappings) and bytes of text of a value.
+pub fn size(value: &Value) -> (u64, u64) {
     let add = |(nodes, bytes): (u64, u64), (n, b): (u64, u64)| (nodes + n, bytes + b);
     match value {
         Value::String(text) => (1, text.len() as u64),
