@@ -1,4 +1,22 @@
 //! From a tree of files to manifests, problems and the read set.
+//!
+//! The rules that problems name, which are promised:
+//!
+//! | rule | what is wrong |
+//! |---|---|
+//! | `InvalidPath`, `PathNotFound` | the path of the Sync leaves the repository, or names no folder of it |
+//! | `NoObjects` | nothing is wrong in the files, and there is no object in them |
+//! | `InvalidYaml`, `InvalidJson` | a document, or a value in it, cannot be read |
+//! | `DuplicateKey`, `DuplicateObject` | something stands twice; both places are told |
+//! | `NotAnObject` | a document without apiVersion, kind, metadata or name |
+//! | `InvalidObject` | an object with a name, label or annotation that no API server takes |
+//! | `GenerateNameNotSupported` | an object that would be another one at every apply |
+//! | `EncryptedManifest`, `LfsPointer` | the content is not there to be read |
+//! | `SymlinkNotFollowed`, `SubmoduleNotRead` | the content is somewhere else |
+//! | `KustomizationNotSupported`, `ChartNotSupported` | the folder belongs to another tool |
+//! | `InvalidIgnore` | a line of a `.tandemignore` is no pattern |
+//! | `LimitExceeded` | a limit was passed; which, and what was left unread |
+//! | `Unreadable` | the store failed |
 
 mod ignored;
 mod memory;
