@@ -7,10 +7,10 @@ use crate::object::Problem;
 /// The one spelling of a path inside a repository: without `.`, without empty parts and without a
 /// slash at either end; the root is empty. What leaves the repository, or would mean something
 /// else on another system, is refused.
-pub fn normal(path: &str) -> Result<String, Problem> {
+pub fn normal(path: &str) -> Result<String, Box<Problem>> {
     let refused = |what: &str| {
         let problem = Problem::new("InvalidPath", format!("the path {path:?} {what}"));
-        Err(problem.hint("a path starts at the root of the repository: apps/shop"))
+        Err(Box::new(problem.hint("a path starts at the root of the repository: apps/shop")))
     };
     if path.starts_with('/') {
         return refused("is absolute");

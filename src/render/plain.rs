@@ -22,7 +22,7 @@ use crate::object::{Manifest, ObjectId, Origin, Problem, yaml};
 pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
     let path = match path::normal(path) {
         Ok(path) => path,
-        Err(problem) => return Rendered { problems: vec![problem], ..Rendered::default() },
+        Err(problem) => return Rendered { problems: vec![*problem], ..Rendered::default() },
     };
     let recorder = Recorder::new(tree);
     let mut rendered = Rendered::default();
