@@ -1,7 +1,7 @@
 //! The folder that a Sync names: its one spelling, and what was meant where there is none.
 
 use super::near::nearest;
-use super::{EntryKind, Recorder, Tree, TreeError};
+use super::{EntryKind, Tree, TreeError};
 use crate::object::Problem;
 
 /// The one spelling of a path inside a repository: without `.`, without empty parts and without a
@@ -37,8 +37,10 @@ pub fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// Why there is no folder of that path: the first part that is missing, and what stands there.
-pub fn missing(tree: &Recorder<'_>, path: &str) -> Result<Problem, TreeError> {
+/// Why there is no folder of that path: the first part that is missing, and what stands there. The
+/// folders that are looked through for advice are no part of the read set: advice may grow old, and
+/// a commit elsewhere must not count as a change.
+pub fn missing(tree: &dyn Tree, path: &str) -> Result<Problem, TreeError> {
     let mut folder = String::new();
     for part in path.split('/') {
         let entries = tree.list(&folder)?.unwrap_or_default();

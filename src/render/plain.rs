@@ -18,7 +18,7 @@ use crate::object::{Manifest, ObjectId, Origin, Problem, yaml};
 /// Reads every manifest below `path`, in the order of names.
 ///
 /// The read set of a folder that exists is that folder alone: its id covers all that it holds.
-/// Where it does not exist, the folders that were looked through stand in it.
+/// Where it does not exist, the miss stands in it.
 pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
     let path = match path::normal(path) {
         Ok(path) => path,
@@ -35,7 +35,7 @@ pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
             rendered = Rendered { manifests: walk.manifests, problems: walk.problems, ..Rendered::default() };
             nothing
         }
-        Ok(None) => Some(path::missing(&recorder, &path).unwrap_or_else(|error| unreadable(&path, &error))),
+        Ok(None) => Some(path::missing(tree, &path).unwrap_or_else(|error| unreadable(&path, &error))),
         Err(error) => Some(unreadable(&path, &error)),
     };
     rendered.problems.extend(problem);

@@ -63,6 +63,7 @@ fn the_read_set_breaks_with_every_change_below_the_path() {
 fn a_path_that_is_missing_is_looked_for_again_when_it_may_be_there() {
     let before = read_set(&shop(), "apps/shpo/eu");
     assert_eq!(before.holds_in(&shop()), Ok(true));
+    assert_eq!(before.holds_in(&shop().file("apps/other/a.yaml", config_map("a"))), Ok(true));
     assert_eq!(before.holds_in(&shop().file("apps/shpo/eu/a.yaml", config_map("a"))), Ok(false));
     let refused = render(&shop(), "../etc", &Limits::default());
     assert_eq!(refused.read_set, ReadSet::default());
