@@ -59,7 +59,7 @@ pub struct AgentOptions {
 pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), Failed> {
     let internal = |error: &dyn std::error::Error| Failed::new("Internal", Fault::Internal, error.to_string());
     let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), commit: String::new() };
-    let metrics = Arc::new(Metrics::new(&build, Vec::new()).map_err(|e| internal(&e))?);
+    let metrics = Arc::new(Metrics::new(&build, of_the_process()).map_err(|e| internal(&e))?);
     let counted = metrics.clone();
     let connect = ConnectOptions {
         on_request: Some(Arc::new(move |seen| counted.request(seen.verb, seen.code))),
@@ -126,6 +126,17 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), F
     let _ = contending.await;
     let _ = serving.await;
     Ok(())
+}
+
+/// CPU, memory and files of this process, where the system tells them.
+#[cfg(target_os = "linux")]
+fn of_the_process() -> Vec<Box<dyn prometheus::core::Collector>> {
+    vec![Box::new(prometheus::process_collector::ProcessCollector::for_self())]
+}
+
+#[cfg(not(target_os = "linux"))]
+fn of_the_process() -> Vec<Box<dyn prometheus::core::Collector>> {
+    Vec::new()
 }
 
 fn is_ready(ready: &AtomicBool) -> Result<(), String> {

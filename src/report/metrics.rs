@@ -128,6 +128,23 @@ pub enum FetchResult {
     Failed,
 }
 
+/// One of something that is counted while it lasts.
+#[must_use = "it is counted until it is dropped"]
+pub struct Counted(IntGauge);
+
+impl Counted {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// All metrics of the process. Shared by reference; every method may be called from any thread.
 pub struct Metrics {
     registry: Registry,
@@ -216,10 +233,14 @@ impl Metrics {
         self.healthy.observe(seconds);
     }
 
-    /// How many Syncs wait, and how many runs are in hand.
-    pub fn load(&self, waiting: usize, in_flight: usize) {
-        self.queue.set(i64::try_from(waiting).unwrap_or(i64::MAX));
-        self.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
+    /// A Sync waits for a run until the value is dropped.
+    pub fn waiting(&self) -> Counted {
+        Counted::new(&self.queue)
+    }
+
+    /// A run is in hand until the value is dropped.
+    pub fn running(&self) -> Counted {
+        Counted::new(&self.in_flight)
     }
 
     /// What a Sync is at. `repository` is `namespace/name`.

@@ -69,7 +69,10 @@ impl Unit {
     /// accepted one.
     pub(super) async fn pass(&mut self) {
         let world = self.world.clone();
+        let waiting = world.metrics.waiting();
         let Ok(_slot) = world.passes.acquire().await else { return };
+        drop(waiting);
+        let _running = world.metrics.running();
         self.attempt += 1;
         let end = match self.aim_newest().await {
             Ok(target) => self.attempt(&target).await,
@@ -249,6 +252,9 @@ impl Unit {
         self.retry_at = None;
         if touched && self.facts.applied.as_ref() != Some(revision) {
             self.facts.applied = Some(revision.clone());
+            // What was healthy before may have been the objects of the revision before.
+            self.facts.health_wait = crate::report::facts::HealthWait::First;
+            self.unhealthy_since = None;
             let seconds = Timestamp::now().duration_since(target.found.seen_at).as_secs_f64();
             self.world.metrics.commit_applied(seconds);
         }
@@ -270,7 +276,7 @@ impl Unit {
                 if Instant::now() > since + self.timeout() {
                     let message = self.facts.progress.take().map_or_else(String::new, |p| p.message);
                     let failed = Failed::new(
-                        "Timeout",
+                        "WaitTimedOut",
                         Fault::Cluster,
                         format!("waited longer than {:?}: {message}", self.timeout()),
                     );

@@ -29,7 +29,7 @@ fn used() -> Metrics {
     let mut outcome = Outcome::new(id, jiff::Timestamp::UNIX_EPOCH);
     outcome.time(Stage::Apply, 250);
     metrics.outcome(&outcome);
-    metrics.load(4, 2);
+    drop((metrics.waiting(), metrics.running()));
     metrics.commit_applied(0.3);
     metrics.commit_healthy(2.0);
     metrics.sync("shop", "web", "shop/git", &facts('a'));
@@ -92,6 +92,19 @@ fn a_sync_has_one_info_and_leaves_nothing_behind() {
     let text = metrics.encode();
     assert!(!text.contains("sync=\"web\"") && !text.contains("tandem_repository_ready{"), "{text}");
     assert!(text.contains("sync=\"other\""));
+}
+
+#[test]
+fn what_lasts_is_counted_while_it_does() {
+    let metrics = metrics();
+    let (one, two) = (metrics.waiting(), metrics.waiting());
+    assert!(metrics.encode().contains("tandem_queue_depth 2\n"));
+    drop(one);
+    assert!(metrics.encode().contains("tandem_queue_depth 1\n"));
+    let running = metrics.running();
+    drop((two, running));
+    let text = metrics.encode();
+    assert!(text.contains("tandem_queue_depth 0\n") && text.contains("tandem_runs_in_flight 0\n"));
 }
 
 #[test]
