@@ -46,19 +46,17 @@ pub fn state(facts: &SyncFacts) -> State {
         Verdict::Failed { .. } => return State::Failing,
         Verdict::WaitingForDependency { .. } => return State::Waiting,
         _ if facts.hold.is_some() => return State::Held,
-        Verdict::Shadowed(summary) if summary.counts.changed() > 0 => return State::ShadowDiffers,
-        Verdict::Shadowed(_) => return State::ShadowEqual,
-        Verdict::Applied => {}
         Verdict::None | Verdict::InvalidSpec(_) | Verdict::Finalizing { .. } => return State::New,
-    }
-    if facts.drift.fight.is_some() {
-        return State::Fighting;
+        Verdict::Applied | Verdict::Shadowed(_) => {}
     }
     let healthy = facts.health.status() == Status::Current;
-    match facts.health_wait {
+    match (&facts.verdict, facts.health_wait) {
+        _ if facts.drift.fight.is_some() => State::Fighting,
+        (Verdict::Shadowed(summary), _) if summary.counts.changed() > 0 => State::ShadowDiffers,
         _ if facts.health.counts.failed > 0 => State::Unhealthy,
-        HealthWait::Exceeded if !healthy => State::TimedOut,
-        HealthWait::First if !healthy => State::RollingOut,
+        (Verdict::Shadowed(_), _) => State::ShadowEqual,
+        (_, HealthWait::Exceeded) if !healthy => State::TimedOut,
+        (_, HealthWait::First) if !healthy => State::RollingOut,
         _ => State::Ready,
     }
 }
@@ -136,12 +134,8 @@ fn told(facts: &SyncFacts, state: State) -> (Reason, String) {
             _ => String::new(),
         },
         State::Fighting => facts.drift.fight.as_ref().map_or_else(String::new, message::fight),
-        State::Unhealthy | State::RollingOut => {
-            format!("applied {}; {}", revision(&facts.applied), facts.health.summary())
-        }
-        State::TimedOut => {
-            format!("applied {}; not healthy within the timeout: {}", revision(&facts.applied), facts.health.summary())
-        }
+        State::Unhealthy | State::RollingOut => applied(facts, &facts.health.summary()),
+        State::TimedOut => applied(facts, &format!("not healthy within the timeout: {}", facts.health.summary())),
         State::Ready => {
             let unreviewed = if facts.review == Review::Unreviewed { " (unreviewed)" } else { "" };
             format!("applied {}{unreviewed}", revision(&facts.applied))
@@ -154,6 +148,13 @@ fn told(facts: &SyncFacts, state: State) -> (Reason, String) {
         (Told::OfCause(_), None) => Reason::ReconciliationFailed,
     };
     (reason, text)
+}
+
+fn applied(facts: &SyncFacts, and: &str) -> String {
+    match &facts.applied {
+        Some(revision) => format!("applied {revision}; {and}"),
+        None => and.to_owned(),
+    }
 }
 
 /// Reason and message of `Ready` where they are those of the verdict.

@@ -43,14 +43,14 @@ pub enum State {
     Held,
     /// Nothing has ended yet.
     New,
-    /// Shadow mode, differences.
-    ShadowDiffers,
-    /// Shadow mode, none.
-    ShadowEqual,
     /// Another controller sets fields back.
     Fighting,
+    /// Shadow mode, differences.
+    ShadowDiffers,
     /// An object failed.
     Unhealthy,
+    /// Shadow mode, no differences.
+    ShadowEqual,
     /// Objects were not healthy within the timeout.
     TimedOut,
     /// Applied; not healthy yet.
@@ -126,10 +126,10 @@ pub const SYNC: &[Row<State>] = &[
     row(State::Waiting, "something in `dependsOn` is not ready", False, Always(Reason::DependencyNotReady), Some(Reason::Progressing), Stalled::No),
     row(State::Held, "a newer revision, or its deletions, are held back", False, OfCause("that of the hold"), None, Stalled::No),
     row(State::New, "nothing was tried yet", Unknown, Always(Reason::Progressing), Some(Reason::Progressing), Stalled::No),
-    row(State::ShadowDiffers, "shadow mode, and the cluster differs", False, Always(Reason::ShadowDiffers), None, Stalled::No),
-    row(State::ShadowEqual, "shadow mode, and the cluster is equal", True, Always(Reason::ShadowEqual), None, Stalled::No),
     row(State::Fighting, "another controller sets fields back", False, Always(Reason::DriftFight), None, Stalled::Yes),
-    row(State::Unhealthy, "applied, and an object failed", False, Always(Reason::HealthCheckFailed), None, Stalled::No),
+    row(State::ShadowDiffers, "shadow mode, and the cluster differs", False, Always(Reason::ShadowDiffers), None, Stalled::No),
+    row(State::Unhealthy, "an object failed", False, Always(Reason::HealthCheckFailed), None, Stalled::No),
+    row(State::ShadowEqual, "shadow mode, and the cluster is equal", True, Always(Reason::ShadowEqual), None, Stalled::No),
     row(State::TimedOut, "applied, and not healthy within the timeout", False, Always(Reason::HealthCheckFailed), None, Stalled::No),
     row(State::RollingOut, "applied, and not healthy yet", Unknown, Always(Reason::Progressing), Some(Reason::Progressing), Stalled::No),
     row(State::Ready, "applied, and healthy (or was, and is on its way again)", True, Always(Reason::ReconciliationSucceeded), None, Stalled::No),

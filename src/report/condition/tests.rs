@@ -418,7 +418,7 @@ proptest! {
         if ready.status == ConditionStatus::True {
             let well = matches!(facts.verdict, Verdict::Applied | Verdict::Shadowed(_));
             prop_assert!(well && facts.hold.is_none() && facts.drift.fight.is_none() && facts.progress.is_none());
-            prop_assert!(facts.health.counts.failed == 0 || matches!(facts.verdict, Verdict::Shadowed(_)));
+            prop_assert!(facts.health.counts.failed == 0);
             prop_assert!(find(ConditionType::Reconciling).is_none() && find(ConditionType::Stalled).is_none());
         }
         prop_assert!(find(ConditionType::Healthy).is_some());
