@@ -10,7 +10,8 @@ mod rights;
 mod source;
 mod steps;
 
-use agent::{Agent, IMAGE, NAMESPACE};
+use agent::IMAGE;
+pub use agent::{Agent, NAMESPACE};
 use source::{Access, FirstSync};
 
 use super::{Exit, Output, Stop, args};
