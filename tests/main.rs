@@ -9,6 +9,7 @@ mod cluster_wire;
 mod deploy;
 mod faults;
 mod git_faults;
+mod crds;
 mod git_http;
 mod git_remote;
 mod git_ssh;

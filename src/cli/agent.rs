@@ -87,10 +87,7 @@ pub async fn run(args: &Args, global: &Global) -> Result<Exit, Stop> {
         },
         namespace: args.agent_namespace.clone(),
         cache_dir: args.cache_dir.clone(),
-        listen: match args.http_address.strip_prefix(':') {
-            Some(port) => format!("0.0.0.0:{port}"),
-            None => args.http_address.clone(),
-        },
+        listen: args.http_address.clone(),
         // Unlike every other process, also a former one of the same Pod.
         identity: format!("{name}_{}", std::process::id()),
         passes: args.concurrency,

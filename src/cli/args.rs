@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use super::{agent, completion, diff, doctor, get, install, plan, reconcile, render, status, suspend, tree, uninstall, version};
+use super::{
+    agent, completion, diff, doctor, get, install, plan, reconcile, render, status, suspend, tree, uninstall, version,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -96,6 +98,7 @@ pub enum Command {
     Plan(plan::Args),
     Diff(diff::Args),
     Install(install::Args),
+    Uninstall(uninstall::Args),
     Get(get::Args),
     Status(status::Args),
     Tree(tree::Args),
@@ -103,12 +106,7 @@ pub enum Command {
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Doctor(doctor::Args),
-<<<<<<< HEAD
     Agent(agent::Args),
-=======
-    Install(install::Args),
-    Uninstall(uninstall::Args),
->>>>>>> 5faaa3a (uninstall: the agent, its records, rights and kinds go; what was deployed stays)
     Completion(completion::Args),
     Version(version::Args),
 }

@@ -63,6 +63,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Plan(args) => wait(plan::run(args, global, output)),
         Command::Diff(args) => wait(diff::run(args, global, output)),
         Command::Install(args) => wait(install::run(args, global, output)),
+        Command::Uninstall(args) => wait(uninstall::run(args, global, output)),
         Command::Get(args) => wait(get::run(args, global, output)),
         Command::Status(args) => wait(status::run(args, global, output)),
         Command::Tree(args) => wait(tree::run(args, global, output)),
@@ -70,12 +71,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Suspend(args) => wait(suspend::suspend(args, global, output)),
         Command::Resume(args) => wait(suspend::resume(args, global, output)),
         Command::Doctor(args) => wait(doctor::run(args, global, output)),
-<<<<<<< HEAD
         Command::Agent(args) => serve(agent::run(args, global)),
-=======
-        Command::Install(args) => wait(install::run(args, global, output)),
-        Command::Uninstall(args) => wait(uninstall::run(args, global, output)),
->>>>>>> 5faaa3a (uninstall: the agent, its records, rights and kinds go; what was deployed stays)
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => wait(version::run(args, global, output)),
     }

@@ -119,9 +119,21 @@ impl Failure for BindError {
     }
 }
 
-/// Listens on an address, `0.0.0.0:8080` or `[::]:8080`; port 0 takes a free one.
+/// Listens on an address, such as `127.0.0.1:8080`. `:8080` is every address of this machine, of
+/// both families where it has both. Port 0 takes a free one.
+///
+/// # Errors
+/// The address is taken, or is none.
 pub async fn bind(address: &str) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| BindError { address: address.to_owned(), source })
+    let bound = match address.strip_prefix(':') {
+        Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
+            Ok(listener) => Ok(listener),
+            // A machine without IPv6.
+            Err(_) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
+        },
+        None => TcpListener::bind(address).await,
+    };
+    bound.map_err(|source| BindError { address: address.to_owned(), source })
 }
 
 /// Serves until `stop` is cancelled, then lets requests in hand finish within the grace period.

@@ -328,6 +328,13 @@ async fn a_shutdown_lets_the_request_in_hand_finish_and_takes_no_new_ones() {
 }
 
 #[tokio::test]
+async fn a_port_alone_is_every_address() {
+    let listener = bind(":0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    TcpStream::connect(("127.0.0.1", port)).await.expect("reached over IPv4");
+}
+
+#[tokio::test]
 async fn a_taken_address_is_said() {
     let taken = bind("127.0.0.1:0").await.expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();

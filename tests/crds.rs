@@ -1,0 +1,136 @@
+//! The definitions of our kinds, judged by a real API server: what it takes, what it refuses and
+//! with which words, and what kubectl shows.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::lab::{Lab, both, unique};
+
+/// What a dry run of creating an object answers; `Ok` where it is taken.
+fn create(lab: &Lab, kind: &str, name: &str, spec: &str) -> Result<(), String> {
+    let yaml = format!(
+        "apiVersion: tandemcd.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}, namespace: default}}\nspec: {spec}\n"
+    );
+    let mut command = lab.kubectl();
+    command.args(["create", "--dry-run=server", "-f", "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("kubectl starts");
+    child.stdin.take().expect("stdin").write_all(yaml.as_bytes()).expect("kubectl reads");
+    let output = child.wait_with_output().expect("kubectl ends");
+    if output.status.success() { Ok(()) } else { Err(both(&output)) }
+}
+
+fn check(kind: &str, name: &str, cases: &[(&str, Option<&str>)]) {
+    let lab = Lab::shared();
+    for (spec, refused) in cases {
+        match (create(lab, kind, name, spec), refused) {
+            (Ok(()), None) => {}
+            (Err(told), Some(words)) => assert!(told.contains(words), "{spec}: {told}"),
+            (Ok(()), Some(words)) => panic!("{spec} was taken, and should be refused with {words}"),
+            (Err(told), None) => panic!("{spec} was refused: {told}"),
+        }
+    }
+}
+
+#[test]
+fn a_repository_says_what_is_wrong_with_it() {
+    const ONE: &str = "exactly one of branch, tag, semver, name and commit must be set";
+    const URL: &str = "url must be https://host/path, http://host/path or ssh://user@host/path, without a password";
+    check(
+        "Repository",
+        "app",
+        &[
+            ("{url: 'https://h/p.git', ref: {branch: main}}", None),
+            ("{url: 'ssh://git@h:22/p.git', ref: {commit: '0123456789012345678901234567890123456789'}}", None),
+            ("{url: 'https://h/p', ref: {branch: main, tag: null}}", None),
+            ("{url: 'https://h/p', ref: {branch: main, tag: v1}}", Some(ONE)),
+            ("{url: 'https://h/p', ref: {}}", Some(ONE)),
+            ("{url: 'https://h/p'}", Some("spec.ref: Required value")),
+            ("{url: 'git@h:p.git', ref: {branch: main}}", Some(URL)),
+            ("{url: 'https://user:password@h/p', ref: {branch: main}}", Some(URL)),
+            ("{url: 'https://user@h/p', ref: {branch: main}}", Some(URL)),
+            ("{url: 'ssh://user:password@h/p', ref: {branch: main}}", Some(URL)),
+            ("{url: 'file:///etc', ref: {branch: main}}", Some(URL)),
+            ("{url: 'https://h/p q', ref: {branch: main}}", Some(URL)),
+            ("{url: 'https://h/p', ref: {branch: main}, interval: 5x}", Some("spec.interval")),
+            ("{url: 'https://h/p', ref: {branch: main}, intervall: 5s}", Some("unknown field \"spec.intervall\"")),
+            ("{url: 'https://h/p', ref: {commit: abc}}", Some("spec.ref.commit")),
+        ],
+    );
+}
+
+#[test]
+fn a_sync_says_what_is_wrong_with_it() {
+    const PATH: &str = "path is relative to the root of the repository and never leaves it";
+    check(
+        "Sync",
+        "web",
+        &[
+            ("{repositoryRef: {name: app}}", None),
+            ("{repositoryRef: {name: app}, path: a..b/c}", None),
+            ("{repositoryRef: {name: app}, deletionBudget: {maxCount: 3}}", None),
+            ("{repositoryRef: {name: app}, path: /etc}", Some(PATH)),
+            ("{repositoryRef: {name: app}, path: a/../b}", Some(PATH)),
+            ("{repositoryRef: {name: app}, mode: Dry}", Some("supported values: \"Enforce\", \"Shadow\"")),
+            ("{repositoryRef: {name: app}, serviceAccountName: ''}", Some("spec.serviceAccountName")),
+            ("{repositoryRef: {name: app}, deletionBudget: {maxPercent: 101}}", Some("spec.deletionBudget.maxPercent")),
+            ("{repositoryRef: {name: app}, deletionBudget: {maxCount: -1}}", Some("spec.deletionBudget.maxCount")),
+            ("{path: a}", Some("spec.repositoryRef: Required value")),
+        ],
+    );
+    check("Sync", &"a".repeat(63), &[("{repositoryRef: {name: app}}", None)]);
+    check("Sync", &"a".repeat(64), &[("{repositoryRef: {name: app}}", Some("at most 63 characters"))]);
+}
+
+#[test]
+fn the_definitions_are_taken_without_a_warning_and_their_names_are_free() {
+    let lab = Lab::shared();
+    let file = crate::lab::root().join("manifests/crds.yaml");
+    let output = lab
+        .kubectl()
+        .args(["apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f"])
+        .arg(file)
+        .output()
+        .expect("kubectl runs");
+    assert!(output.status.success(), "{}", both(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    for name in tandem::api::crds::names() {
+        lab.wait("", &format!("crd/{name}"), |crd| {
+            let conditions = crd["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let holds = |kind: &str| conditions.iter().any(|c| c["type"] == kind && c["status"] == "True");
+            if holds("Established") && holds("NamesAccepted") { Ok(()) } else { Err(format!("{conditions:?}")) }
+        });
+    }
+}
+
+#[test]
+fn kubectl_shows_the_columns_and_all_takes_no_sync() {
+    let lab = Lab::shared();
+    let namespace = unique("columns");
+    lab.apply(&format!(
+        "
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {namespace}}}
+---
+apiVersion: tandemcd.io/v1alpha1
+kind: Sync
+metadata: {{name: web, namespace: {namespace}}}
+spec: {{repositoryRef: {{name: app}}, suspend: true}}
+---
+apiVersion: tandemcd.io/v1alpha1
+kind: Repository
+metadata: {{name: app, namespace: {namespace}}}
+spec: {{url: 'https://127.0.0.1:1/app', ref: {{branch: main}}, suspend: true}}
+"
+    ));
+    for what in ["tsync", "trepo"] {
+        let table = lab.k(&["get", what, "-n", &namespace]);
+        let columns: Vec<_> = table.lines().next().expect("a heading").split_whitespace().collect();
+        assert_eq!(columns, ["NAME", "READY", "REVISION", "STATUS", "AGE"], "{what}");
+    }
+    let of_category = lab.k(&["get", "tandem", "-n", &namespace, "-o", "name"]);
+    assert!(of_category.contains("sync.tandemcd.io/web") && of_category.contains("repository.tandemcd.io/app"));
+    let all = lab.k(&["delete", "all", "--all", "-n", &namespace, "--dry-run=server", "-o", "name"]);
+    assert!(!all.contains("tandemcd.io"), "kubectl delete all --all takes {all}");
+}
