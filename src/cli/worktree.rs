@@ -58,6 +58,8 @@ pub struct WorkTree {
     root: PathBuf,
     folder: String,
     ignored: RefCell<HashMap<String, Gitignore>>,
+    /// Files of Git's index, sorted: what is tracked counts, whatever a `.gitignore` says.
+    tracked: Vec<String>,
     ids: RefCell<HashMap<String, Option<String>>>,
 }
 
@@ -73,7 +75,8 @@ impl WorkTree {
         let below = folder.strip_prefix(&root).expect("the root is an ancestor");
         let names: Option<Vec<&str>> = below.iter().map(OsStr::to_str).collect();
         let folder = names.ok_or(WorkTreeError::NotUtf8(shown))?.join("/");
-        Ok(Self { root, folder, ignored: RefCell::default(), ids: RefCell::default() })
+        let tracked = tracked(&root);
+        Ok(Self { root, folder, ignored: RefCell::default(), tracked, ids: RefCell::default() })
     }
 
     /// The folder that was opened, from the root.
@@ -117,13 +120,23 @@ impl WorkTree {
                 }
                 rules.build().unwrap_or_else(|_| Gitignore::empty())
             });
-            let verdict = rules.matched(at, kind.is_dir());
+            let verdict = rules.matched_path_or_any_parents(at, kind.is_dir());
             if !verdict.is_none() {
-                return verdict.is_ignore();
+                return verdict.is_ignore() && !self.is_tracked(at);
             }
             above = (!folder.is_empty()).then(|| folder.rsplit_once('/').map_or("", |(above, _)| above));
         }
         false
+    }
+
+    /// Whether Git's index has the file, or something below the folder.
+    fn is_tracked(&self, at: &Path) -> bool {
+        let Some(path) = at.strip_prefix(&self.root).ok().and_then(Path::to_str) else { return false };
+        let from = self.tracked.partition_point(|file| file.as_str() < path);
+        self.tracked[from..]
+            .iter()
+            .take_while(|file| file.starts_with(path))
+            .any(|file| file.len() == path.len() || file.as_bytes()[path.len()] == b'/')
     }
 }
 
@@ -205,6 +218,15 @@ impl Tree for WorkTree {
     }
 }
 
+/// Files of the index. Without one that can be read nothing is tracked.
+fn tracked(root: &Path) -> Vec<String> {
+    let index = git2::Repository::open(root).and_then(|repository| repository.index());
+    let mut files: Vec<String> =
+        index.iter().flat_map(git2::Index::iter).filter_map(|entry| String::from_utf8(entry.path).ok()).collect();
+    files.sort_unstable();
+    files
+}
+
 fn join(path: &mut String, name: &str) {
     if !path.is_empty() {
         path.push('/');
@@ -280,6 +302,25 @@ mod tests {
         {
             assert_eq!(tree.read(path, 10), Ok(there), "{path}");
         }
+    }
+
+    #[test]
+    fn what_git_tracks_is_there_whatever_is_ignored() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let repository = git2::Repository::init(folder.path()).expect("a repository");
+        for (name, content) in
+            [("gen/a.yaml", "1"), ("gen/b.yaml", "2"), (".gitignore", "gen\n*.bak\n"), ("a.bak", "3")]
+        {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+            fs::write(path, content).expect("file");
+        }
+        let mut index = repository.index().expect("index");
+        index.add_path(Path::new("gen/a.yaml")).expect("adds");
+        index.write().expect("writes");
+        let tree = WorkTree::open(folder.path()).expect("opens");
+        assert_eq!(names(&tree, "").expect("folder"), ["File .gitignore", "Folder gen"]);
+        assert_eq!(names(&tree, "gen").expect("folder"), ["File a.yaml"]);
     }
 
     #[cfg(unix)]

@@ -115,7 +115,8 @@ fn ignore_rules(rules: &[api::IgnoreRule]) -> Result<Vec<IgnoreRule>, Stop> {
         |problem: Problem| Failed::new("InvalidIgnoreRule", Fault::Repository, format!("spec.ignore: {problem}"));
     let rule = |rule: &api::IgnoreRule| {
         let target = rule.target.clone().unwrap_or_default();
-        let paths = rule.paths.iter().map(|path| Pointer::parse(path)).collect::<Result<_, _>>().map_err(wrong)?;
+        let pointer = |path: &String| Pointer::parse(path).map_err(wrong);
+        let paths = rule.paths.iter().map(pointer).collect::<Result<_, Failed>>()?;
         Ok(IgnoreRule { group: target.group, kind: target.kind, name: target.name, namespace: target.namespace, paths })
     };
     rules.iter().map(rule).collect()
