@@ -59,7 +59,12 @@ fn main() {
         };
         println!(
             "{:>5} {:<10} {:<22} {:>9} {:>9} {:>9}",
-            text("n"), text("onInvalid"), text("step"), text("seconds"), text("requests"), text("ratio")
+            text("n"),
+            text("onInvalid"),
+            text("step"),
+            text("seconds"),
+            text("requests"),
+            text("ratio")
         );
     }
     let file = lab::root().join("target/bench.json");
@@ -73,7 +78,7 @@ fn measure(n: usize, on_invalid: &str) -> Vec<Value> {
     let lab = Lab::start("bench");
     let limit = limit::bare(&lab, n);
     eprintln!("limit: {:.2} s", limit.as_secs_f64());
-    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3", "--log", "warn"]);
+    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
     let (tenant, repo) = (Tenant::new(&lab), Repo::new());
     (0..n).for_each(|at| folder(&repo, at, 1));
     repo.push("all");
@@ -142,7 +147,16 @@ fn measure(n: usize, on_invalid: &str) -> Vec<Value> {
 }
 
 fn suspend(lab: &Lab, namespace: &str, value: &str) {
-    lab.k(&["-n", namespace, "patch", "repository", "repo", "--type=merge", "-p", &format!("{{\"spec\": {{\"suspend\": {value}}}}}")]);
+    lab.k(&[
+        "-n",
+        namespace,
+        "patch",
+        "repository",
+        "repo",
+        "--type=merge",
+        "-p",
+        &format!("{{\"spec\": {{\"suspend\": {value}}}}}"),
+    ]);
 }
 
 /// Requests of the agent, impersonated ones included, besides Lease and watch renewals.
@@ -181,7 +195,11 @@ fn all_at(lab: &Lab, namespace: &str, n: usize, revision: u32) {
     let mut look = || {
         let done = images(lab, namespace)?.values().filter(|image| **image == wanted).count();
         let ingresses = lab.try_get(namespace, "ingresses")?["items"].as_array().map_or(0, Vec::len);
-        if done == n && ingresses == n { Ok(()) } else { Err(format!("{done} Deployments, {ingresses} Ingresses of {n}")) }
+        if done == n && ingresses == n {
+            Ok(())
+        } else {
+            Err(format!("{done} Deployments, {ingresses} Ingresses of {n}"))
+        }
     };
     wait_within(LONG, "all objects", &mut look);
 }
@@ -200,7 +218,8 @@ fn all_ready(lab: &Lab, namespace: &str, n: usize) {
     let mut look = || {
         let list = lab.try_get(namespace, "syncs")?;
         let items = list["items"].as_array().ok_or("no items")?;
-        let ready = items.iter().filter(|sync| lab::condition_of(sync, "Ready").is_some_and(|c| c["status"] == "True")).count();
+        let ready =
+            items.iter().filter(|sync| lab::condition_of(sync, "Ready").is_some_and(|c| c["status"] == "True")).count();
         if ready == n { Ok(()) } else { Err(format!("{ready} of {n} ready")) }
     };
     wait_within(LONG, "all Syncs to be ready", &mut look);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -57,16 +57,17 @@ impl Agent {
         })
     }
 
-    /// Process id.
+    /// Process id of the agent itself.
     #[allow(dead_code)] // hack/bench asks for it
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let shell = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).expect("children");
+        children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("the agent runs")
     }
 
     /// SIGKILL, without a chance to tidy up.
     pub fn kill(&mut self) {
-        self.child.kill().expect("kills");
-        self.child.wait().expect("ends");
+        end(&mut self.child);
     }
 
     /// Starts it again with the same cache, after [`Agent::kill`].
@@ -105,17 +106,25 @@ fn install(lab: &Lab) {
 
 fn spawn(folder: &TempDir, kubeconfig: &std::path::Path, options: &[String]) -> Child {
     let log = File::options().create(true).append(true).open(folder.path().join("log")).expect("log");
-    let mut command = tandem();
+    // The shell waits for the end of its input, which comes when the test lets go of it, or when the
+    // test's process ends, however that happens; then the agent is killed without a word.
+    let script = "\"$@\" </dev/null & agent=$!; read -r _; kill -9 $agent; wait $agent 2>/dev/null";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(tandem().get_program());
     command.args(["agent", "--cluster", "lab", "--http-address", "127.0.0.1:0", "--log-format", "json", "--cache-dir"]);
     command.arg(folder.path().join("cache")).arg("--kubeconfig").arg(kubeconfig).args(options);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
     command.spawn().expect("the agent starts")
+}
+
+fn end(child: &mut Child) {
+    drop(child.stdin.take());
+    child.wait().expect("ends");
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
         if std::thread::panicking() {
             let log = self.log();
             let tail: Vec<_> = log.lines().rev().take(60).collect();
