@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // figures, and what went wrong, are for the one who runs them
 
+mod apply;
 mod chart;
 mod cli;
 mod cluster_real;
@@ -14,9 +15,11 @@ mod git_http;
 mod git_remote;
 mod git_ssh;
 mod git_wire;
+mod jobs;
 mod lab;
 mod manifests;
 mod order;
+mod prune;
 mod reasons;
 mod render_cases;
 mod tidy;

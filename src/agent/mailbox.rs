@@ -1,7 +1,7 @@
 //! What a Sync is told between two passes: everything that can happen is one of [`Trigger`], and
 //! triggers of the same kind merge, so a mailbox is bounded by the Sync's inventory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -11,7 +11,7 @@ use crate::health::Health;
 use crate::object::ObjectId;
 use crate::plan::Live;
 
-use super::tip::Tip;
+use super::tip::{Key, Tip};
 
 /// Everything that can make a Sync act.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub enum Trigger {
     Lost(ObjectId),
     /// Something that it depends on changed.
     Dependency,
+    /// Another Sync wants one of its objects, and was refused.
+    Rival(ObjectId, Key),
     /// A kind appeared or changed, or the permit came or went.
     Surroundings,
 }
@@ -39,6 +41,8 @@ pub struct Pending {
     pub tip: Option<Arc<Tip>>,
     /// The newest sight of each object; `None` where a watch lost it.
     pub seen: BTreeMap<ObjectId, Option<(Live, Health)>>,
+    /// Other Syncs that were refused one of its objects.
+    pub rivals: BTreeSet<(ObjectId, Key)>,
     /// Something that it depends on changed.
     pub dependency: bool,
     /// A kind appeared or changed, or the permit came or went.
@@ -64,6 +68,9 @@ impl Mailbox {
             }
             Trigger::Lost(id) => {
                 pending.seen.insert(id, None);
+            }
+            Trigger::Rival(id, sync) => {
+                pending.rivals.insert((id, sync));
             }
             Trigger::Dependency => pending.dependency = true,
             Trigger::Surroundings => pending.surroundings = true,

@@ -134,6 +134,11 @@ impl Registry {
         self.lock().tell_waiting(me);
     }
 
+    /// Tells one Sync.
+    pub fn tell(&self, sync: &Key, trigger: Trigger) {
+        self.lock().tell(sync, trigger);
+    }
+
     /// Tells every Sync.
     pub fn tell_all(&self, trigger: impl Fn() -> Trigger) {
         for mailbox in self.lock().mailboxes.values() {

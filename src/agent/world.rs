@@ -88,7 +88,7 @@ impl World {
             return Ok(scopes.clone());
         }
         let mut scopes = Scopes::default();
-        for kind in snapshot.all() {
+        for kind in snapshot.all().flat_map(|kind| snapshot.versions(&kind.group, &kind.kind)) {
             let scope = if kind.namespaced { Scope::Namespaced } else { Scope::Cluster };
             scopes.insert(&kind.group, &kind.version, &kind.kind, &kind.plural, scope);
         }

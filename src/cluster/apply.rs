@@ -12,7 +12,7 @@ use super::refusal::RefusalReason;
 use super::session::Session;
 use crate::api::FIELD_MANAGER;
 use crate::object::{Manifest, ObjectId, annotation};
-use crate::plan::{AdmittedChange, Desired};
+use crate::plan::{AdmittedChange, Desired, Reason};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const JSON_PATCH: &str = "application/json-patch+json";
@@ -32,6 +32,17 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// Fields that were left to other managers (`tandemcd.io/conflict: Keep`).
     pub kept: Vec<String>,
+    /// Who owned fields that were taken over, and which.
+    pub taken: Option<Taken>,
+}
+
+/// Fields of other managers that an apply took over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// From whom, without repetition.
+    pub from: Vec<String>,
+    /// Field paths as the API server writes them: `.spec.replicas`.
+    pub fields: Vec<String>,
 }
 
 impl Answer {
@@ -46,7 +57,13 @@ impl Answer {
     }
 
     fn of(reply: &Reply) -> Result<Self, ClusterError> {
-        Ok(Self { code: reply.code, object: reply.object()?, warnings: reply.warnings.clone(), kept: Vec::new() })
+        Ok(Self {
+            code: reply.code,
+            object: reply.object()?,
+            warnings: reply.warnings.clone(),
+            kept: Vec::new(),
+            taken: None,
+        })
     }
 }
 
@@ -61,7 +78,8 @@ pub async fn dry_run(session: &Session, desired: &Desired) -> Result<Answer, Clu
 /// Applies an object with the field manager `tandem`.
 ///
 /// # Flow
-/// One server-side apply with force. With `tandemcd.io/conflict: Keep` without force; fields that
+/// One server-side apply. Where others own fields that it sets, it is sent again with force, and the
+/// answer says what was taken from whom; drift is put right with force at once. With `tandemcd.io/conflict: Keep` without force; fields that
 /// the API server then names as others' are left out, and it is sent again.
 ///
 /// # Guarantees
@@ -82,12 +100,25 @@ pub async fn apply(
     change: &AdmittedChange<'_>,
 ) -> Result<Answer, ClusterError> {
     let desired = change.desired.ok_or_else(|| ClusterError::BadName(change.change.id.to_string()))?;
-    patch(session, &desired.manifest, Write::Real(permit)).await
+    let conflicts = match change.change.reason {
+        Reason::Drifted | Reason::ReplacedByOthers => Conflicts::Take,
+        _ => Conflicts::Tell,
+    };
+    patch(session, &desired.manifest, Write::Real(permit, conflicts)).await
 }
 
 enum Write<'a> {
     Dry,
-    Real(&'a WritePermit),
+    Real(&'a WritePermit, Conflicts),
+}
+
+/// What is done about fields that others own.
+#[derive(Clone, Copy)]
+enum Conflicts {
+    /// They are taken, and it is told from whom.
+    Tell,
+    /// They are taken.
+    Take,
 }
 
 async fn patch(session: &Session, manifest: &Manifest, write: Write<'_>) -> Result<Answer, ClusterError> {
@@ -111,8 +142,7 @@ async fn patch_as(
     write: &Write<'_>,
 ) -> Result<Answer, ClusterError> {
     if manifest.annotation(annotation::CONFLICT) != Some("Keep") {
-        let reply = session.send(apply_call(kind, &manifest.id, &manifest.body, "true", write)?).await?;
-        return Answer::of(&reply);
+        return take(session, kind, manifest, write).await;
     }
     let mut body = manifest.body.clone();
     let mut kept = Vec::new();
@@ -137,6 +167,30 @@ async fn patch_as(
         .map(|answer| Answer { kept, ..answer })
 }
 
+/// Applies; fields of others become ours.
+async fn take(
+    session: &Session,
+    kind: &KindInfo,
+    manifest: &Manifest,
+    write: &Write<'_>,
+) -> Result<Answer, ClusterError> {
+    let mut taken = None;
+    // A question need not tell whose fields they are, nor a repair, which names its author itself.
+    if matches!(write, Write::Real(_, Conflicts::Tell)) {
+        match session.send(apply_call(kind, &manifest.id, &manifest.body, "false", write)?).await {
+            Ok(reply) => return Answer::of(&reply),
+            Err(error) => match error.refusal().map(|r| &r.why) {
+                Some(RefusalReason::FieldConflict { managers, fields }) => {
+                    taken = Some(Taken { from: managers.clone(), fields: fields.clone() });
+                }
+                _ => return Err(error),
+            },
+        }
+    }
+    let reply = session.send(apply_call(kind, &manifest.id, &manifest.body, "true", write)?).await?;
+    Ok(Answer { taken, ..Answer::of(&reply)? })
+}
+
 fn apply_call<'a>(
     kind: &KindInfo,
     id: &ObjectId,
@@ -151,7 +205,7 @@ fn apply_call<'a>(
             Call::of("dryrun", Method::PATCH, kind, &id.namespace, &id.name, format!("{path}?{query}&dryRun=All"))
                 .with_json(APPLY, body)
         }
-        Write::Real(permit) => {
+        Write::Real(permit, _) => {
             Call::of("apply", Method::PATCH, kind, &id.namespace, &id.name, format!("{path}?{query}"))
                 .with_json(APPLY, body)
                 .under(permit)

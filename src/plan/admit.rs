@@ -174,7 +174,7 @@ impl Admitted {
     }
 
     /// Whether a trailer paid for the deletions, which [`super::intended`] then marks.
-    pub(super) fn is_granted(&self) -> bool {
+    pub fn is_granted(&self) -> bool {
         self.granted == Granted::Yes
     }
 

@@ -11,6 +11,7 @@ use super::message::{self, Repair, Takeover};
 use super::outcome::{Outcome, reason_of_stage};
 use super::reason::Reason;
 use crate::api::{Condition, ConditionStatus, ConditionType};
+use crate::object::ObjectId;
 use crate::plan::Action;
 
 /// Bytes of an Event's message: what the API server takes.
@@ -178,6 +179,12 @@ pub fn of_fight(fight: &Fight) -> Event {
 /// Fields that another manager owned are ours.
 pub fn of_takeover(takeover: &Takeover) -> Event {
     Event::new(EventType::Normal, Reason::FieldsTakenOver, "Apply", &message::takeover(takeover))
+}
+
+/// Another Sync wants an object that is ours, and was refused.
+pub fn of_rival(id: &ObjectId, sync: &str) -> Event {
+    let text = format!("{id}: the Sync {sync} names it as well, and is refused: it stays as this Sync has it");
+    Event::new(EventType::Warning, Reason::ClaimedByAnother, "Apply", &text)
 }
 
 #[cfg(test)]

@@ -145,6 +145,7 @@ reasons! {
     DriftFight: "Another controller sets a field back whenever it is put right.",
     // Told by Events alone
     Applied: "Objects were created, configured or deleted.",
+    ClaimedByAnother: "Another Sync names an object that this one owns, and is refused.",
     DriftRepaired: "A change made by hand was put right.",
     FieldsTakenOver: "Fields that another manager owned are ours now.",
     Held: "A newer revision is held back.",

@@ -146,14 +146,43 @@ impl Lab {
 
     /// Applies YAML as admin, as a person with kubectl would.
     pub fn apply(&self, yaml: &str) {
+        self.apply_with(&[], yaml);
+    }
+
+    /// Applies YAML server-side under the name of a field manager, as other deployers do.
+    pub fn apply_as(&self, manager: &str, yaml: &str) {
+        self.apply_with(&["--server-side", "--field-manager", manager], yaml);
+    }
+
+    fn apply_with(&self, options: &[&str], yaml: &str) {
         use std::io::Write;
         let mut command = self.kubectl();
-        command.args(["apply", "-f", "-"]).stdin(std::process::Stdio::piped());
+        command.args(["apply", "-f", "-"]).args(options).stdin(std::process::Stdio::piped());
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
         let mut child = command.spawn().expect("kubectl starts");
         child.stdin.take().expect("stdin").write_all(yaml.as_bytes()).expect("kubectl reads");
         let output = child.wait_with_output().expect("kubectl ends");
         assert!(output.status.success(), "kubectl apply failed:\n{}\n{yaml}", both(&output));
+    }
+
+    /// Waits for an Event of this reason whose text has all of these words.
+    pub fn wait_event(&self, namespace: &str, reason: &str, words: &[&str]) -> Value {
+        wait_for(&format!("an Event {reason} with {words:?}"), || {
+            let list = self.try_get(namespace, "events.events.k8s.io")?;
+            let events = list["items"].as_array().cloned().unwrap_or_default();
+            let of_reason: Vec<_> = events.into_iter().filter(|event| event["reason"] == reason).collect();
+            let says =
+                |event: &&Value| words.iter().all(|word| event["note"].as_str().is_some_and(|n| n.contains(word)));
+            of_reason.iter().find(says).cloned().ok_or_else(|| format!("{of_reason:#?}"))
+        })
+    }
+
+    /// Waits until the API server says that the object is not there.
+    pub fn wait_absent(&self, namespace: &str, what: &str) {
+        wait_for(&format!("{namespace}/{what} to go"), || match self.try_get(namespace, what) {
+            Err(error) if error.contains("NotFound") => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
     }
 
     /// An object as JSON, or why it could not be had.

@@ -115,4 +115,34 @@ spec:
             _ => Err(format!("{:#}", object["status"])),
         })
     }
+
+    /// Waits until a condition of the Sync has a message with all of these words.
+    pub fn wait_message(&self, sync: &str, condition: &str, words: &[&str]) -> serde_json::Value {
+        self.lab.wait(&self.namespace, &format!("sync/{sync}"), |object| {
+            let message = super::condition_of(object, condition).and_then(|c| c["message"].as_str());
+            match message {
+                Some(text) if words.iter().all(|word| text.contains(word)) => Ok(()),
+                _ => Err(format!("{condition} has not {words:?}: {:#}", object["status"])),
+            }
+        })
+    }
+
+    /// Writes that the agent sent to objects of this namespace for a commit, dry-runs left out, as
+    /// `verb resource/name`, in the order in which they were answered.
+    pub fn writes(&self, commit: &str) -> Vec<String> {
+        let writes = self.lab.audit(|event| {
+            let text = |field: &str| event[field].as_str().unwrap_or_default();
+            matches!(text("verb"), "create" | "update" | "patch" | "delete")
+                && text("userAgent").contains(commit)
+                && !text("requestURI").contains("dryRun=All")
+                && event["objectRef"]["namespace"] == self.namespace.as_str()
+                && event["objectRef"]["apiGroup"] != "tandemcd.io"
+                && event["objectRef"]["resource"] != "events"
+        });
+        let told = |event: &serde_json::Value| {
+            let text = |field: &str| event["objectRef"][field].as_str().unwrap_or_default().to_owned();
+            format!("{} {}/{}", event["verb"].as_str().unwrap_or_default(), text("resource"), text("name"))
+        };
+        writes.iter().map(told).collect()
+    }
 }

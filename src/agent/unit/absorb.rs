@@ -10,13 +10,13 @@ use crate::agent::lens::Lens;
 use crate::agent::mailbox::Pending;
 use crate::agent::tip::{Key, Tip};
 use crate::health::{Health, Status};
-use crate::inventory::Flag;
+use crate::inventory::{Entry, Flag};
 use crate::object::{ObjectId, annotation};
-use crate::plan::Live;
+use crate::plan::{self, Live};
 use crate::report::facts::{HealthWait, Source, Verdict};
 
-use super::Unit;
 use super::order::is_sync;
+use super::{Told, Unit};
 
 impl Unit {
     /// Merges what gathered in the mailbox.
@@ -42,6 +42,9 @@ impl Unit {
         }
         for (id, sight) in pending.seen {
             self.take_sight(id, sight);
+        }
+        for rival in pending.rivals {
+            self.rivals.entry(rival).or_insert(Told::No);
         }
         if pending.dependency && self.waits_for_others {
             self.work = true;
@@ -144,6 +147,14 @@ impl Unit {
         if self.drifted(&id, &live) {
             self.work = true;
         }
+        // A Job that succeeded is written down at once: it must not run again when it is gone.
+        if let Live::Present(seen) = &live
+            && let Some(entry) = self.ledger.owned().get(&id).and_then(|entry| plan::completed(entry, seen))
+        {
+            self.ledger.set(&id, entry);
+            self.unsaved = true;
+            self.work = true;
+        }
         self.observed.insert(id, live);
     }
 
@@ -165,7 +176,7 @@ impl Unit {
                     && entry.baseline.is_some()
                     && (entry.baseline != seen.fields || entry.uid.as_ref() != Some(&seen.uid))
             }
-            Live::Absent => true,
+            Live::Absent => !left_alone_when_absent(entry),
             Live::Unknown => false,
         }
     }
@@ -174,7 +185,11 @@ impl Unit {
     pub(super) fn assess(&mut self) {
         let unknown = Health::new(Status::Unknown, "not seen yet");
         let owned = self.ledger.owned();
-        let left_out = |id: &ObjectId| owned[id].flags.contains(&Flag::ReconcileDisabled);
+        // What has run has run, whether or not its Job is still there.
+        let left_out = |id: &ObjectId| {
+            let flags = &owned[id].flags;
+            flags.contains(&Flag::ReconcileDisabled) || flags.contains(&Flag::Completed)
+        };
         let healths: BTreeMap<&ObjectId, &Health> =
             owned.keys().filter(|id| !left_out(id)).map(|id| (id, self.health.get(id).unwrap_or(&unknown))).collect();
         self.facts.health = crate::health::SetHealth::of(healths);
@@ -221,6 +236,12 @@ impl Unit {
             },
         );
     }
+}
+
+/// Whether the absence of an object is right: a Job that ran does not run again, and what Git says
+/// to leave alone is left alone.
+fn left_alone_when_absent(entry: &Entry) -> bool {
+    entry.flags.contains(&Flag::Completed) || entry.flags.contains(&Flag::ReconcileDisabled)
 }
 
 /// Whether a Repository may be used by a Sync.

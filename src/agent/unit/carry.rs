@@ -143,7 +143,12 @@ impl Unit {
 
     /// Whether an update is refused because a field is immutable: created anew, under another name,
     /// the same object would be taken. The causes of the refusal do not tell.
-    async fn is_immutable(&mut self, target: &Target, change: &Change, desired: &Desired) -> Result<bool, Stop> {
+    pub(super) async fn is_immutable(
+        &mut self,
+        target: &Target,
+        change: &Change,
+        desired: &Desired,
+    ) -> Result<bool, Stop> {
         if !matches!(self.observed.get(&change.id), Some(Live::Present(_))) {
             self.look_at(target, vec![(change.id.clone(), change.api_version.clone())]).await?;
         }

@@ -81,6 +81,8 @@ struct Unit {
     read_set: Option<Arc<ReadSet>>,
 
     ledger: Ledger,
+    /// What a watch taught about entries is not yet in the cluster.
+    unsaved: bool,
     observed: Observed,
     health: BTreeMap<ObjectId, Health>,
     /// Objects that no watch shows any more: read before anything is concluded.
@@ -88,6 +90,8 @@ struct Unit {
     /// Manifests that the API server has taken in a dry-run: they need no second one.
     validated: BTreeSet<(ObjectId, Digest)>,
     repairs: BTreeMap<ObjectId, Repairs>,
+    /// Other Syncs that were refused an object that this one owns.
+    rivals: BTreeMap<(ObjectId, Key), Told>,
 
     /// Objects of other kinds that must be ready first.
     watched: Vec<Watched>,
@@ -118,6 +122,13 @@ struct Unit {
     gone: bool,
 }
 
+/// Whether an Event has said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    No,
+    Yes,
+}
+
 impl Unit {
     fn new(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> Self {
         let status = sync.status.clone().unwrap_or_default();
@@ -136,11 +147,13 @@ impl Unit {
             handled: None,
             refused: None,
             read_set: None,
+            unsaved: false,
             observed: Observed::new(),
             health: BTreeMap::new(),
             lost: BTreeSet::new(),
             validated: BTreeSet::new(),
             repairs: BTreeMap::new(),
+            rivals: BTreeMap::new(),
             watched: Vec::new(),
             work: true,
             recheck: false,
@@ -174,6 +187,7 @@ impl Unit {
             }
             self.assess();
             self.publish();
+            self.tell_rivals().await;
             self.tell().await;
             if self.gone {
                 break;

@@ -11,6 +11,7 @@ use crate::api::Mode;
 use crate::cluster::Session;
 use crate::failure::{Failed, Failure, Fault};
 use crate::object::annotation;
+use crate::plan::{Change, Method};
 use crate::report::facts::{Hold, Progress, Source, Stage, Verdict};
 use crate::report::outcome::{Outcome, OutcomeId};
 use crate::report::reason::Reason;
@@ -164,6 +165,7 @@ impl Unit {
     async fn attempt(&mut self, target: &Target) -> Result<(), Stop> {
         self.order(target).await?;
         if self.nothing_to_do(target) {
+            self.save().await?;
             self.settle(target);
             return Ok(());
         }
@@ -192,8 +194,26 @@ impl Unit {
         let end = self.carry_out(target, &admitted, &mut outcome).await;
         self.told(end, &mut outcome).await?;
         self.news(outcome).await;
+        let defined =
+            |change: &Change| change.id.kind == "CustomResourceDefinition" && change.method != Method::Nothing;
+        if admitted.plan().changes.iter().any(defined) {
+            // Kinds that this revision itself defines could not be watched before.
+            let desired: Vec<_> = wanted.values().cloned().collect();
+            self.open_watches(target, &desired).await?;
+        }
         self.read_set = Some(read_set);
         self.settle(target);
+        Ok(())
+    }
+
+    /// Writes down what a watch taught about entries of the inventory.
+    async fn save(&mut self) -> Result<(), Stop> {
+        if self.unsaved {
+            self.world.permit().ok_or(Stop::NoPermit)?;
+            let written = self.ledger.write(&self.world.cluster.own(), &self.sync).await;
+            written.map_err(|error| Stop::failed(Stage::Apply, &error))?;
+            self.unsaved = false;
+        }
         Ok(())
     }
 
@@ -250,6 +270,7 @@ impl Unit {
         self.facts.verdict = Verdict::Applied;
         self.failures = 0;
         self.retry_at = None;
+        self.deleted_unpaid = 0;
         if touched && self.facts.applied.as_ref() != Some(revision) {
             self.facts.applied = Some(revision.clone());
             // What was healthy before may have been the objects of the revision before.

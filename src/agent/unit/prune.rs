@@ -41,7 +41,9 @@ impl Unit {
                 match end {
                     Ok(deletion) => {
                         outcome.record(id, Action::Deleted);
-                        self.deleted_unpaid = self.deleted_unpaid.saturating_add(1);
+                        if !admitted.is_granted() {
+                            self.deleted_unpaid = self.deleted_unpaid.saturating_add(1);
+                        }
                         if deletion == Deletion::Begun {
                             begun.push(id);
                         } else {

@@ -5,11 +5,13 @@ use std::time::Instant as Clock;
 
 use futures::FutureExt;
 
+use crate::agent::mailbox::Trigger;
+use crate::agent::tip::Key;
 use crate::api::{Mode, OnInvalid};
 use crate::cluster::{Answer, ClusterError, Session, apply};
 use crate::failure::Failed;
 use crate::object::{ObjectId, Problem};
-use crate::plan::{self, Change, Desired, Live, Method, Plan, Refusals, Rules};
+use crate::plan::{self, Change, Desired, Live, Method, Plan, Refusals, Rules, Steer};
 use crate::render::{Limits, Rendered};
 use crate::report::facts::{Stage, Verdict};
 use crate::report::outcome::Outcome;
@@ -118,6 +120,13 @@ impl Unit {
             self.make_plan(target, desired, problems)
         };
         outcome.time(Stage::Plan, millis(clock));
+        for change in plan.changes.iter().filter(|change| change.reason == plan::Reason::OwnedByAnother) {
+            let owner = change.other.as_deref().and_then(|other| other.split_once('/'));
+            if let Some((namespace, name)) = owner {
+                let rival = Trigger::Rival(change.id.clone(), self.key.clone());
+                self.world.registry.tell(&Key::new(namespace, name), rival);
+            }
+        }
         for notice in &plan.notices {
             tracing::warn!(sync = %self.key, notice = %notice, "notice");
         }
@@ -211,10 +220,16 @@ impl Unit {
         let clock = Clock::now();
         let always = self.sync.spec.mode == Mode::Shadow;
         let validated = &self.validated;
+        // Only a question shows that an immutable field changed, and the budget counts a recreation.
+        let recreatable = |change: &Change| {
+            wanted.get(&change.id).is_some_and(|desired| desired.is(Steer::Force))
+                && self.ledger.owned().get(&change.id).is_some_and(|entry| entry.desired != change.desired)
+        };
         let due = |change: &Change| {
             matches!(change.method, Method::Apply | Method::ApplyOver)
                 && change.deferred.is_none()
                 && (always
+                    || recreatable(change)
                     || self.sync.spec.on_invalid == OnInvalid::Hold
                         && target.aim == Aim::Newest
                         && change.desired.is_some_and(|digest| !validated.contains(&(change.id.clone(), digest)))

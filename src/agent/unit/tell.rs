@@ -12,7 +12,7 @@ use crate::report::outcome::Outcome;
 use crate::report::status::{changed, sync_status};
 use crate::report::table::State;
 
-use super::{COALESCE, Unit};
+use super::{COALESCE, Told, Unit};
 
 impl Unit {
     /// Writes the status where it says something new, and the Events that go with it.
@@ -85,6 +85,19 @@ impl Unit {
             );
         }
         let events = event::of_outcome(&outcome);
+        self.tell_events(&events).await;
+    }
+
+    /// Tells that other Syncs were refused objects that are ours.
+    pub(super) async fn tell_rivals(&mut self) {
+        let owned = self.ledger.owned();
+        let news = self.rivals.iter_mut().filter(|((id, _), told)| **told == Told::No && owned.contains_key(id));
+        let events: Vec<_> = news
+            .map(|((id, sync), told)| {
+                *told = Told::Yes;
+                event::of_rival(id, &sync.to_string())
+            })
+            .collect();
         self.tell_events(&events).await;
     }
 

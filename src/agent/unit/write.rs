@@ -5,6 +5,7 @@ use std::time::{Duration, Instant as Clock};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::apply::Taken;
 use crate::cluster::delete::{Deletion, Preconditions, Propagation, delete, wait_established, wait_gone};
 use crate::cluster::{Answer, ClusterError, RefusalReason, Session, WritePermit, apply};
 use crate::failure::{Failed, Fault};
@@ -28,6 +29,8 @@ struct Done {
     adopted: Option<String>,
     /// Fields that had drifted.
     drift: Vec<String>,
+    /// Fields that were taken over from managers who stay.
+    taken: Option<Taken>,
     millis: u64,
 }
 
@@ -80,18 +83,28 @@ impl Unit {
         }
         let answers = together(writes).await;
         let mut failed = None;
+        let mut refusals = Vec::new();
         for (change, result) in answers {
             let Some(desired) = change.desired else { continue };
             match result {
                 Ok(done) => {
                     self.answered(change.change, desired, &done.answer, &done.drift, done.millis, outcome).await;
+                    if let Some(taken) = done.taken.filter(|_| done.adopted.is_none()) {
+                        let (id, from) = (change.change.id.clone(), taken.from.join(", "));
+                        self.took_over(&Takeover { id, fields: taken.fields, from }).await;
+                    }
                     if let Some(from) = done.adopted {
                         self.took_over(&Takeover { id: change.change.id.clone(), fields: Vec::new(), from }).await;
                     }
                 }
-                Err(error) if is_refusal(&error) => refused.push(problem(desired, &error, false)),
+                Err(error) if is_refusal(&error) => refusals.push((change, desired, error)),
                 Err(error) => failed = Some(Stop::failed(Stage::Apply, &error)),
             }
+        }
+        for (change, desired, error) in refusals {
+            let invalid = error.refusal().is_some_and(|refusal| refusal.why == RefusalReason::Invalid);
+            let immutable = invalid && self.is_immutable(target, change.change, desired).await?;
+            refused.push(problem(desired, &error, immutable));
         }
         if let Some(stop) = failed {
             return Err(stop);
@@ -125,7 +138,10 @@ impl Unit {
             for change in wanted().filter(|change| change.phase < Phase::After) {
                 let id = &change.id;
                 let status = self.health.get(id).map(|health| health.status);
-                let left_alone = self.ledger.owned().get(id).is_none_or(|e| e.flags.contains(&Flag::ReconcileDisabled));
+                let left_alone =
+                    self.ledger.owned().get(id).is_none_or(|e| {
+                        e.flags.contains(&Flag::ReconcileDisabled) || e.flags.contains(&Flag::Completed)
+                    });
                 if status != Some(Status::Current) && !left_alone {
                     let message = format!("{id} is not healthy yet, and Jobs of the phase after wait for it");
                     return Err(Stop::Waiting(Progress { stage: Stage::Health, message }));
@@ -209,7 +225,8 @@ async fn one(
     }
     let drift = drifted(session, change).await;
     let answer = send(permit, session, change).await?;
-    let done = |answer, adopted| Done { answer, adopted, drift, millis: millis(clock) };
+    let taken = answer.taken.clone();
+    let done = |answer, adopted| Done { answer, adopted, taken, drift, millis: millis(clock) };
     let Some(desired) = change.desired else { return Ok(done(answer, None)) };
     // Entries of those who deployed it before us are moved into ours; then what Git does not name
     // goes with one more apply.

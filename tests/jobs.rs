@@ -1,0 +1,130 @@
+//! Jobs before and after the workloads, on a real API server with fake nodes that run them.
+
+use crate::lab::{Lab, Repo, Tenant};
+
+const WEB: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: 'registry.example.com/web:1'}]}
+";
+
+/// On Pods with this label a fake node's containers fail.
+const FAILS: &str = "pod-container-running-failed.stage.kwok.x-k8s.io: 'true'";
+
+fn job(name: &str, phase: &str, image: &str, labels: &str) -> String {
+    format!(
+        "
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: {name}{phase}}}
+spec:
+  backoffLimit: 0
+  template:
+    metadata: {{labels: {{job: {name}, {labels}}}}}
+    spec: {{restartPolicy: Never, containers: [{{name: run, image: 'registry.example.com/run:{image}'}}]}}
+"
+    )
+}
+
+fn phase(name: &str) -> String {
+    format!(", annotations: {{tandemcd.io/phase: {name}}}")
+}
+
+/// A moment of an object, in a form that sorts.
+fn at(object: &serde_json::Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_else(|| panic!("{pointer} in {object:#}")).to_owned()
+}
+
+#[test]
+fn jobs_run_before_and_after_the_workloads_once() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/a.yaml", WEB);
+    repo.write("deploy/b.yaml", &job("smoke", &phase("after"), "1", ""));
+    repo.write("deploy/c.yaml", &job("migrate", &phase("before"), "1", ""));
+    repo.write("deploy/d.yaml", &job("plain", "", "1", ""));
+    let first = repo.push("web with its Jobs");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    let (migrate, web) = (lab.get(namespace, "job/migrate"), lab.get(namespace, "deployment/web"));
+    let writes = tenant.writes(&first);
+    let place = |what: &str| writes.iter().position(|w| w == what).unwrap_or_else(|| panic!("{what} in {writes:?}"));
+    assert!(place("patch jobs/migrate") < place("patch deployments/web"), "{writes:?}");
+    assert!(place("patch deployments/web") < place("patch jobs/smoke"), "{writes:?}");
+    assert!(at(&migrate, "/status/completionTime") <= at(&web, "/metadata/creationTimestamp"));
+    for name in ["job/migrate", "job/smoke", "job/plain"] {
+        lab.wait(
+            namespace,
+            name,
+            |o| if o["status"]["succeeded"] == 1 { Ok(()) } else { Err(o["status"].to_string()) },
+        );
+    }
+
+    // Gone is not undone: each has run.
+    let names = ["migrate", "smoke", "plain"].map(|name| format!("job/{name}"));
+    for name in &names {
+        lab.k(&["-n", namespace, "delete", name]);
+    }
+    let image = WEB.replace("web:1", "web:2");
+    repo.write("deploy/a.yaml", &image);
+    let second = repo.push("another image");
+    tenant.wait_applied("sync", &second);
+    assert_eq!(tenant.writes(&second), ["patch deployments/web"]);
+    assert!(names.iter().all(|name| lab.absent(namespace, name)));
+    let recreated = tenant.writes(&first).iter().filter(|w| w.contains(" jobs/")).count();
+    assert_eq!(recreated, 3, "each was sent once");
+
+    // A changed one runs again, whether the finished one is there or not.
+    repo.write("deploy/c.yaml", &job("migrate", &phase("before"), "2", ""));
+    let third = repo.push("another migration");
+    tenant.wait_applied("sync", &third);
+    let second_run = lab.get(namespace, "job/migrate");
+    assert_eq!(second_run["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example.com/run:2");
+    repo.write("deploy/c.yaml", &job("migrate", &phase("before"), "3", ""));
+    let fourth = repo.push("and one more");
+    tenant.wait_applied("sync", &fourth);
+    let third_run = lab.get(namespace, "job/migrate");
+    assert_eq!(third_run["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example.com/run:3");
+    assert_ne!(third_run["metadata"]["uid"], second_run["metadata"]["uid"], "a finished Job is replaced");
+}
+
+#[test]
+fn a_job_that_fails_before_the_workloads_stops_the_run_and_a_commit_heals_it() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/migrate.yaml", &job("migrate", &phase("before"), "1", FAILS));
+    repo.push("a migration that fails");
+    tenant.deploy(&repo, "");
+    tenant.wait_message("sync", "Ready", &["migrate", "failed", "BackoffLimitExceeded"]);
+    assert!(lab.absent(namespace, "deployment/web"));
+
+    repo.write("deploy/migrate.yaml", &job("migrate", &phase("before"), "2", ""));
+    let second = repo.push("one that does not");
+    tenant.wait_applied("sync", &second);
+    lab.get(namespace, "deployment/web");
+}
+
+#[test]
+fn a_job_that_fails_after_the_workloads_leaves_the_sync_not_ready() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/smoke.yaml", &job("smoke", &phase("after"), "1", FAILS));
+    repo.push("a check that fails");
+    tenant.deploy(&repo, "");
+    tenant.wait_message("sync", "Ready", &["smoke", "BackoffLimitExceeded"]);
+    lab.get(&tenant.namespace, "deployment/web");
+
+    repo.write("deploy/smoke.yaml", &job("smoke", &phase("after"), "2", ""));
+    let second = repo.push("one that does not");
+    tenant.wait_applied("sync", &second);
+}

@@ -1,0 +1,246 @@
+//! What leaves Git leaves the cluster, within a budget.
+
+use crate::lab::{Lab, Repo, Tenant, condition_of, unique, wait_for};
+
+fn config(name: &str, more: &str) -> String {
+    format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}{more}}}\ndata: {{a: b}}\n")
+}
+
+fn configs(prefix: &str, count: u32) -> String {
+    (0..count).map(|n| config(&format!("{prefix}{n}"), "")).collect()
+}
+
+fn count(lab: &Lab, namespace: &str, prefix: &str) -> usize {
+    let found = lab.k(&["-n", namespace, "get", "configmaps", "-o", "name"]);
+    found.lines().filter(|line| line.starts_with(&format!("configmap/{prefix}"))).count()
+}
+
+/// Takes a finalizer away, as its controller would.
+fn release(lab: &Lab, namespace: &str, what: &str) {
+    lab.k(&["-n", namespace, "patch", what, "--type=merge", "-p", "{\"metadata\": {\"finalizers\": null}}"]);
+}
+
+#[test]
+fn what_leaves_git_goes_in_reverse_and_a_finalizer_holds_nothing_else_up() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/keep.yaml", &config("keep", ""));
+    let web = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {serviceAccountName: web, containers: [{name: web, image: 'registry.example.com/web:1'}]}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: web}
+";
+    let slow = config("slow", ", finalizers: [example.com/slow]");
+    repo.write("deploy/web.yaml", &format!("{web}{slow}{}", config("other", "")));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+
+    repo.remove("deploy/web.yaml");
+    let second = repo.push("all but one leave");
+    for what in ["deployment/web", "serviceaccount/web", "configmap/other"] {
+        lab.wait_absent(namespace, what);
+    }
+    let slow = lab.get(namespace, "configmap/slow");
+    assert!(slow["metadata"]["deletionTimestamp"].is_string(), "{slow:#}");
+    let sync = tenant.wait_message("sync", "Reconciling", &["slow"]);
+    assert_ne!(condition_of(&sync, "Ready").expect("Ready")["status"], "True");
+    release(lab, namespace, "configmap/slow");
+    tenant.wait_applied("sync", &second);
+    let inventory = lab.get(namespace, "inventory/sync-0");
+    assert_eq!(inventory["spec"]["entries"].as_array().map(Vec::len), Some(1), "{inventory:#}");
+    let writes = tenant.writes(&second);
+    let place = |what: &str| writes.iter().position(|w| w == what).unwrap_or_else(|| panic!("{what} in {writes:?}"));
+    assert!(place("delete deployments/web") < place("delete serviceaccounts/web"), "{writes:?}");
+    lab.get(namespace, "configmap/keep");
+}
+
+#[test]
+fn an_empty_or_unreadable_source_deletes_nothing() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/all.yaml", &configs("c", 3));
+    repo.write("README", "");
+    let first = repo.push("three");
+    tenant.deploy(&repo, "deletionBudget: {maxCount: 100, maxPercent: 100}");
+    tenant.wait_applied("sync", &first);
+
+    let wait_seen = |commit: &str| {
+        lab.wait(namespace, "sync/sync", |object| match object["status"]["attemptedRevision"].as_str() {
+            Some(revision) if revision.ends_with(commit) => Ok(()),
+            other => Err(format!("{other:?}: {:#}", object["status"])),
+        })
+    };
+    repo.write("deploy/all.yaml", &(configs("c", 1) + "---\n{ this: is: not YAML\n"));
+    wait_seen(&repo.push("cannot be read"));
+    tenant.wait_message("sync", "Ready", &["deploy/all.yaml:"]);
+    assert_eq!(count(lab, namespace, "c"), 3);
+
+    repo.write("deploy/all.yaml", "# nothing\n");
+    wait_seen(&repo.push("an empty file"));
+    assert_eq!(count(lab, namespace, "c"), 3);
+    repo.remove("deploy");
+    wait_seen(&repo.push("no folder"));
+    assert_eq!(count(lab, namespace, "c"), 3);
+
+    repo.write("deploy/all.yaml", &configs("c", 2));
+    let last = repo.push("two");
+    tenant.wait_applied("sync", &last);
+    assert_eq!(count(lab, namespace, "c"), 2);
+    let deletions = lab.audit(|e| {
+        e["verb"] == "delete" && e["objectRef"]["namespace"] == namespace && e["objectRef"]["resource"] == "configmaps"
+    });
+    assert_eq!(deletions.len(), 1, "{deletions:#?}");
+}
+
+#[test]
+fn too_many_deletions_wait_for_a_line_in_a_commit_which_counts_once() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/keep.yaml", &configs("keep", 8));
+    repo.write("deploy/gone.yaml", &configs("gone", 12));
+    repo.write("deploy/next.yaml", &configs("next", 12));
+    let first = repo.push("many");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+
+    repo.remove("deploy/gone.yaml");
+    repo.push("twelve leave");
+    let line = format!("Tandem-Delete: lab/{namespace}/sync 12");
+    let held = tenant.wait_message("sync", "Held", &[&line]);
+    assert_eq!(condition_of(&held, "Held").expect("Held")["reason"], "DeletionBudgetExceeded");
+    assert_eq!(condition_of(&held, "Ready").expect("Ready")["status"], "False");
+    assert_eq!(count(lab, namespace, "gone"), 12);
+    // What is accepted stays healed meanwhile.
+    lab.k(&["-n", namespace, "delete", "configmap", "gone3"]);
+    lab.wait(namespace, "configmap/gone3", |_| Ok(()));
+
+    let paid = repo.push(&format!("they are meant to go\n\n{line}"));
+    let released = tenant.wait_applied("sync", &paid);
+    assert_eq!(count(lab, namespace, "gone"), 0);
+    assert!(released["status"]["deletionsPaid"].to_string().contains(&paid), "{:#}", released["status"]);
+
+    repo.remove("deploy/next.yaml");
+    repo.push("twelve more leave");
+    tenant.wait_message("sync", "Held", &[&line]);
+    assert_eq!(count(lab, namespace, "next"), 12);
+    let again = repo.push(&format!("these too\n\n{line}"));
+    tenant.wait_applied("sync", &again);
+    assert_eq!(count(lab, namespace, "next"), 0);
+    assert_eq!(count(lab, namespace, "keep"), 8);
+}
+
+#[test]
+fn small_deletions_add_up_to_nothing_once_they_are_applied() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    repo.write("deploy/keep.yaml", &configs("keep", 4));
+    for part in ["a", "b", "c"] {
+        repo.write(&format!("deploy/{part}.yaml"), &configs(part, 6));
+    }
+    let first = repo.push("many");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    for part in ["a", "b", "c"] {
+        repo.remove(&format!("deploy/{part}.yaml"));
+        let commit = repo.push("six leave");
+        tenant.wait_applied("sync", &commit);
+        assert_eq!(count(lab, &tenant.namespace, part), 0);
+    }
+}
+
+#[test]
+fn what_holds_data_or_takes_others_along_waits_for_a_line_however_little_it_is() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let inner = unique("inner");
+    repo.write("deploy/keep.yaml", &configs("keep", 3));
+    repo.write(
+        "deploy/data.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+    );
+    repo.write("deploy/inner.yaml", &format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {inner}}}\n"));
+    let first = repo.push("first");
+    // The claim is never bound: there is no volume in the lab, and its health is another matter.
+    let current = "health: [{apiVersion: v1, kind: PersistentVolumeClaim, current: 'true'}]";
+    tenant.deploy(&repo, current);
+    tenant.wait_applied("sync", &first);
+    repo.remove("deploy/data.yaml");
+    repo.remove("deploy/inner.yaml");
+    repo.push("both leave");
+    let line = format!("Tandem-Delete: lab/{namespace}/sync 2");
+    tenant.wait_message("sync", "Held", &[&line, "PersistentVolumeClaim", "Namespace", &inner]);
+    lab.get(namespace, "pvc/data");
+    lab.get("", &format!("namespace/{inner}"));
+    let paid = repo.push(&format!("they go\n\n{line}"));
+    tenant.wait_applied("sync", &paid);
+    lab.wait_absent(namespace, "pvc/data");
+    lab.wait_absent("", &format!("namespace/{inner}"));
+}
+
+#[test]
+fn a_sync_that_goes_leaves_what_it_owned_or_takes_it_along() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("one/all.yaml", &configs("one", 3));
+    repo.write("two/all.yaml", &configs("two", 3));
+    let first = repo.push("two folders");
+    tenant.repository("repo", &repo);
+    tenant.sync("one", "one", "prune: Disabled");
+    tenant.sync("two", "two", "deletionPolicy: Prune");
+    tenant.wait_applied("one", &first);
+    tenant.wait_applied("two", &first);
+
+    repo.write("one/all.yaml", &configs("one", 2));
+    let second = repo.push("one leaves, and nothing is pruned");
+    tenant.wait_applied("one", &second);
+    assert_eq!(count(lab, namespace, "one"), 3);
+
+    lab.k(&["-n", namespace, "delete", "sync", "one", "two", "--timeout=60s"]);
+    assert_eq!(count(lab, namespace, "two"), 0);
+    assert_eq!(count(lab, namespace, "one"), 3);
+    for n in 0..2 {
+        let left = lab.get(namespace, &format!("configmap/one{n}"));
+        let metadata = left["metadata"].to_string();
+        assert!(
+            !metadata.contains("tandemcd.io/sync-name\":\"")
+                && left["metadata"]["labels"].get("tandemcd.io/sync-name").is_none(),
+            "{left:#}"
+        );
+        assert!(left["metadata"]["annotations"].get("tandemcd.io/owner").is_none(), "{left:#}");
+        assert_eq!(left["data"]["a"], "b");
+    }
+}
+
+#[test]
+fn a_namespace_that_is_deleted_whole_never_hangs_on_a_sync() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/all.yaml", &configs("c", 20));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "deletionPolicy: Prune");
+    tenant.wait_applied("sync", &first);
+    lab.k(&["delete", "namespace", namespace, "--wait=false"]);
+    wait_for("the namespace to go", || {
+        if lab.absent("", &format!("namespace/{namespace}")) {
+            return Ok(());
+        }
+        Err(format!("{:?}", lab.try_get(namespace, "syncs,inventories,configmaps")))
+    });
+}
