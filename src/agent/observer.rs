@@ -192,7 +192,8 @@ impl Follower {
                     }
                 }
                 Event::Failing(error) => {
-                    let forbidden = error.refusal().is_some_and(|r| r.code == 403);
+                    // Not allowed, or not served (any more): there is nothing to wait for.
+                    let forbidden = error.refusal().is_some_and(|r| matches!(r.code, 403..=405));
                     tracing::debug!(kind = %self.kind.kind, error = %error, "watch");
                     if forbidden {
                         tell.send_replace(Sight::Forbidden);

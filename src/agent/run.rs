@@ -221,7 +221,7 @@ impl Agent {
         let mut term = Term::new(world, self.receivers.clone(), inventories);
         let mut repositories = watch_typed::<Repository>(&own, "", &Selector::all()).boxed();
         let mut syncs = watch_typed::<Sync>(&own, "", &Selector::all()).boxed();
-        let mut kinds = watch_kind(&own, &delete::crd_kind(), "", &Selector::all()).boxed();
+        let mut kinds = watch_kind(&own, &delete::crd_kind(), "", &Selector::all().metadata_only()).boxed();
         let mut delivered = self.delivered.lock().await;
         let mut pulse = tokio::time::interval(Duration::from_secs(5));
         loop {

@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Json)]
     log_format: LogForm,
     /// What is logged, as `info` or `info,tandem=debug`
-    #[arg(long, env = "TANDEM_LOG", value_name = "FILTER", default_value = "info,kube_client=off")]
+    #[arg(long, env = "TANDEM_LOG", value_name = "FILTER", default_value = "info,kube_client=off,kube_runtime=off")]
     log: String,
     /// Requests to the API server in flight at a time; fewer while it says that it is busy
     #[arg(long, value_name = "NUMBER", default_value_t = 32)]

@@ -202,6 +202,9 @@ impl Unit {
     fn pending(&mut self, admitted: &Admitted) -> Result<(), Stop> {
         let waiting = admitted.plan().changes.iter().find(|change| change.reason.is_pending());
         self.waits_for_others = waiting.is_some();
+        // Sights of an object that moves go to its new owner: what became of it must be read.
+        let moving = admitted.plan().changes.iter().filter(|change| change.reason == plan::Reason::HandOverPending);
+        self.lost.extend(moving.map(|change| change.id.clone()));
         match waiting {
             None => Ok(()),
             Some(change) => {
