@@ -51,10 +51,11 @@ fn reasons_on_the_spot(code: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_reason_of_a_failure_is_promised() {
+    type Reader = fn(&str) -> BTreeSet<String>;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut seen = BTreeSet::new();
     // What ends in a status: the command line has reasons of its own, and problems have rules.
-    let rooms: [(&str, fn(&str) -> BTreeSet<String>); 7] = [
+    let rooms: [(&str, Reader); 7] = [
         ("git", reasons_of_errors),
         ("sandbox", reasons_of_errors),
         ("cluster", reasons_of_errors),

@@ -1,7 +1,7 @@
 //! Measures the agent on the lab: `hack/bench --help` says what.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // figures are its result
-#![allow(dead_code, unused_imports)] // the harness of the tests serves here too, and not all of it is needed
+#![allow(dead_code)] // the harness of the tests serves here too, and not all of it is needed
 
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
@@ -82,8 +82,11 @@ fn measure(n: usize, on_invalid: &str) -> Vec<Value> {
     let (tenant, repo) = (Tenant::new(&lab), Repo::new());
     (0..n).for_each(|at| folder(&repo, at, 1));
     repo.push("all");
-    tenant.repository("repo", &repo);
-    suspend(&lab, &tenant.namespace, "true");
+    // Suspended from its first moment: the clock starts when it is resumed.
+    lab.apply(&format!(
+        "apiVersion: tandemcd.io/v1alpha1\nkind: Repository\nmetadata: {{name: repo, namespace: {}}}\nspec: {{url: '{}', ref: {{branch: main}}, interval: 1s, suspend: true}}",
+        tenant.namespace, repo.url
+    ));
     let mut syncs = String::new();
     for at in 0..n {
         let _ = write!(

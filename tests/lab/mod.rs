@@ -7,7 +7,7 @@ mod repo;
 mod tenant;
 
 pub use agent::Agent;
-pub use repo::{GitServer, Repo};
+pub use repo::Repo;
 pub use tenant::Tenant;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Repositories on a real Git server.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -46,7 +46,7 @@ impl GitServer {
         run(Command::new("git").args(["init", "-q", "--bare", "-b", "main"]).arg(&bare));
         let work = tempfile::tempdir().expect("a folder");
         run(Command::new("git").args(["clone", "-q"]).arg(&bare).arg(work.path()));
-        let repo = Repo { work, bare, url: format!("{}/{name}", self.fact("url").trim_end_matches('/')) };
+        let repo = Repo { work, url: format!("{}/{name}", self.fact("url").trim_end_matches('/')) };
         repo.git(&["checkout", "-q", "-B", "main"]);
         repo
     }
@@ -55,8 +55,6 @@ impl GitServer {
 /// A repository with a working copy.
 pub struct Repo {
     work: TempDir,
-    /// Where the server serves it from.
-    pub bare: PathBuf,
     /// Where clients fetch it from.
     pub url: String,
 }
