@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::cluster::observe::{self, Event, Selector};
 use crate::cluster::{Actor, Cluster, KindInfo, Session};
 use crate::health;
+use crate::object::fields::Yields;
 use crate::object::{DigestKey, ObjectId};
 use crate::plan::{self, Live};
 
@@ -52,6 +53,7 @@ struct Watch {
 struct Route {
     mailbox: Mailbox,
     lens: Arc<Lens>,
+    yields: Yields,
 }
 
 /// All watches of owned objects.
@@ -68,12 +70,18 @@ impl Observer {
         Self { cluster, key, routes: Arc::default(), watches: Mutex::default() }
     }
 
-    /// From now on sights of these objects go to this mailbox, seen through this lens. The last
-    /// claim wins; two Syncs that desire one object settle it in their plans.
-    pub fn route<'a>(&self, ids: impl IntoIterator<Item = &'a ObjectId>, mailbox: &Mailbox, lens: &Arc<Lens>) {
+    /// From now on sights of these objects go to this mailbox, seen through this lens, without the
+    /// fields that each leaves to others. The last claim wins; two Syncs that desire one object
+    /// settle it in their plans.
+    pub fn route<'a>(
+        &self,
+        objects: impl IntoIterator<Item = (&'a ObjectId, Yields)>,
+        mailbox: &Mailbox,
+        lens: &Arc<Lens>,
+    ) {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        for id in ids {
-            routes.insert(id.clone(), Route { mailbox: mailbox.clone(), lens: lens.clone() });
+        for (id, yields) in objects {
+            routes.insert(id.clone(), Route { mailbox: mailbox.clone(), lens: lens.clone(), yields });
         }
     }
 
@@ -207,8 +215,7 @@ impl Follower {
     fn show(&self, object: &Value) -> Option<ObjectId> {
         let id = self.id(object);
         let route = self.route(&id)?;
-        let yields = plan::yields_of(&id, &route.lens.ignore, None);
-        let seen = plan::see(object, &self.key, &yields, &route.lens.managers)?;
+        let seen = plan::see(object, &self.key, &route.yields, &route.lens.managers)?;
         let health = health::assess(object, &route.lens.expressions);
         route.mailbox.put(Trigger::Seen(id.clone(), Live::Present(seen), health));
         Some(id)

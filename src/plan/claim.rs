@@ -92,9 +92,8 @@ impl Claims {
 
     /// An object of another Sync for which `inside` is true.
     pub(super) fn any(&self, inside: impl Fn(&ObjectId) -> bool) -> Option<(&ObjectId, &SyncName)> {
-        let held = |claims: &BTreeMap<SyncName, Claim>| !claims.values().all(|claim| *claim == Claim::Leaves);
-        let (id, claims) = self.objects.iter().find(|(id, claims)| inside(id) && held(claims))?;
-        claims.keys().next().map(|sync| (id, sync))
+        let mut keeping = self.objects.keys().filter(|id| inside(id)).filter_map(|id| Some((id, self.rival(id)?)));
+        keeping.next()
     }
 }
 

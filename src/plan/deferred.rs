@@ -15,8 +15,11 @@ pub(super) fn mark(changes: &mut [Change], desired: &[Desired]) {
         .filter(|change| matches!(change.action, Action::Created | Action::Configured))
         .map(|change| (&change.id, change.action))
         .collect();
-    let altered: Vec<(&Desired, Action)> =
-        desired.iter().filter_map(|object| Some((object, *changing.get(object.id())?))).collect();
+    let altered: Vec<(&Desired, Action)> = desired
+        .iter()
+        .filter(|object| serves(object.id()))
+        .filter_map(|object| Some((object, *changing.get(object.id())?)))
+        .collect();
     let reasons: Vec<(usize, String)> = desired
         .iter()
         .enumerate()
@@ -30,6 +33,20 @@ pub(super) fn mark(changes: &mut [Change], desired: &[Desired]) {
     for (at, reason) in reasons {
         changes[at].deferred = Some(reason);
     }
+}
+
+/// Whether objects of this kind are ever waited for: few of many are.
+fn serves(id: &ObjectId) -> bool {
+    matches!(
+        id.kind.as_str(),
+        "Namespace"
+            | "CustomResourceDefinition"
+            | "Role"
+            | "ClusterRole"
+            | "ServiceAccount"
+            | "PriorityClass"
+            | "RuntimeClass"
+    ) || id.group == "admissionregistration.k8s.io"
 }
 
 fn must_wait(object: &Desired, other: &Desired, action: Action) -> bool {

@@ -58,7 +58,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     }
     deferred::mark(&mut plan.changes, input.desired);
     let left = input.owned.iter().filter(|(id, _)| !wanted.contains(id));
-    let mut deletions: Vec<Change> = left.map(|(id, entry)| unwanted_change(id, entry, input, &wanted)).collect();
+    let mut deletions: Vec<Change> = left.map(|(id, entry)| unwanted_change(id, entry, input)).collect();
     plan.problems.extend(deletions.iter().filter_map(in_use));
     plan.changes.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
     deletions.sort_by(|a, b| (b.phase, &b.id).cmp(&(a.phase, &a.id)));
@@ -185,9 +185,9 @@ fn precondition(seen: &Seen) -> Precondition {
     Precondition { uid: seen.uid.clone(), resource_version: seen.resource_version.clone() }
 }
 
-fn unwanted_change(id: &ObjectId, entry: &Entry, input: &Input<'_>, wanted: &BTreeSet<&ObjectId>) -> Change {
+fn unwanted_change(id: &ObjectId, entry: &Entry, input: &Input<'_>) -> Change {
     let live = input.observed.get(id).unwrap_or(&Live::Unknown);
-    let (reason, other) = unwanted(id, entry, live, input, wanted);
+    let (reason, other) = unwanted(id, entry, live, input);
     let deleted = reason == Reason::LeftGit;
     let precondition = match live {
         Live::Present(seen) if deleted => Some(precondition(seen)),
@@ -206,13 +206,7 @@ fn unwanted_change(id: &ObjectId, entry: &Entry, input: &Input<'_>, wanted: &BTr
 }
 
 /// Why an owned object that Git does not name goes or stays; what cannot be undone is asked last.
-fn unwanted(
-    id: &ObjectId,
-    entry: &Entry,
-    live: &Live,
-    input: &Input<'_>,
-    wanted: &BTreeSet<&ObjectId>,
-) -> (Reason, Option<String>) {
+fn unwanted(id: &ObjectId, entry: &Entry, live: &Live, input: &Input<'_>) -> (Reason, Option<String>) {
     let seen = match live {
         Live::Present(seen) => Some(seen),
         Live::Absent => return (Reason::AlreadyGone, None),
@@ -247,8 +241,8 @@ fn unwanted(
     if !input.problems.is_empty() || input.desired.is_empty() {
         return (Reason::SourceIncomplete, None);
     }
-    if let Some(inside) = wanted.iter().find(|other| lives_in(other, id)) {
-        return (Reason::InUse, Some(inside.to_string()));
+    if let Some(inside) = input.desired.iter().find(|other| takes_along(id, other)) {
+        return (Reason::InUse, Some(inside.id().to_string()));
     }
     if let Some((inside, sync)) = input.claims.any(|other| lives_in(other, id)) {
         return (Reason::InUse, Some(format!("{inside} of {sync}")));
@@ -268,7 +262,14 @@ fn is_the_agents(id: &ObjectId, agent_namespace: &str) -> bool {
     }
 }
 
-/// Whether `other` would be taken along by the deletion of `id`.
+/// Whether the deletion of `id` would take along a desired object, whose plural is known.
+fn takes_along(id: &ObjectId, desired: &Desired) -> bool {
+    let other = desired.id();
+    let defined = id.kind == "CustomResourceDefinition" && id.name == format!("{}.{}", desired.plural, other.group);
+    defined || lives_in(other, id)
+}
+
+/// Whether `other` would be taken along by the deletion of `id`, as far as names tell.
 pub(super) fn lives_in(other: &ObjectId, id: &ObjectId) -> bool {
     match (id.group.as_str(), id.kind.as_str()) {
         ("", "Namespace") => other.namespace == id.name,

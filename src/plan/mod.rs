@@ -140,6 +140,17 @@ pub struct Seen {
     pub terminating: Terminating,
     /// Whether it is a Job that ended, well or not.
     pub finished: Finished,
+    /// Whether entries of people or of other deployers stand on it that adoption moves into ours.
+    pub foreign: Foreign,
+}
+
+/// Whether an object has fields that are to be adopted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// No.
+    No,
+    /// `object::fields::adopt_patch` has something to move.
+    Yes,
 }
 
 /// Whether an object is being deleted.

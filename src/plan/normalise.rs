@@ -40,7 +40,8 @@ pub(super) fn normalise(manifest: &mut Manifest) -> Vec<Problem> {
             }
         }
     }
-    if built_in {
+    // The schema in a definition may say `default: null`, and mean it.
+    if built_in && manifest.id.group != "apiextensions.k8s.io" {
         drop_nulls(body);
         name_protocols(&manifest.id.kind, body);
         drop_template_timestamps(body);

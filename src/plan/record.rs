@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::admit::Admitted;
-use super::{Action, Change, Desired, Finished, Live, Method, Reason, Seen, Steer};
+use super::{Action, Change, Desired, Finished, Foreign, Live, Method, Reason, Seen, Steer};
 use crate::inventory::{Entry, Flag, Owned};
 use crate::object::split_api_version;
 
@@ -26,7 +26,7 @@ pub struct Answer {
 }
 
 /// The change as the answer shows it: created, configured, or unchanged where the fields that we
-/// own came out as they were. `live` is what was known before. An unchanged one needs no apply, but
+/// own came out as they were, and nothing is there to adopt. `live` is what was known before. An unchanged one needs no apply, but
 /// [`record`] of the same answer: it is the new baseline.
 #[must_use]
 pub fn refine(change: &Change, answer: &Answer, live: &Live) -> Change {
@@ -42,7 +42,11 @@ pub fn refine(change: &Change, answer: &Answer, live: &Live) -> Change {
             }
         }
         (Answered::Existing, Live::Present(before))
-            if before.uid == answer.seen.uid && before.fields.is_some() && before.fields == answer.seen.fields =>
+            // What people added is still there after an apply, and goes only by adoption.
+            if answer.seen.foreign == Foreign::No
+                && before.uid == answer.seen.uid
+                && before.fields.is_some()
+                && before.fields == answer.seen.fields =>
         {
             change.action = Action::Unchanged;
             change.reason = Reason::UpToDate;

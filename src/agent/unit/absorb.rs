@@ -81,7 +81,9 @@ impl Unit {
         self.read_set = None;
         self.failures = 0;
         self.retry_at = None;
-        self.world.observer.route(self.ledger.owned().keys(), &self.mailbox, &self.lens);
+        let owned = self.ledger.owned().iter();
+        let objects = owned.map(|(id, entry)| (id, plan::yields_of(id, &self.lens.ignore, Some(entry))));
+        self.world.observer.route(objects, &self.mailbox, &self.lens);
         // Registered before the Repository is looked up, so that no news is missed in between.
         self.publish();
         let repository = self.repository();

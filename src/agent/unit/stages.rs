@@ -104,7 +104,8 @@ impl Unit {
     ) -> Result<Plan, Stop> {
         let clock = Clock::now();
         self.claim(desired);
-        self.world.observer.route(desired.iter().map(Desired::id), &self.mailbox, &self.lens);
+        let objects = desired.iter().map(|object| (object.id(), object.yields.clone()));
+        self.world.observer.route(objects, &self.mailbox, &self.lens);
         self.open_watches(target, desired).await?;
         // What the first lists of new watches have shown need not be asked for.
         for (id, sight) in self.mailbox.take_seen() {

@@ -12,7 +12,7 @@ use crate::failure::{Failed, Fault};
 use crate::health::Status;
 use crate::inventory::Flag;
 use crate::object::{ObjectId, Problem, fields};
-use crate::plan::{self, Admitted, AdmittedChange, Course, Method, Phase, Step};
+use crate::plan::{self, Admitted, AdmittedChange, Course, Method, Phase, Steer, Step};
 use crate::report::facts::{Progress, Stage};
 use crate::report::message::Takeover;
 use crate::report::outcome::Outcome;
@@ -227,7 +227,9 @@ async fn one(
     let answer = send(permit, session, change).await?;
     let taken = answer.taken.clone();
     let done = |answer, adopted| Done { answer, adopted, taken, drift, millis: millis(clock) };
-    let Some(desired) = change.desired else { return Ok(done(answer, None)) };
+    let Some(desired) = change.desired.filter(|desired| !desired.is(Steer::KeepConflicts)) else {
+        return Ok(done(answer, None));
+    };
     // Entries of those who deployed it before us are moved into ours; then what Git does not name
     // goes with one more apply.
     let Some(patch) = fields::adopt_patch(&answer.object, &desired.yields, managers) else {

@@ -19,6 +19,12 @@ use crate::object::split_api_version;
 pub fn adopt_patch(live: &Value, yields: &Yields, managers: &Managers) -> Option<json_patch::Patch> {
     let resource_version = live.pointer("/metadata/resourceVersion")?.as_str()?;
     let entries_now = entries(live);
+    let last_applied = live.pointer("/metadata/annotations").and_then(|found| found.get(LAST_APPLIED)).is_some();
+    let adopted =
+        |entry: &super::Owns<'_>| !entry.is_ours() && !entry.subresource && managers.is_adopted(entry.manager);
+    if !last_applied && !entries_now.iter().any(adopted) {
+        return None;
+    }
     let raw = live.pointer("/metadata/managedFields")?.as_array()?;
     let own = entries_now.iter().find(|entry| entry.is_ours());
     let api_version = own.map_or_else(|| live["apiVersion"].as_str().unwrap_or_default(), |own| own.api_version);
@@ -30,7 +36,7 @@ pub fn adopt_patch(live: &Value, yields: &Yields, managers: &Managers) -> Option
             continue;
         }
         let same_group = split_api_version(entry.api_version).0 == split_api_version(api_version).0;
-        if entry.subresource || !same_group || !managers.is_adopted(entry.manager) {
+        if !same_group || !adopted(entry) {
             kept_entries.push(written.clone());
             continue;
         }
@@ -57,7 +63,6 @@ pub fn adopt_patch(live: &Value, yields: &Yields, managers: &Managers) -> Option
             kept_entries.push(left);
         }
     }
-    let last_applied = live.pointer("/metadata/annotations").and_then(|found| found.get(LAST_APPLIED)).is_some();
     if !moved && !last_applied {
         return None;
     }

@@ -198,7 +198,8 @@ fn kept_paths() -> [Vec<String>; 2] {
 }
 
 /// Who changed the fields of `wanted` last, where `managedFields` shows it: the newest entry, not
-/// older than ours, of another manager that owns a field we want. A removal leaves no trace.
+/// older than ours, of another manager that owns a field we want, through a subresource (`kubectl
+/// scale`) or not. A removal leaves no trace.
 pub fn author(live: &Value, wanted: &Value) -> Option<String> {
     let mut places = Vec::new();
     ends(wanted, &mut Vec::new(), &mut places);
@@ -219,7 +220,7 @@ fn newest(live: &Value, wrote: impl Fn(&Owns<'_>) -> bool) -> Option<String> {
     entries
         .iter()
         // RFC 3339 in UTC, whole seconds: the order of texts is the order of times.
-        .filter(|entry| !entry.is_ours() && !entry.subresource && entry.time >= since && wrote(entry))
+        .filter(|entry| !entry.is_ours() && entry.time >= since && wrote(entry))
         .max_by_key(|entry| entry.time)
         .map(|entry| entry.manager.to_owned())
 }

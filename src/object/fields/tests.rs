@@ -219,3 +219,13 @@ fn an_entry_of_another_version_gives_only_what_the_object_has() {
     assert_eq!(ours["f:spec"]["f:paused"], json!({}));
     assert!(ours["f:spec"].get("f:rollbackTo").is_none());
 }
+
+#[test]
+fn kubectl_scale_has_an_author() {
+    let mut object = applied();
+    let scale = json!({"manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
+        "time": "2026-01-02T00:00:00Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+    object["metadata"]["managedFields"].as_array_mut().expect("a list").push(scale);
+    assert_eq!(author(&object, &json!({"spec": {"replicas": 2}})).as_deref(), Some("kubectl"));
+    assert_eq!(last_hand(&object, &Managers::default()).as_deref(), Some("kubectl"));
+}

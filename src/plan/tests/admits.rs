@@ -115,6 +115,13 @@ fn an_answer_says_what_happened() {
         let refined = refine(&change, &answer(answered, fields), &live);
         assert_eq!((refined.action, refined.reason), (action, reason), "{what}");
     }
+    // A label that was added by hand survives an apply: the answer equals what was seen.
+    let added = Answer {
+        seen: Seen { foreign: Foreign::Yes, ..answer(Answered::Existing, "edited").seen },
+        answered: Answered::Existing,
+    };
+    let refined = refine(&change, &added, &Live::Present(Seen { fields: Some(digest("edited")), ..seen() }));
+    assert_eq!((refined.action, refined.method), (Configured, Method::Apply));
     let new = Case::of(MAP).change();
     let refined = refine(&new, &answer(Answered::Existing, "x"), &Live::Unknown);
     assert_eq!((refined.action, refined.reason), (Configured, Reason::Adopted));

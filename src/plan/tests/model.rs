@@ -151,7 +151,11 @@ impl Runner {
     pub(super) fn run(&mut self, cluster: &mut Cluster, manifests: Vec<Manifest>, writes: u32) -> Plan {
         let (desired, problems) = resolve(manifests, &scopes(), &owner(), &Rules::default(), &key());
         assert_eq!(problems, Vec::new());
-        let plan = self.plan(cluster, &desired, &problems);
+        let mut plan = self.plan(cluster, &desired, &problems);
+        for change in plan.changes.iter_mut().filter(|change| change.method == Method::Apply) {
+            let desired = desired.iter().find(|object| *object.id() == change.id).expect("it is desired");
+            self.dry_run(cluster, change, desired);
+        }
         let verdict = Verdict::Within { deletions: 0 };
         let admitted =
             admit(plan, desired, &Acceptance::Accepted, &verdict, OnInvalid::Hold, &Refusals::new()).expect("admitted");
@@ -174,6 +178,18 @@ impl Runner {
             self.owned.remove(&change.id);
         }
         admitted.plan().clone()
+    }
+
+    fn dry_run(&mut self, cluster: &Cluster, change: &mut Change, desired: &Desired) {
+        let mut trial = cluster.clone();
+        let answered = trial.apply(desired.id(), &desired.manifest.body);
+        let Live::Present(seen) = trial.see(desired.id()) else { panic!("it was applied") };
+        let answer = Answer { answered, seen };
+        *change = refine(change, &answer, &cluster.see(desired.id()));
+        if change.reason == Reason::UpToDate {
+            let entry = record(change, desired, self.owned.get(&change.id), &answer);
+            self.owned.insert(change.id.clone(), entry);
+        }
     }
 
     fn apply(&mut self, cluster: &mut Cluster, change: &Change, desired: &Desired) {

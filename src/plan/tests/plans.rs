@@ -20,6 +20,7 @@ pub(super) fn seen() -> Seen {
         owner: Some(owner().to_string()),
         terminating: Terminating::No,
         finished: Finished::No,
+        foreign: Foreign::No,
     }
 }
 
