@@ -166,6 +166,8 @@ async fn rewritten_deleted_and_vanished_branches_are_told_and_lose_nothing() {
     assert!(Command::new(lab).args(["down", "--name", &name]).output().expect("hack/lab runs").status.success());
     assert_eq!(reason().await, "ConnectFailed");
     // Whatever became of the remote, what was fetched is still there.
+    let unknown = workers.render(&source.url, &"7".repeat(40), "", &Limits::default()).await;
+    assert_eq!(unknown.expect_err("never fetched").reason, "ConnectFailed");
     for commit in [&second, &orphan] {
         workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
     }
@@ -254,18 +256,10 @@ async fn a_broken_cache_is_set_aside_and_fetched_anew() {
         assert_eq!(cached.len(), 1);
         breakage(&cached[0]);
 
-        // Whoever meets it first may fail, with a failure that time mends, and then all is well.
-        let met = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
-        if let Err(failed) = &met {
-            assert_eq!(
-                (failed.reason.as_str(), failed.fault),
-                ("CacheCorrupted", Fault::Transient),
-                "{what}: {failed}"
-            );
-        }
-        readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{what}: {e}"));
+        // Whoever meets it first has it mended, with the commit that is asked for.
         let rendered = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
-        rendered.unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(rendered.unwrap_or_else(|e| panic!("{what}: {e}")).manifests.len(), 1, "{what}");
+        readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{what}: {e}"));
         let second = app.push("second", &[("one.yaml", &config_map("one", "2"))]);
         let found = readers.fetch(&source, "main").await.unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(found.revision.commit, second);

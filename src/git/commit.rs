@@ -4,7 +4,7 @@ use git2::{Oid, Repository};
 use serde::{Deserialize, Serialize};
 
 use super::error::{GitError, Kind};
-use super::fetch::oid;
+use super::fetch::{ACCEPTED, FETCHED, oid};
 use super::history::walk;
 
 /// Commits that a reading of trailers looks at.
@@ -52,6 +52,17 @@ pub struct CommitTrailers {
 /// Reads a commit of the cache, by its id.
 pub fn commit_info_of(repository: &Repository, url: &str, commit: &str) -> Result<CommitInfo, GitError> {
     commit_info(repository, url, oid(url, commit)?)
+}
+
+/// Reads a commit. One that is missing was lost where a pin says that it was fetched.
+pub(super) fn read<'a>(repository: &'a Repository, url: &str, id: Oid) -> Result<git2::Commit<'a>, GitError> {
+    repository.find_commit(id).map_err(|error| {
+        let pinned = [FETCHED, ACCEPTED].iter().any(|pins| repository.find_reference(&format!("{pins}{id}")).is_ok());
+        if error.code() == git2::ErrorCode::NotFound && !pinned {
+            return GitError::new(Kind::NotFetched, url, format!("{id} is not in the cache"));
+        }
+        GitError::of_cache(url, &format!("reading commit {id}"), &error)
+    })
 }
 
 pub(super) fn commit_info(repository: &Repository, url: &str, id: Oid) -> Result<CommitInfo, GitError> {

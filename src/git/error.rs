@@ -41,6 +41,7 @@ pub enum Kind {
     RemoteFailed,
     ProtocolFailed,
     CommitUnavailable,
+    NotFetched,
     CacheCorrupted,
     CacheFailed,
 }
@@ -111,6 +112,7 @@ impl Failure for GitError {
             Kind::RemoteFailed => "RemoteFailed",
             Kind::ProtocolFailed => "ProtocolFailed",
             Kind::CommitUnavailable => "CommitUnavailable",
+            Kind::NotFetched => "NotFetched",
             Kind::CacheCorrupted => "CacheCorrupted",
             Kind::CacheFailed => "CacheFailed",
         }
@@ -118,7 +120,7 @@ impl Failure for GitError {
 
     fn fault(&self) -> Fault {
         match self.kind {
-            Kind::ConnectFailed | Kind::ProxyFailed | Kind::Timeout | Kind::RemoteFailed | Kind::CacheCorrupted => {
+            Kind::ConnectFailed | Kind::ProxyFailed | Kind::Timeout | Kind::RemoteFailed | Kind::NotFetched | Kind::CacheCorrupted => {
                 Fault::Transient
             }
             Kind::CacheFailed => Fault::Cluster,
@@ -149,6 +151,7 @@ impl Failure for GitError {
             Kind::Timeout => "a larger spec.timeout gives a slow remote more time",
             Kind::TooLarge => "a repository for configuration alone stays far below the limits",
             Kind::CommitUnavailable => "the server hands out only commits that a branch or tag reaches",
+            Kind::NotFetched => "it is fetched with the next attempt",
             Kind::CacheCorrupted => "the cache is fetched anew with the next attempt",
             Kind::CacheFailed => "check space and rights of the cache folder",
             Kind::HostKeyUnknown

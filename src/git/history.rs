@@ -73,7 +73,7 @@ pub fn local_ancestry(repository: &Repository, url: &str, old: &str, new: &str) 
     }
     let (old, new) = (oid(url, old)?, oid(url, new)?);
     if find(repository, url, new)?.is_none() {
-        return Err(GitError::new(Kind::CommitUnavailable, url, format!("{new} was not fetched")));
+        return Err(GitError::new(Kind::NotFetched, url, format!("{new} is not in the cache")));
     }
     let ours = walk(repository, url, new, COMMITS, |id| id == old)?;
     if ours.seen.contains(&old) {

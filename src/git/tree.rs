@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
+use super::commit::read;
 use super::error::GitError;
 use super::fetch::oid;
 use crate::render::{Entry, EntryKind, Tree, TreeError};
@@ -50,10 +51,7 @@ pub struct GitTree<'a> {
 impl<'a> GitTree<'a> {
     /// The tree of a commit that was fetched.
     pub fn new(repository: &'a Repository, url: &str, commit: &str) -> Result<Self, GitError> {
-        let root = repository
-            .find_commit(oid(url, commit)?)
-            .map_err(|e| GitError::of_cache(url, &format!("reading commit {commit}"), &e))?
-            .tree_id();
+        let root = read(repository, url, oid(url, commit)?)?.tree_id();
         Ok(Self { repository, root, strange: RefCell::default(), failure: RefCell::default() })
     }
 

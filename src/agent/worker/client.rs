@@ -1,14 +1,16 @@
 //! The loop's side: questions that are answered by a worker process.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::protocol::{History, Part, Pins, Question, Request};
 use crate::failure::{Failed, Fault};
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::render::{Limits, ReadSet, Rendered};
-use crate::revision::{Ancestry, Wanted};
+use crate::revision::{Ancestry, Revision, Wanted};
 use crate::sandbox::{Confinement, Network, Pool, PoolSettings};
 
 /// Time that a worker has beyond the exchange's own, to say itself that it was too long.
@@ -62,13 +64,16 @@ impl WorkersSettings {
 /// future kills the worker that works for it.
 ///
 /// # Errors
-/// All calls fail with the reason of the step that failed (see `git` and `sandbox`), or with
-/// `CacheCorrupted`: then the cache was set aside, and is fetched anew by the next `fetch`.
+/// All calls fail with the reason of the step that failed (see `git` and `sandbox`). A commit that
+/// the cache has lost is fetched anew once, by its id, from where its URL was last fetched; a cache
+/// that is corrupted is set aside first. `NotFetched` and `CacheCorrupted` remain where that failed.
 #[derive(Clone)]
 pub struct Workers {
     exchanges: Pool,
     renders: Pool,
     settings: WorkersSettings,
+    /// How each URL was last fetched from, to mend its cache.
+    sources: Arc<Mutex<HashMap<String, Source>>>,
 }
 
 impl Workers {
@@ -93,7 +98,7 @@ impl Workers {
         let exchanges = pool("exchange", settings.exchanges, settings.idle, confinement(&settings, Network::Outbound));
         let renders =
             pool("render", settings.renders, settings.idle.min(RENDER_IDLE), confinement(&settings, Network::None));
-        Ok(Self { exchanges, renders, settings })
+        Ok(Self { exchanges, renders, settings, sources: Arc::default() })
     }
 
     /// Asks the remote which commit is wanted.
@@ -109,7 +114,11 @@ impl Workers {
     pub async fn fetch(&self, source: &Source, listed: &Listed) -> Result<Fetched, Failed> {
         let question = Question::Fetch { source: source.clone(), listed: listed.clone() };
         match self.ask_remote(source, question, 2).await? {
-            Part::Fetched(fetched) => Ok(*fetched),
+            Part::Fetched(fetched) => {
+                let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+                sources.insert(source.url.clone(), source.clone());
+                Ok(*fetched)
+            }
             _ => Err(nonsense()),
         }
     }
@@ -119,7 +128,7 @@ impl Workers {
     pub async fn ancestry(&self, source: &Source, accepted: &str, found: &Listed) -> Result<Ancestry, Failed> {
         let (url, commit) = (source.url.clone(), found.revision.commit.clone());
         let local = Question::LocalAncestry { url, accepted: accepted.to_owned(), found: commit };
-        if let Part::Ancestry(Some(ancestry)) = self.ask_cache(&source.url, local).await? {
+        if let Part::Ancestry(Some(ancestry)) = one(self.ask_cache(&source.url, &found.revision.commit, local).await?)? {
             return Ok(ancestry);
         }
         let question =
@@ -135,7 +144,7 @@ impl Workers {
     pub async fn unchanged(&self, url: &str, commit: &str, read_sets: &[ReadSet]) -> Result<Vec<bool>, Failed> {
         let question =
             Question::Unchanged { url: url.to_owned(), commit: commit.to_owned(), read_sets: read_sets.to_vec() };
-        match self.ask_cache(url, question).await? {
+        match one(self.ask_cache(url, commit, question).await?)? {
             Part::Unchanged(unchanged) if unchanged.len() == read_sets.len() => Ok(unchanged),
             _ => Err(nonsense()),
         }
@@ -150,7 +159,7 @@ impl Workers {
             limits: limits.clone(),
         };
         let mut rendered = Rendered::default();
-        for part in self.ask(&self.renders, url, question, self.settings.render_timeout).await? {
+        for part in self.ask_cache(url, commit, question).await? {
             match part {
                 Part::Manifests(mut some) => rendered.manifests.append(&mut some),
                 Part::Problems(mut some) => rendered.problems.append(&mut some),
@@ -164,7 +173,7 @@ impl Workers {
     /// What a fetched commit says of itself.
     pub async fn commit_info(&self, url: &str, commit: &str) -> Result<CommitInfo, Failed> {
         let question = Question::CommitInfo { url: url.to_owned(), commit: commit.to_owned() };
-        match self.ask_cache(url, question).await? {
+        match one(self.ask_cache(url, commit, question).await?)? {
             Part::CommitInfo(info) => Ok(info),
             _ => Err(nonsense()),
         }
@@ -172,8 +181,9 @@ impl Workers {
 
     /// Commits with trailers between two fetched commits, newest first.
     pub async fn trailers(&self, url: &str, history: History) -> Result<Vec<CommitTrailers>, Failed> {
+        let to = history.to.clone();
         let question = Question::Trailers { url: url.to_owned(), history };
-        match self.ask_cache(url, question).await? {
+        match one(self.ask_cache(url, &to, question).await?)? {
             Part::Trailers(trailers) => Ok(trailers),
             _ => Err(nonsense()),
         }
@@ -183,7 +193,7 @@ impl Workers {
     pub async fn pin(&self, url: &str, pins: &Pins) -> Result<(), Failed> {
         let question = Question::Pin { url: url.to_owned(), pins: pins.clone() };
         // Only workers for exchanges may write to the cache.
-        self.ask(&self.exchanges, url, question, self.settings.render_timeout).await.map(|_| ())
+        self.send(&self.exchanges, question, self.settings.render_timeout).await.map(|_| ())
     }
 
     /// Ids of the worker processes that are idle now, for tests and metrics.
@@ -193,23 +203,32 @@ impl Workers {
 
     async fn ask_remote(&self, source: &Source, question: Question, exchanges: u32) -> Result<Part, Failed> {
         let deadline = source.timeout * exchanges + GRACE;
-        one(self.ask(&self.exchanges, &source.url, question, deadline).await?)
+        one(self.send(&self.exchanges, question, deadline).await?)
     }
 
-    async fn ask_cache(&self, url: &str, question: Question) -> Result<Part, Failed> {
-        one(self.ask(&self.renders, url, question, self.settings.render_timeout).await?)
-    }
-
-    async fn ask(&self, pool: &Pool, url: &str, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
-        match self.send(pool, question, deadline).await {
-            Err(failed) if failed.reason == "CacheCorrupted" => {
-                tracing::warn!(url = crate::git::redact(url), "{failed}; the cache is set aside");
-                let aside = Question::SetAside { url: url.to_owned() };
-                self.send(&self.exchanges, aside, self.settings.render_timeout).await?;
-                Err(failed)
+    /// Asks about a commit of the cache. One that was lost is fetched anew, once.
+    async fn ask_cache(&self, url: &str, commit: &str, question: Question) -> Result<Vec<Part>, Failed> {
+        match self.send(&self.renders, question.clone(), self.settings.render_timeout).await {
+            Err(failed) if failed.reason == "NotFetched" || failed.reason == "CacheCorrupted" => {
+                self.mend(url, commit, failed).await?;
+                self.send(&self.renders, question, self.settings.render_timeout).await
             }
             other => other,
         }
+    }
+
+    /// Fetches a commit that the cache has lost. Returns the failure that was met where it is not
+    /// known from where.
+    async fn mend(&self, url: &str, commit: &str, met: Failed) -> Result<(), Failed> {
+        if met.reason == "CacheCorrupted" {
+            tracing::warn!(url = crate::git::redact(url), "{met}; the cache is set aside");
+            let aside = Question::SetAside { url: url.to_owned() };
+            self.send(&self.exchanges, aside, self.settings.render_timeout).await?;
+        }
+        let source = self.sources.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned();
+        let Some(source) = source else { return Err(met) };
+        let revision = Revision { name: String::new(), commit: commit.to_owned() };
+        self.fetch(&source, &Listed { revision, reference: None, received_bytes: 0 }).await.map(|_| ())
     }
 
     async fn send(&self, pool: &Pool, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {

@@ -19,7 +19,7 @@ pub(super) struct Request {
     pub question: Question,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Question {
     Refs { source: Source, wanted: Wanted },
     Fetch { source: Source, listed: Listed },

@@ -96,7 +96,10 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             Part::Trailers(git::trailers(&repository, &url, from, &history.to, path)?)
         }
         Question::Pin { url, pins } => {
-            git::pin_accepted(&*open(cache, &url)?, &url, &pins.accepted)?;
+            // What is not there needs no pin.
+            if let Some(repository) = cache.open(&url)? {
+                git::pin_accepted(&repository, &url, &pins.accepted)?;
+            }
             Part::Done
         }
         Question::SetAside { url } => {
@@ -109,7 +112,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
 
 fn open(cache: &Cache, url: &str) -> Result<git::Opened, GitError> {
     let repository = cache.open(url)?;
-    repository.ok_or_else(|| GitError::new(Kind::CacheCorrupted, url, "the repository is not in the cache any more"))
+    repository.ok_or_else(|| GitError::new(Kind::NotFetched, url, "the repository is not in the cache"))
 }
 
 fn unchanged(cache: &Cache, url: &str, commit: &str, read_sets: &[ReadSet]) -> Result<Vec<bool>, Ending> {
