@@ -51,6 +51,7 @@ async fn a_remote_that_hangs_ends_at_its_deadline_and_holds_up_nobody_else() {
 
         let status = Command::new("curl").args(["-fsS", "-o", "/dev/null", &hanging.get("serve_url")]).status();
         assert!(status.expect("curl runs").success());
+        slow.timeout = Duration::from_secs(60);
         let listed = readers.fetch(&slow, "main").await.expect("fetched once the remote answers");
         assert_eq!(listed.revision.commit, commit);
     }
