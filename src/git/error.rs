@@ -120,9 +120,12 @@ impl Failure for GitError {
 
     fn fault(&self) -> Fault {
         match self.kind {
-            Kind::ConnectFailed | Kind::ProxyFailed | Kind::Timeout | Kind::RemoteFailed | Kind::NotFetched | Kind::CacheCorrupted => {
-                Fault::Transient
-            }
+            Kind::ConnectFailed
+            | Kind::ProxyFailed
+            | Kind::Timeout
+            | Kind::RemoteFailed
+            | Kind::NotFetched
+            | Kind::CacheCorrupted => Fault::Transient,
             Kind::CacheFailed => Fault::Cluster,
             _ => Fault::Repository,
         }

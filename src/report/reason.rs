@@ -83,6 +83,7 @@ reasons! {
     RemoteFailed: "The remote answered with an error.",
     ProtocolFailed: "The remote does not speak Git as it should.",
     CacheCorrupted: "The local copy of the repository was damaged; it is fetched anew.",
+    NotFetched: "The commit is not in the cache yet; it is fetched anew.",
     CacheFailed: "The local copy of the repository could not be read or written.",
     GitOperationFailed: "The remote could not be read.",
     // The worker that reads repositories

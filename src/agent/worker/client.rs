@@ -128,7 +128,8 @@ impl Workers {
     pub async fn ancestry(&self, source: &Source, accepted: &str, found: &Listed) -> Result<Ancestry, Failed> {
         let (url, commit) = (source.url.clone(), found.revision.commit.clone());
         let local = Question::LocalAncestry { url, accepted: accepted.to_owned(), found: commit };
-        if let Part::Ancestry(Some(ancestry)) = one(self.ask_cache(&source.url, &found.revision.commit, local).await?)? {
+        if let Part::Ancestry(Some(ancestry)) = one(self.ask_cache(&source.url, &found.revision.commit, local).await?)?
+        {
             return Ok(ancestry);
         }
         let question =
