@@ -182,6 +182,9 @@ impl Unit {
             Ok(refused) if refused.is_empty() => self.prune(target, admitted, outcome).await,
             Ok(refused) => {
                 outcome.problems.extend(refused);
+                // In the order of files and lines, not of answers.
+                outcome.problems.sort();
+                outcome.problems.dedup();
                 Ok(())
             }
             Err(stop) => Err(stop),
