@@ -137,14 +137,48 @@ webhooks:
     tenant.wait_message("sync", "Ready", &["webhook", &format!("check.{group}")]);
     assert_eq!(lab.get(namespace, &kind)["spec"]["size"], 1);
 
-    repo.write("deploy/b.yaml", &gadget(&group, 1));
+    // The webhook goes before what it guards, or neither would ever move.
+    repo.write("deploy/b.yaml", &gadget(&group, 3));
     repo.remove("deploy/a.yaml");
     let third = repo.push("without the webhook");
     tenant.wait_applied("sync", &third);
-    repo.write("deploy/b.yaml", &gadget(&group, 2));
-    let fourth = repo.push("now it can change");
-    tenant.wait_applied("sync", &fourth);
-    assert_eq!(lab.get(namespace, &kind)["spec"]["size"], 2);
+    assert_eq!(lab.get(namespace, &kind)["spec"]["size"], 3);
+    lab.wait_absent("", &format!("validatingwebhookconfiguration/{group}"));
+}
+
+/// With `ApplyRest` there is no dry-run: the apply itself finds the webhook in the way.
+#[test]
+fn a_webhook_that_leaves_and_cannot_be_asked_holds_up_no_rest() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let name = unique("guard");
+    let webhook = format!(
+        "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {{name: {name}}}
+webhooks:
+- name: check.{name}.example.com
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+  timeoutSeconds: 1
+  namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}
+  clientConfig: {{service: {{name: nobody, namespace: {namespace}, path: /}}}}
+  rules: [{{apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}}]
+"
+    );
+    repo.write("deploy/a.yaml", &webhook);
+    repo.write("deploy/b.yaml", &config("one", "{a: '1'}"));
+    let first = repo.push("a ConfigMap and its guard");
+    tenant.deploy(&repo, "onInvalid: ApplyRest");
+    tenant.wait_applied("sync", &first);
+    repo.write("deploy/b.yaml", &config("one", "{a: '2'}"));
+    repo.remove("deploy/a.yaml");
+    let second = repo.push("the guard leaves, and what it guards changes");
+    tenant.wait_applied("sync", &second);
+    assert_eq!(lab.get(namespace, "configmap/one")["data"]["a"], "2");
 }
 
 #[test]

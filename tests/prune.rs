@@ -143,6 +143,39 @@ fn too_many_deletions_wait_for_a_line_in_a_commit_which_counts_once() {
     assert_eq!(count(lab, namespace, "keep"), 8);
 }
 
+/// A crash between deletions and the status must not let a trailer pay twice.
+#[test]
+fn what_a_trailer_pays_for_is_recorded_before_the_first_deletion() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/keep.yaml", &configs("keep", 3));
+    repo.write("deploy/gone.yaml", &configs("gone", 12));
+    let first = repo.push("many");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    repo.remove("deploy/gone.yaml");
+    repo.push("twelve leave");
+    let line = format!("Tandem-Delete: lab/{namespace}/sync 12");
+    tenant.wait_message("sync", "Held", &[&line]);
+    // Of the writes to this namespace: statuses as `s`, deletions as `d`, in their order.
+    let writes = || {
+        let events = lab.audit(|e| e["objectRef"]["namespace"] == namespace);
+        let letter = |e: &serde_json::Value| match (e["verb"].as_str(), e["objectRef"]["resource"].as_str()) {
+            (Some("patch"), Some("syncs")) if e["objectRef"]["subresource"] == "status" => Some('s'),
+            (Some("delete"), Some("configmaps")) => Some('d'),
+            _ => None,
+        };
+        events.iter().filter_map(letter).collect::<String>()
+    };
+    let before = writes();
+    assert!(!before.contains('d'), "{before}");
+    let paid = repo.push(&format!("they are meant to go\n\n{line}"));
+    tenant.wait_applied("sync", &paid);
+    let after = writes();
+    assert!(after[before.len()..].starts_with("sd"), "{before} then {after}");
+}
+
 #[test]
 fn small_deletions_add_up_to_nothing_once_they_are_applied() {
     let (lab, repo) = (Lab::shared(), Repo::new());

@@ -178,6 +178,13 @@ impl Admitted {
         self.granted == Granted::Yes
     }
 
+    /// Deletions without which the rest cannot be applied: carried out before the revision counts as
+    /// accepted, for what they guarded is judged only then.
+    pub fn clearing(&self) -> Vec<AdmittedChange<'_>> {
+        let first = self.plan.changes.iter().filter(|change| change.reason == Reason::InTheWay);
+        first.map(|change| AdmittedChange { change, desired: None, _proof: () }).collect()
+    }
+
     /// The steps in which it is carried out: phases forwards, then deletions backwards. Changes
     /// without a request have no place in them.
     pub fn steps(&self) -> Vec<Step<'_>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Action, Change, Desired};
+use super::{Action, Change, Desired, Method, Plan, Reason};
 use crate::object::ObjectId;
 
 /// Marks the changes that must wait for others, each with its reason.
@@ -88,6 +88,36 @@ fn is_pod(id: &ObjectId) -> bool {
     id.group.is_empty() && id.kind == "Pod"
 }
 
+/// Deletions of webhook configurations, any of which may keep the rest of the plan from being
+/// applied; none where nothing is to be applied.
+pub fn webhooks_that_leave(plan: &Plan) -> Vec<&Change> {
+    let applies = |change: &Change| matches!(change.method, Method::Apply | Method::ApplyOver | Method::Replace);
+    if !plan.changes.iter().any(applies) {
+        return Vec::new();
+    }
+    plan.changes.iter().filter(|change| change.method == Method::Delete && is_webhook(&change.id)).collect()
+}
+
+fn is_webhook(id: &ObjectId) -> bool {
+    id.group == "admissionregistration.k8s.io"
+        && matches!(id.kind.as_str(), "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration")
+}
+
+/// Whether a live webhook configuration has a webhook of this name: refusals name the webhook.
+pub fn has_webhook(configuration: &Value, name: &str) -> bool {
+    list(&configuration["webhooks"]).any(|webhook| webhook["name"] == name)
+}
+
+/// Moves the deletion of an object to the front of the plan.
+pub fn clear_first(plan: &mut Plan, id: &ObjectId) {
+    let Some(at) = plan.changes.iter().position(|change| change.id == *id && change.method == Method::Delete) else {
+        return;
+    };
+    let mut change = plan.changes.remove(at);
+    change.reason = Reason::InTheWay;
+    plan.changes.insert(0, change);
+}
+
 /// Whether `other` is a webhook configuration or an admission policy that judges `object`.
 fn admits(other: &Desired, object: &Desired) -> bool {
     let id = other.id();
@@ -96,9 +126,7 @@ fn admits(other: &Desired, object: &Desired) -> bool {
     }
     let body = &other.manifest.body;
     let rules: Vec<&Value> = match id.kind.as_str() {
-        "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => {
-            list(&body["webhooks"]).flat_map(|webhook| list(&webhook["rules"])).collect()
-        }
+        _ if is_webhook(id) => list(&body["webhooks"]).flat_map(|webhook| list(&webhook["rules"])).collect(),
         "ValidatingAdmissionPolicy" | "MutatingAdmissionPolicy" => {
             list(&body["spec"]["matchConstraints"]["resourceRules"]).collect()
         }

@@ -8,7 +8,9 @@
 //!    [`see`]'s answers to `Observed`, plan again. One round is enough: absent and present decide.
 //! 3. With answers of dry-runs, [`refine`] turns *configured* into what is true: created, configured
 //!    or unchanged. A refusal is a [`Problem`] by object. An immutable field of an object that
-//!    permits `force` becomes a recreation ([`recreate`]), which counts as a deletion.
+//!    permits `force` becomes a recreation ([`recreate`]), which counts as a deletion. A webhook that
+//!    cannot be asked, and whose configuration leaves in the same plan, goes first ([`clear_first`]);
+//!    then all is planned again.
 //! 4. [`judge`]: the deletion budget's [`Verdict`] over the refined plan.
 //! 5. [`admit()`]: plan × acceptance × verdict × refusals → [`Admitted`], or a [`Hold`] that says why.
 //! 6. [`intended`]: the inventory as it must be written *before* the first change goes out.
@@ -41,6 +43,7 @@ mod trailer;
 pub use admit::{Admitted, AdmittedChange, Course, Hold, OnInvalid, Over, Refusals, Step, admit};
 pub use budget::{Along, Budget, Spending, Verdict, judge};
 pub use claim::{Claim, Claims, SyncName};
+pub use deferred::{clear_first, has_webhook, webhooks_that_leave};
 pub use diff::{diff, drift};
 pub use make::{Input, Pruning, plan};
 pub use observe::{see, yields_of};
@@ -269,7 +272,8 @@ impl Eq for FieldChange {}
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// In the order of execution: phases, then identity; deletions last, in reverse order.
+    /// In the order of execution: phases, then identity; deletions last, in reverse order, save
+    /// those that are in the way of the rest ([`clear_first`]).
     pub changes: Vec<Change>,
     /// What is wrong with the desired objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -51,6 +51,9 @@ pub enum Reason {
     JobCompleted,
     /// Deleted: no manifest names it any more.
     LeftGit,
+    /// Deleted before anything is applied: it left Git, and a webhook of it that cannot be asked
+    /// keeps the rest from being applied.
+    InTheWay,
     /// Skipped: `tandemcd.io/reconcile: disabled`.
     ReconcileDisabled,
     /// Skipped: `tandemcd.io/apply: IfNotPresent`, and it is there.
@@ -101,6 +104,7 @@ impl Reason {
             Reason::UpToDate => "UpToDate",
             Reason::JobCompleted => "JobCompleted",
             Reason::LeftGit => "LeftGit",
+            Reason::InTheWay => "InTheWay",
             Reason::ReconcileDisabled => "ReconcileDisabled",
             Reason::AlreadyPresent => "AlreadyPresent",
             Reason::PruneDisabled => "PruneDisabled",

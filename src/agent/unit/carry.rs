@@ -1,13 +1,13 @@
 //! From a validated plan to a changed cluster: budget, admission, inventory, writes, deletions.
 
 use crate::agent::worker::History;
-use crate::api;
+use crate::api::{self, SyncStatus};
 use crate::cluster::{ClusterError, RefusalReason, apply};
 use crate::failure::{Failed, Failure};
 use crate::object::{ObjectId, Problem};
 use crate::plan::{
-    self, Admitted, Along, Budget, Change, Desired, Live, Method, OnInvalid, Plan, Refusals, Spending, Trailer, admit,
-    forgets, intended, judge,
+    self, Admitted, Along, Budget, Change, Desired, Live, Method, OnInvalid, Paid, Plan, Refusals, Spending, Trailer,
+    admit, forgets, intended, judge,
 };
 use crate::report::facts::{Hold, Progress, ShadowSummary, Stage, Verdict};
 use crate::report::outcome::{ActionCounts, Outcome};
@@ -34,13 +34,12 @@ impl Unit {
             api::OnInvalid::Hold if target.aim == Aim::Newest => OnInvalid::Hold,
             _ => OnInvalid::ApplyRest,
         };
-        if let plan::Verdict::Paid { by, .. } = &verdict {
-            // First what is paid for, then the marks, then the deletions.
-            self.facts.deletions_paid.extend(by.iter().map(ToString::to_string));
-        }
         let desired: Vec<Desired> = wanted.values().cloned().collect();
         match admit(plan, desired, &Acceptance::Accepted, &verdict, on_invalid, &refused) {
             Ok(admitted) => {
+                if let plan::Verdict::Paid { by, .. } = &verdict {
+                    self.record_paid(by).await?;
+                }
                 outcome.problems.clone_from(&admitted.plan().problems);
                 Ok(admitted)
             }
@@ -127,7 +126,6 @@ impl Unit {
             }
             // The webhook cannot be asked without side effects: unchecked, not refused.
             RefusalReason::DryRunUnsupported(_) => return Ok(None),
-            RefusalReason::WebhookUnreachable(_) => return Err(Stop::failed(Stage::Validate, &error)),
             _ => {}
         }
         let immutable = refusal.why == RefusalReason::Invalid && self.is_immutable(target, change, desired).await?;
@@ -158,8 +156,24 @@ impl Unit {
         Ok(apply::probe_create(&target.session, desired).await.is_ok())
     }
 
-    /// Writes the inventory first, then the objects, then deletes, then writes what was answered.
-    pub(super) async fn carry_out(
+    /// Writes into the status what trailers pay for. First that, then the marks in the inventory,
+    /// then the deletions: a crash in between asks for another trailer, never for none.
+    async fn record_paid(&mut self, by: &[Paid]) -> Result<(), Stop> {
+        if self.sync.spec.mode == api::Mode::Shadow {
+            return Ok(());
+        }
+        let mut paid = self.facts.deletions_paid.clone();
+        paid.extend(by.iter().map(ToString::to_string));
+        // The rest of the status is told when the pass has ended.
+        let next = SyncStatus { deletions_paid: paid.clone(), ..self.status.clone() };
+        self.put_status(&next).await.map_err(|error| Stop::failed(Stage::Prune, &error))?;
+        self.facts.deletions_paid = paid;
+        self.status = next;
+        Ok(())
+    }
+
+    /// Writes the inventory, before anything that it speaks of, and removes what is in the way.
+    pub(super) async fn prepare(
         &mut self,
         target: &Target,
         admitted: &Admitted,
@@ -177,6 +191,17 @@ impl Unit {
         }
         self.ledger.replace(intended(admitted, self.ledger.owned()));
         self.ledger.write(&own, &self.sync).await.map_err(|error| Stop::failed(Stage::Apply, &error))?;
+        self.clear_the_way(target, admitted, outcome).await
+    }
+
+    /// Writes the objects, then deletes, then writes what was answered.
+    pub(super) async fn carry_out(
+        &mut self,
+        target: &Target,
+        admitted: &Admitted,
+        outcome: &mut Outcome,
+    ) -> Result<(), Stop> {
+        let own = self.world.cluster.own();
         let written = self.write(target, admitted, outcome).await;
         let ended = match written {
             Ok(refused) if refused.is_empty() => self.prune(target, admitted, outcome).await,

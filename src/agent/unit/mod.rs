@@ -6,6 +6,7 @@
 
 mod absorb;
 mod carry;
+mod clear;
 mod finish;
 mod ledger;
 mod live;
@@ -89,6 +90,8 @@ struct Unit {
     lost: BTreeSet<ObjectId>,
     /// Manifests that the API server has taken in a dry-run: they need no second one.
     validated: BTreeSet<(ObjectId, Digest)>,
+    /// Webhooks that could not be asked since a revision was last applied whole.
+    unreachable: BTreeSet<String>,
     repairs: BTreeMap<ObjectId, Repairs>,
     /// Other Syncs that were refused an object that this one owns.
     rivals: BTreeMap<(ObjectId, Key), Told>,
@@ -152,6 +155,7 @@ impl Unit {
             health: BTreeMap::new(),
             lost: BTreeSet::new(),
             validated: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
             repairs: BTreeMap::new(),
             rivals: BTreeMap::new(),
             watched: Vec::new(),

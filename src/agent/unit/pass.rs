@@ -56,6 +56,8 @@ pub(super) enum Stop {
     Failed(Stage, Failed),
     /// A newer revision is there.
     Superseded,
+    /// What was in the way is gone; the same revision is planned anew at once.
+    Again,
 }
 
 impl Stop {
@@ -79,8 +81,9 @@ impl Unit {
             Ok(target) => self.attempt(&target).await,
             Err(stop) => Err(stop),
         };
-        let heal =
-            end.is_err() && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::NoPermit)) && self.needs_healing();
+        let heal = end.is_err()
+            && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::Again | Stop::NoPermit))
+            && self.needs_healing();
         self.note_end(end);
         if heal
             && let Ok(target) = self.aim_accepted()
@@ -190,6 +193,8 @@ impl Unit {
             self.shadow(target, &admitted);
             return Ok(());
         }
+        let prepared = self.prepare(target, &admitted, &mut outcome).await;
+        self.told(prepared, &mut outcome).await?;
         self.accepted(target);
         let end = self.carry_out(target, &admitted, &mut outcome).await;
         self.told(end, &mut outcome).await?;
@@ -271,6 +276,7 @@ impl Unit {
         self.failures = 0;
         self.retry_at = None;
         self.deleted_unpaid = 0;
+        self.unreachable.clear();
         if touched && self.facts.applied.as_ref() != Some(revision) {
             self.facts.applied = Some(revision.clone());
             // What was healthy before may have been the objects of the revision before.
@@ -288,6 +294,7 @@ impl Unit {
         match stop {
             Stop::Idle | Stop::NoPermit => self.facts.progress = None,
             Stop::Superseded => {}
+            Stop::Again => self.work = true,
             Stop::Waiting(progress) => {
                 self.facts.progress = Some(progress);
                 self.handled = None;

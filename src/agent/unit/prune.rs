@@ -73,7 +73,11 @@ impl Unit {
     }
 }
 
-async fn one(permit: &WritePermit, session: &Session, change: &AdmittedChange<'_>) -> Result<Deletion, ClusterError> {
+pub(super) async fn one(
+    permit: &WritePermit,
+    session: &Session,
+    change: &AdmittedChange<'_>,
+) -> Result<Deletion, ClusterError> {
     let line = change.change;
     let id = &line.id;
     let Some(precondition) = &line.precondition else { return Ok(Deletion::Absent) };

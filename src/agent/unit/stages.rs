@@ -17,6 +17,7 @@ use crate::report::facts::{Stage, Verdict};
 use crate::report::outcome::Outcome;
 
 use super::Unit;
+use super::clear::unreachable;
 use super::pass::{Aim, Stop, Target, millis};
 use super::together::together;
 
@@ -248,9 +249,14 @@ impl Unit {
         }
         let answers = together(questions).await;
         let mut refused = Refusals::new();
+        let mut guarded = Vec::new();
         for (at, answer) in answers {
             let id = plan.changes[at].id.clone();
             match answer {
+                Err(error) if let Some(webhook) = unreachable(&error) => {
+                    self.unreachable.insert(webhook);
+                    guarded.push(error);
+                }
                 Ok(answer) => {
                     self.validated.extend(plan.changes[at].desired.map(|digest| (id.clone(), digest)));
                     self.refine(&mut plan.changes[at], &wanted[&id], &answer);
@@ -261,7 +267,12 @@ impl Unit {
                 }
             }
         }
+        let gone = self.find_in_the_way(target, &mut plan).await?;
         outcome.time(Stage::Validate, millis(clock));
-        Ok((plan, refused))
+        let stays = |error: &&ClusterError| unreachable(error).is_none_or(|webhook| !gone.contains(&webhook));
+        match guarded.iter().find(stays) {
+            Some(error) => Err(Stop::failed(Stage::Validate, error)),
+            None => Ok((plan, refused)),
+        }
     }
 }

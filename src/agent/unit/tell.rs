@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::api::{ConditionStatus, ConditionType, STATUS_MANAGER, Sync, SyncStatus};
-use crate::cluster::KindInfo;
 use crate::cluster::own::{News, NewsType, write_status};
+use crate::cluster::{ClusterError, KindInfo};
 use crate::report::condition::state;
 use crate::report::event::{self, Event, EventType};
 use crate::report::outcome::Outcome;
@@ -44,12 +44,19 @@ impl Unit {
         }
     }
 
-    async fn write_status(&mut self, status: &SyncStatus) -> bool {
+    /// Writes a whole status.
+    pub(super) async fn put_status(&self, status: &SyncStatus) -> Result<(), ClusterError> {
         let place = (self.key.namespace.as_str(), self.key.name.as_str());
         match write_status(&self.world.cluster.own(), &KindInfo::of::<Sync>(), place, status).await {
-            Ok(_) => true,
             // It is gone: the watch will say so.
-            Err(error) if error.refusal().is_some_and(|r| r.code == 404) => true,
+            Err(error) if error.refusal().is_none_or(|r| r.code != 404) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn write_status(&mut self, status: &SyncStatus) -> bool {
+        match self.put_status(status).await {
+            Ok(()) => true,
             Err(error) => {
                 tracing::warn!(sync = %self.key, %error, "the status cannot be written");
                 false

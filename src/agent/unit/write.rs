@@ -19,6 +19,7 @@ use crate::report::outcome::Outcome;
 
 use super::Unit;
 use super::carry::problem;
+use super::clear::unreachable;
 use super::pass::{Stop, Target, millis};
 use super::together::together;
 
@@ -98,6 +99,10 @@ impl Unit {
                     }
                 }
                 Err(error) if is_refusal(&error) => refusals.push((change, desired, error)),
+                Err(error) if let Some(webhook) = unreachable(&error) => {
+                    self.unreachable.insert(webhook);
+                    failed = Some(Stop::failed(Stage::Apply, &error));
+                }
                 Err(error) => failed = Some(Stop::failed(Stage::Apply, &error)),
             }
         }

@@ -166,3 +166,38 @@ fn a_plan_is_written_the_same_way_each_time() {
     assert_eq!(serde_json::from_str::<Plan>(&text).expect("reads"), plan);
     insta::assert_snapshot!(serde_json::to_string(&Case::of(MAP).plan()).expect("JSON"), @r#"{"changes":[{"id":"flow_a__ConfigMap","apiVersion":"v1","action":"created","reason":"New","method":"Apply","phase":"Config","origin":{"file":"a.yaml","line":1,"document":1},"desired":"ee757a6ccaffdedc72fa3beaeee5bc51"}]}"#);
 }
+
+/// A webhook configuration that leaves while what it guards changes.
+#[test]
+fn a_webhook_in_the_way_goes_before_everything() {
+    let hook =
+        "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: hook}}";
+    let mut case = Case::applied(hook);
+    case.desired = resolved(MAP);
+    let mut plan = case.plan();
+    let leaving = webhooks_that_leave(&plan).into_iter().map(|change| change.id.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        leaving.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["ValidatingWebhookConfiguration.admissionregistration.k8s.io/hook"]
+    );
+    clear_first(&mut plan, &leaving[0]);
+    let admit = |plan: Plan, refusals: &Refusals| {
+        admit(plan, case.desired.clone(), &Acceptance::Accepted, &WITHIN, OnInvalid::ApplyRest, refusals)
+            .expect("admitted")
+    };
+    let admitted = admit(plan.clone(), &Refusals::new());
+    assert_eq!(admitted.clearing().len(), 1);
+    assert_eq!(admitted.plan().changes[0].method, Method::Delete);
+    // As any deletion, it waits until all is right.
+    let id = case.desired[0].id();
+    let refused = Refusals::from([(id.clone(), Problem::new("Refused", "no").of(id))]);
+    assert!(admit(plan, &refused).clearing().is_empty());
+
+    case.desired = Case::applied(MAP).desired;
+    case.owned.extend(Case::applied(MAP).owned);
+    case.observed.extend(Case::applied(MAP).observed);
+    assert!(webhooks_that_leave(&case.plan()).is_empty(), "nothing is to be applied");
+
+    let live = serde_json::json!({"webhooks": [{"name": "a.example.com"}, {"name": "b.example.com"}]});
+    assert!(has_webhook(&live, "b.example.com") && !has_webhook(&live, "c.example.com"));
+}
