@@ -54,7 +54,8 @@ pub struct RepositorySpec {
     /// Namespaces whose Syncs may use this Repository besides its own; `*` is all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_namespaces: Vec<String>,
-    /// Secret with the key `token`, which signs webhook deliveries for this Repository.
+    /// Secret with the key `token`, which signs webhook deliveries for this Repository, or comes
+    /// with them where the forge is GitLab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSecretRef>,
     /// Lets the branch be rewritten once, from one named commit to another.

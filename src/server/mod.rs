@@ -31,7 +31,7 @@ use crate::failure::{Failure, Fault};
 pub use probe::Heartbeat;
 pub use receiver::{Receiver, Receivers, WebhookKey, webhook_path};
 
-/// A webhook delivery whose signature was right: its Repository may have news. It carries nothing
+/// A webhook delivery whose sender has the key: its Repository may have news. It carries nothing
 /// else, because it has no authority: what is there is read from the remote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Delivery {

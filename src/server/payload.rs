@@ -1,12 +1,27 @@
-//! What a delivery says, read only after its signature was found right.
+//! What a delivery says, read only after its sender was found to have the key.
 
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 
 /// Headers that name the event; Gitea sends the first and its own.
-const EVENT_HEADERS: [&str; 4] = ["x-github-event", "x-gitea-event", "x-gogs-event", "x-tandem-event"];
-/// Events that tell of references that came, went or moved.
-const NEWS: [&str; 7] = ["push", "create", "delete", "pull_request", "pull_request_sync", "merge_group", "release"];
+const EVENT_HEADERS: [&str; 5] =
+    ["x-github-event", "x-gitea-event", "x-gogs-event", "x-gitlab-event", "x-tandem-event"];
+/// Events that tell of references that came, went or moved. Those in capitals are GitLab's; its
+/// system hooks name theirs in the body, and are rare enough to count whatever they say.
+const NEWS: [&str; 12] = [
+    "push",
+    "create",
+    "delete",
+    "pull_request",
+    "pull_request_sync",
+    "merge_group",
+    "release",
+    "Push Hook",
+    "Tag Push Hook",
+    "Merge Request Hook",
+    "Release Hook",
+    "System Hook",
+];
 
 /// What a delivery is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +55,13 @@ pub enum PayloadError {
 #[derive(Deserialize)]
 struct Body {
     repository: Option<RepositoryNames>,
+    /// GitLab's word for it; its own `repository` has no full name.
+    project: Option<ProjectNames>,
+}
+
+#[derive(Deserialize)]
+struct ProjectNames {
+    path_with_namespace: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +91,9 @@ fn full_name(json: &[u8]) -> Result<Option<String>, PayloadError> {
         return Ok(None);
     }
     let body: Body = serde_json::from_slice(json).map_err(|_| PayloadError::NotJson)?;
-    Ok(body.repository.and_then(|repository| repository.full_name).filter(|name| !name.is_empty()))
+    let name = body.repository.and_then(|repository| repository.full_name);
+    let name = name.or_else(|| body.project.and_then(|project| project.path_with_namespace));
+    Ok(name.filter(|name| !name.is_empty()))
 }
 
 /// Whether the URL of a Repository leads to the repository that a forge calls `owner/name`. Hosts
@@ -101,6 +125,8 @@ mod tests {
             ("x-github-event", "issues", Event::Other),
             ("x-gitea-event", "pull_request_sync", Event::News),
             ("x-gitea-event", "delete", Event::News),
+            ("x-gitlab-event", "Push Hook", Event::News),
+            ("x-gitlab-event", "Issue Hook", Event::Other),
         ] {
             assert_eq!(event(&headers(header, value)), expected, "{value}");
         }
@@ -113,6 +139,8 @@ mod tests {
         let deep = "[".repeat(100_000);
         for (headers, body, expected) in [
             (&json, r#"{"repository":{"full_name":"shop/web"},"ref":"refs/heads/main"}"#, Ok(Some("shop/web"))),
+            (&json, r#"{"project":{"path_with_namespace":"a/b/c"},"repository":{"name":"c"}}"#, Ok(Some("a/b/c"))),
+            (&json, r#"{"project":[7]}"#, Err(PayloadError::NotJson)),
             (&json, r#"{"zen":"Design for failure."}"#, Ok(None)),
             (&json, r#"{"repository":null}"#, Ok(None)),
             (&json, "", Ok(None)),

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 
-/// Key that signs the deliveries for a Repository. It is never shown.
+/// Key that proves deliveries for a Repository. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookKey(Arc<[u8]>);
 
@@ -39,7 +39,7 @@ pub struct Receiver {
     pub name: String,
     /// Its `spec.url`; a delivery to `/webhook` is matched against it.
     pub url: String,
-    /// What signs its deliveries.
+    /// What proves its deliveries.
     pub key: WebhookKey,
 }
 

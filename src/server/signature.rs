@@ -1,24 +1,38 @@
-//! Whether a delivery was signed with the key of a Repository.
+//! Whether a delivery comes from somebody who has the key of a Repository.
 
 use axum::http::HeaderMap;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use super::WebhookKey;
 
 /// Headers that carry an HMAC-SHA-256 of the body, and what precedes its hex digits. The first
 /// that is there counts.
-const HEADERS: [(&str, &str); 3] =
+const SIGNATURES: [(&str, &str); 3] =
     [("x-tandem-signature", "sha256="), ("x-hub-signature-256", "sha256="), ("x-gitea-signature", "")];
+/// GitLab signs nothing: it sends the key itself. A delivery that is signed as well is judged by
+/// its signature.
+const TOKEN: &str = "x-gitlab-token";
 
-/// The signature that a delivery came with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature([u8; 32]);
+/// What a delivery came with to show that its sender has the key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// An HMAC-SHA-256 of the body.
+    Signature([u8; 32]),
+    /// Digest of what should be the key: digests have one length, so comparing them does not tell
+    /// that of the key.
+    Token([u8; 32]),
+}
 
-/// The signature among the headers of a delivery; `None` where there is none, or none of the
-/// right form.
-pub fn signature(headers: &HeaderMap) -> Option<Signature> {
-    let (value, prefix) = HEADERS.iter().find_map(|(name, prefix)| Some((headers.get(*name)?, prefix)))?;
+/// The proof among the headers of a delivery; `None` where there is none, or none of the right
+/// form.
+pub fn proof(headers: &HeaderMap) -> Option<Proof> {
+    let signed = SIGNATURES.iter().find_map(|(name, prefix)| Some((headers.get(*name)?, prefix)));
+    let Some((value, prefix)) = signed else {
+        let token = headers.get(TOKEN)?.as_bytes().trim_ascii();
+        return (!token.is_empty()).then(|| Proof::Token(Sha256::digest(token).into()));
+    };
     let hex = value.to_str().ok()?.trim().strip_prefix(prefix)?;
     if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
@@ -27,27 +41,35 @@ pub fn signature(headers: &HeaderMap) -> Option<Signature> {
     for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
         *byte = u8::from_str_radix(&hex[at..at + 2], 16).ok()?;
     }
-    Some(Signature(bytes))
+    Some(Proof::Signature(bytes))
 }
 
 /// A body on its way, under one key. It is fed piece by piece, so that a large body never holds
 /// the thread for long.
-pub struct Check(Hmac<Sha256>);
+pub struct Check {
+    body: Hmac<Sha256>,
+    key: [u8; 32],
+}
 
 impl Check {
     /// A check that has seen nothing yet.
     pub fn new(key: &WebhookKey) -> Self {
-        Self(Hmac::new_from_slice(key.bytes()).expect("HMAC takes a key of any length"))
+        let body = Hmac::new_from_slice(key.bytes()).expect("HMAC takes a key of any length");
+        Self { body, key: Sha256::digest(key.bytes()).into() }
     }
 
     /// The next piece of the body.
     pub fn feed(&mut self, piece: &[u8]) {
-        self.0.update(piece);
+        self.body.update(piece);
     }
 
-    /// Whether the whole body has this signature; takes the same time wherever they differ.
-    pub fn passes(self, signature: &Signature) -> bool {
-        self.0.verify_slice(&signature.0).is_ok()
+    /// Whether this is the proof of somebody who has the key, for the whole body where it is a
+    /// signature; takes the same time wherever they differ.
+    pub fn passes(self, proof: &Proof) -> bool {
+        match proof {
+            Proof::Signature(signature) => self.body.verify_slice(signature).is_ok(),
+            Proof::Token(token) => self.key.ct_eq(token).into(),
+        }
     }
 }
 
@@ -70,10 +92,10 @@ mod tests {
                 (name, HeaderValue::from_str(value).expect("a value"))
             })
             .collect();
-        let passes = signature(&map).map(|signature| {
+        let passes = proof(&map).map(|proof| {
             let mut check = Check::new(&WebhookKey::new(SECRET).expect("a key"));
             BODY.chunks(5).for_each(|piece| check.feed(piece));
-            check.passes(&signature)
+            check.passes(&proof)
         });
         assert_eq!(passes, expected, "{headers:?}");
     }
@@ -90,6 +112,20 @@ mod tests {
         check(&[("X-Gitea-Signature", HEX), ("X-Hub-Signature-256", &prefixed)], Some(true));
         check(&[("X-Hub-Signature-256", &wrong)], Some(false));
         check(&[("X-Gitea-Signature", HEX), ("X-Tandem-Signature", &wrong)], Some(false));
+    }
+
+    #[test]
+    fn a_token_is_the_key_itself_and_counts_only_where_nothing_is_signed() {
+        let key = std::str::from_utf8(SECRET).expect("text");
+        let (longer, shorter) = (format!("{key}y"), &key[..key.len() - 1]);
+        let wrong = format!("sha256={}{}", &HEX[..63], '8');
+        check(&[("X-Gitlab-Token", key)], Some(true));
+        check(&[("X-Gitlab-Token", &longer)], Some(false));
+        check(&[("X-Gitlab-Token", shorter)], Some(false));
+        check(&[("X-Gitlab-Token", HEX)], Some(false));
+        check(&[("X-Gitlab-Token", key), ("X-Hub-Signature-256", &wrong)], Some(false));
+        check(&[("X-Gitlab-Token", key), ("X-Hub-Signature-256", "sha256=")], None);
+        check(&[("X-Gitlab-Token", "")], None);
     }
 
     #[test]

@@ -15,6 +15,12 @@ const KEY: &str = "canary-key";
 const GITHUB_PUSH: &str = include_str!("fixtures/github-push.json");
 const GITHUB_PING: &str = include_str!("fixtures/github-ping.json");
 const GITEA_PUSH: &str = include_str!("fixtures/gitea-push.json");
+/// What matters of GitLab's push event, in the form of its documentation ("Webhook events").
+const GITLAB_PUSH: &str = r#"{
+  "object_kind": "push", "event_name": "push", "ref": "refs/heads/main",
+  "project": {"id": 15, "name": "Web", "path_with_namespace": "shop/web", "default_branch": "main"},
+  "repository": {"name": "Web", "url": "git@gitlab.example.com:shop/web.git"}
+}"#;
 
 struct Running {
     address: SocketAddr,
@@ -108,6 +114,11 @@ fn generic(key: &str, body: &str) -> Vec<(&'static str, String)> {
     vec![("X-Tandem-Signature", format!("sha256={}", hmac(key, body)))]
 }
 
+/// GitLab sends the key, and signs nothing.
+fn gitlab(event: &str, key: &str) -> Vec<(&'static str, String)> {
+    vec![("Content-Type", "application/json".into()), ("X-Gitlab-Event", event.into()), ("X-Gitlab-Token", key.into())]
+}
+
 async fn deliver(running: &Running, path: &str, headers: Vec<(&'static str, String)>, body: &str) -> String {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let answer = ask(running.address, &post(path, &headers, body)).await;
@@ -144,6 +155,25 @@ async fn each_provider_with_the_right_key_and_with_a_wrong_one() {
     }
     let unsigned = deliver(&running, &web, vec![("X-GitHub-Event", "push".into())], GITHUB_PUSH).await;
     assert_eq!(status(&unsigned), "401");
+}
+
+#[tokio::test]
+async fn a_token_opens_the_door_of_its_own_repositories_alone() {
+    let mut running = start(Limits::default(), 16).await;
+    let web = webhook_path("shop", "web");
+    for (path, event, key, expected, repositories) in [
+        (web.as_str(), "Push Hook", KEY, "202", vec!["shop/web"]),
+        (&web, "Tag Push Hook", KEY, "202", vec!["shop/web"]),
+        (&web, "Issue Hook", KEY, "202", vec![]),
+        (&web, "Push Hook", "another-key", "401", vec![]),
+        (&web, "Push Hook", "", "401", vec![]),
+        ("/webhook", "Push Hook", KEY, "202", vec!["shop/web"]),
+        ("/webhook", "Push Hook", "another-key", "404", vec![]),
+    ] {
+        let answer = deliver(&running, path, gitlab(event, key), GITLAB_PUSH).await;
+        assert_eq!(status(&answer), expected, "{path} {event} {key}: {answer}");
+        assert_eq!(told(&mut running), repositories, "{path} {event} {key}");
+    }
 }
 
 #[tokio::test]

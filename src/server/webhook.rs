@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::connection::Source;
 use super::payload::{self, Event, PayloadError};
-use super::signature::{Check, Signature, signature};
+use super::signature::{Check, Proof, proof};
 use super::{Delivery, Receiver, Shared};
 
 /// Different keys that a delivery without an id is tried with. Each costs a pass over the body;
@@ -116,10 +116,10 @@ async fn take(
     if candidates.is_empty() {
         return Err(Refusal::Unknown);
     }
-    let signature = signature(headers).ok_or(Refusal::Unauthenticated)?;
+    let proof = proof(headers).ok_or(Refusal::Unauthenticated)?;
     let bytes = announced(shared.limits.body, &body)?;
     let _room = shared.bodies.acquire_many(bytes).await.map_err(|_| Refusal::TooMany)?;
-    let (body, receivers) = authenticate(shared.limits.body, candidates, &signature, body).await?;
+    let (body, receivers) = authenticate(shared.limits.body, candidates, &proof, body).await?;
     let full_name = payload::repository(headers, &body).map_err(Refusal::Payload)?;
     if payload::event(headers) == Event::Other {
         return Ok(());
@@ -137,12 +137,12 @@ fn announced(limit: usize, body: &Body) -> Result<u32, Refusal> {
     u32::try_from(hint.upper().unwrap_or(limit).min(limit)).map_err(|_| Refusal::TooLarge)
 }
 
-/// Reads the body, checks its signature under the key of each candidate on the way, and leaves the
+/// Reads the body, checks the proof under the key of each candidate on the way, and leaves the
 /// candidates whose key it is.
 async fn authenticate(
     limit: usize,
     candidates: Vec<Receiver>,
-    signature: &Signature,
+    proof: &Proof,
     body: Body,
 ) -> Result<(Vec<u8>, Vec<Receiver>), Refusal> {
     let mut checks: Vec<(Check, Vec<Receiver>)> = Vec::new();
@@ -165,7 +165,7 @@ async fn authenticate(
         }
     }
     // Every check is made, so that the time does not tell which one passed.
-    let passed: Vec<_> = checks.into_iter().filter_map(|(check, of)| check.passes(signature).then_some(of)).collect();
+    let passed: Vec<_> = checks.into_iter().filter_map(|(check, of)| check.passes(proof).then_some(of)).collect();
     if passed.is_empty() {
         return Err(Refusal::Unauthenticated);
     }
