@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::lab::manifests::{config, deployment};
 use crate::lab::{Lab, Repo, Tenant, condition_of, unique};
 
 /// A definition of a kind `Gadget` in a group of the test's own.
@@ -29,26 +30,6 @@ spec:
 
 fn gadget(group: &str, size: u32) -> String {
     format!("apiVersion: {group}/v1\nkind: Gadget\nmetadata: {{name: one}}\nspec: {{size: {size}}}\n")
-}
-
-fn config(name: &str, data: &str) -> String {
-    format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {data}\n")
-}
-
-fn deployment(name: &str, more: &str, image: &str) -> String {
-    format!(
-        "---
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}}}
-spec:
-  {more}
-  selector: {{matchLabels: {{app: {name}}}}}
-  template:
-    metadata: {{labels: {{app: {name}}}}}
-    spec: {{containers: [{{name: web, image: '{image}'}}]}}
-"
-    )
 }
 
 fn uid(object: &Value) -> String {

@@ -1,41 +1,25 @@
 //! From a commit to running objects.
 
+use crate::lab::manifests::{greeting, web};
 use crate::lab::{Lab, Repo, Tenant, wait_for};
-
-const WEB: &str = "
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: 'registry.example.com/web:1'}]}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: web}
-data: {greeting: hello}
-";
 
 #[test]
 fn a_commit_becomes_running_objects_and_the_next_one_changes_them() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
-    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/web.yaml", &(web() + &greeting("hello")));
     let first = repo.push("web");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &first);
     let deployment = lab.get(&tenant.namespace, "deployment/web");
     assert_eq!(deployment["status"]["readyReplicas"], 1, "{deployment:#}");
 
-    repo.write("deploy/web.yaml", &WEB.replace("hello", "good morning"));
+    repo.write("deploy/web.yaml", &(web() + &greeting("good morning")));
     let second = repo.push("web: another greeting");
     tenant.wait_applied("sync", &second);
     assert_eq!(lab.get(&tenant.namespace, "configmap/web")["data"]["greeting"], "good morning");
 
-    repo.write("deploy/web.yaml", WEB.split("---").next().expect("a document"));
+    repo.write("deploy/web.yaml", &web());
     let third = repo.push("web: no greeting");
     tenant.wait_applied("sync", &third);
     wait_for("the ConfigMap to go", || {
@@ -47,7 +31,7 @@ fn a_commit_becomes_running_objects_and_the_next_one_changes_them() {
 fn a_change_by_hand_is_put_right() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
-    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/web.yaml", &(web() + &greeting("hello")));
     let commit = repo.push("web");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &commit);

@@ -1,18 +1,7 @@
 //! Jobs before and after the workloads, on a real API server with fake nodes that run them.
 
+use crate::lab::manifests::web;
 use crate::lab::{Lab, Repo, Tenant};
-
-const WEB: &str = "
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: 'registry.example.com/web:1'}]}
-";
 
 /// On Pods with this label a fake node's containers fail.
 const FAILS: &str = "pod-container-running-failed.stage.kwok.x-k8s.io: 'true'";
@@ -46,19 +35,19 @@ fn jobs_run_before_and_after_the_workloads_once() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
-    repo.write("deploy/a.yaml", WEB);
+    repo.write("deploy/a.yaml", &web());
     repo.write("deploy/b.yaml", &job("smoke", &phase("after"), "1", ""));
     repo.write("deploy/c.yaml", &job("migrate", &phase("before"), "1", ""));
     repo.write("deploy/d.yaml", &job("plain", "", "1", ""));
     let first = repo.push("web with its Jobs");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &first);
-    let (migrate, web) = (lab.get(namespace, "job/migrate"), lab.get(namespace, "deployment/web"));
+    let (migrate, deployed) = (lab.get(namespace, "job/migrate"), lab.get(namespace, "deployment/web"));
     let writes = tenant.writes(&first);
     let place = |what: &str| writes.iter().position(|w| w == what).unwrap_or_else(|| panic!("{what} in {writes:?}"));
     assert!(place("patch jobs/migrate") < place("patch deployments/web"), "{writes:?}");
     assert!(place("patch deployments/web") < place("patch jobs/smoke"), "{writes:?}");
-    assert!(at(&migrate, "/status/completionTime") <= at(&web, "/metadata/creationTimestamp"));
+    assert!(at(&migrate, "/status/completionTime") <= at(&deployed, "/metadata/creationTimestamp"));
     for name in ["job/migrate", "job/smoke", "job/plain"] {
         lab.wait(
             namespace,
@@ -72,7 +61,7 @@ fn jobs_run_before_and_after_the_workloads_once() {
     for name in &names {
         lab.k(&["-n", namespace, "delete", name]);
     }
-    let image = WEB.replace("web:1", "web:2");
+    let image = web().replace("web:1", "web:2");
     repo.write("deploy/a.yaml", &image);
     let second = repo.push("another image");
     tenant.wait_applied("sync", &second);
@@ -100,7 +89,7 @@ fn a_job_that_fails_before_the_workloads_stops_the_run_and_a_commit_heals_it() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
-    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/web.yaml", &web());
     repo.write("deploy/migrate.yaml", &job("migrate", &phase("before"), "1", FAILS));
     repo.push("a migration that fails");
     tenant.deploy(&repo, "");
@@ -117,7 +106,7 @@ fn a_job_that_fails_before_the_workloads_stops_the_run_and_a_commit_heals_it() {
 fn a_job_that_fails_after_the_workloads_leaves_the_sync_not_ready() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
-    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/web.yaml", &web());
     repo.write("deploy/smoke.yaml", &job("smoke", &phase("after"), "1", FAILS));
     repo.push("a check that fails");
     tenant.deploy(&repo, "");

@@ -1,15 +1,10 @@
 //! Order between Syncs, suspension, requests, shadow mode, rights, and that no secret is told.
 
+use crate::lab::manifests::{config, deployment};
 use crate::lab::{Lab, Repo, Tenant, condition_of, wait_for};
 
 fn config_map(name: &str, value: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: '{value}'}}\n")
-}
-
-fn deployment(name: &str, image: &str) -> String {
-    format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: 1\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: main, image: '{image}'}}]}}\n"
-    )
+    config(name, &format!("{{value: '{value}'}}"))
 }
 
 /// When the API server stored the change of a commit: the first write of it in the audit log.
@@ -29,7 +24,7 @@ fn b_writes_nothing_before_a_is_healthy_at_the_same_commit() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
-    repo.write("a/app.yaml", &deployment("a", "registry.example.com/a:1"));
+    repo.write("a/app.yaml", &deployment("a", "replicas: 1", "registry.example.com/a:1"));
     repo.write("b/config.yaml", &config_map("b", "1"));
     repo.push("both");
     tenant.repository("repo", &repo);
@@ -42,7 +37,7 @@ fn b_writes_nothing_before_a_is_healthy_at_the_same_commit() {
     lab.wait(namespace, "configmap/b", |_| Ok(()));
 
     // Both change in one commit, and a cannot become healthy: no node takes its Pods.
-    let broken = deployment("a", "registry.example.com/a:2")
+    let broken = deployment("a", "replicas: 1", "registry.example.com/a:2")
         .replace("spec: {containers", "spec: {nodeSelector: {disk: none-such}, containers");
     repo.write("a/app.yaml", &broken);
     repo.write("b/config.yaml", &config_map("b", "2"));
@@ -55,7 +50,7 @@ fn b_writes_nothing_before_a_is_healthy_at_the_same_commit() {
     assert_eq!(lab.get(namespace, "configmap/b")["data"]["value"], "1");
 
     // The fix is not held up by what it fixes, and b follows a.
-    repo.write("a/app.yaml", &deployment("a", "registry.example.com/a:3"));
+    repo.write("a/app.yaml", &deployment("a", "replicas: 1", "registry.example.com/a:3"));
     let fixed = repo.push("a is well again");
     tenant.wait_applied("a", &fixed);
     lab.wait(namespace, "configmap/b", |object| match object["data"]["value"].as_str() {

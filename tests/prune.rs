@@ -1,13 +1,15 @@
 //! What leaves Git leaves the cluster, within a budget.
 
+use crate::lab::manifests::{config, web};
 use crate::lab::{Lab, Repo, Tenant, condition_of, unique, wait_for};
 
-fn config(name: &str, more: &str) -> String {
-    format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}{more}}}\ndata: {{a: b}}\n")
+/// A ConfigMap with more metadata, such as `, finalizers: [example.com/slow]`.
+fn named(name: &str, more: &str) -> String {
+    config(&format!("{name}{more}"), "{a: b}")
 }
 
 fn configs(prefix: &str, count: u32) -> String {
-    (0..count).map(|n| config(&format!("{prefix}{n}"), "")).collect()
+    (0..count).map(|n| named(&format!("{prefix}{n}"), "")).collect()
 }
 
 fn count(lab: &Lab, namespace: &str, prefix: &str) -> usize {
@@ -25,24 +27,15 @@ fn what_leaves_git_goes_in_reverse_and_a_finalizer_holds_nothing_else_up() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
-    repo.write("deploy/keep.yaml", &config("keep", ""));
-    let web = "
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {serviceAccountName: web, containers: [{name: web, image: 'registry.example.com/web:1'}]}
----
+    repo.write("deploy/keep.yaml", &named("keep", ""));
+    let web = web().replace("{containers", "{serviceAccountName: web, containers");
+    let account = "---
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: web}
 ";
-    let slow = config("slow", ", finalizers: [example.com/slow]");
-    repo.write("deploy/web.yaml", &format!("{web}{slow}{}", config("other", "")));
+    let slow = named("slow", ", finalizers: [example.com/slow]");
+    repo.write("deploy/web.yaml", &format!("{web}{account}{slow}{}", named("other", "")));
     let first = repo.push("first");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &first);

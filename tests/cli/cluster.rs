@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::told;
+use crate::lab::manifests::{greeting, web};
 use crate::lab::{Lab, Repo, Tenant, unique, wait_for};
 
 /// Runs the program as the lab's admin, in a folder.
@@ -103,29 +104,12 @@ fn a_folder_is_planned_against_a_cluster_and_nothing_is_written() {
     }
 }
 
-const WEB: &str = "\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: 'registry.example.com/web:1'}]}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: web}
-data: {greeting: hello}
-";
-
 #[test]
 fn a_sync_is_told_drawn_compared_asked_and_switched() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
-    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/web.yaml", &(web() + &greeting("hello")));
     let commit = repo.push("web");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &commit);
@@ -153,13 +137,13 @@ fn a_sync_is_told_drawn_compared_asked_and_switched() {
     );
 
     assert_told(&tandem(&["diff", "sync"]), &["exit 0", "2 unchanged"]);
-    repo.write("deploy/web.yaml", WEB.split("---").next().expect("a document"));
+    repo.write("deploy/web.yaml", &web());
     assert_told(
         &tandem(&["diff", "sync", "--path", "deploy"]),
         &["exit 1", &format!("deleted ConfigMap/{namespace}/web"), "1 to delete, 1 unchanged"],
     );
     assert_told(&tandem(&["plan", "deploy", "--sync", "sync", "--brief"]), &["exit 1", "1 to delete, 1 unchanged"]);
-    repo.write("deploy/web.yaml", WEB);
+    repo.write("deploy/web.yaml", &(web() + &greeting("hello")));
 
     assert_told(&tandem(&["status", "--revision", "HEAD"]), &["exit 0", "yes", "applied"]);
     repo.write("docs/readme.md", "nothing that is deployed");

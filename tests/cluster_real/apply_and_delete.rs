@@ -7,7 +7,7 @@ use tandem::cluster::delete::{Deletion, Preconditions, Propagation, delete, wait
 use tandem::cluster::{ClusterError, RefusalReason, apply};
 use tokio_util::sync::CancellationToken;
 
-use super::{apply as apply_body, config_map, connect, core, desired, namespace, permit};
+use super::{apply as apply_body, config_map, connect, core, desired, eventually, namespace, permit};
 
 #[tokio::test]
 async fn kinds_are_known_after_two_requests() {
@@ -42,9 +42,11 @@ async fn an_unknown_kind_is_asked_for_once_more_and_likely_ones_are_named() {
         }
     }
     assert_eq!(requests.lock().expect("ok").len(), 2, "what was asked just now is not asked again");
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-    cluster.kinds().resolve(&session, "example.org/v1", "None").await.expect_err("still not there");
-    assert_eq!(requests.lock().expect("ok").len(), 4);
+    eventually("what is missing is asked for anew", || async {
+        cluster.kinds().resolve(&session, "example.org/v1", "None").await.expect_err("still not there");
+        requests.lock().expect("ok").len() == 4
+    })
+    .await;
 }
 
 #[tokio::test]
