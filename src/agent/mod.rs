@@ -6,6 +6,7 @@ mod claims;
 mod dependency;
 mod fight;
 mod lens;
+mod lineage;
 mod mailbox;
 mod observer;
 mod registry;

@@ -23,6 +23,7 @@ use crate::server;
 use super::ancestry::Ancestries;
 use super::backoff;
 use super::claims::ClaimBook;
+use super::lineage;
 use super::observer::Observer;
 use super::registry::Registry;
 use super::term::Term;
@@ -43,7 +44,7 @@ pub struct AgentOptions {
     pub cache_dir: PathBuf,
     /// Address of the HTTP server.
     pub listen: String,
-    /// Name of this process among its replicas.
+    /// Name of this replica; what tells its processes apart is added.
     pub identity: String,
     /// Passes that may be under way at a time.
     pub passes: usize,
@@ -100,11 +101,14 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), F
     let Some(key) = patiently(&stop, "the digest key", || digest_key_of(&cluster, &options.namespace)).await else {
         return Ok(());
     };
+    // Held until the process ends.
+    let lineage = lineage::take(&options.cache_dir, &options.identity);
     let lease = LeaseOptions {
+        lineage: lineage.ancestors.clone(),
         duration: options.lease.0,
         renew_deadline: options.lease.1,
         retry_period: options.lease.2,
-        ..LeaseOptions::new(&options.namespace, "tandem-0", "0", &options.identity)
+        ..LeaseOptions::new(&options.namespace, "tandem-0", "0", &lineage.identity)
     };
     let lease_stop = CancellationToken::new();
     let (election, contending) = contend(cluster.own(), lease, lease_stop.clone());

@@ -88,8 +88,7 @@ pub async fn run(args: &Args, global: &Global) -> Result<Exit, Stop> {
         namespace: args.agent_namespace.clone(),
         cache_dir: args.cache_dir.clone(),
         listen: args.http_address.clone(),
-        // Unlike every other process, also a former one of the same Pod.
-        identity: format!("{name}_{}", std::process::id()),
+        identity: name,
         passes: args.concurrency,
         lease: (lease, lease * 2 / 3, lease / 7),
     };
