@@ -43,11 +43,20 @@ pub struct Event {
     pub message: String,
     /// Annotations for tools.
     pub annotations: BTreeMap<&'static str, String>,
+    /// Which object it is about, besides the Sync: Events of one reason about the same one are a
+    /// series, whatever their words.
+    pub about: Option<String>,
 }
 
 impl Event {
     fn new(type_: EventType, reason: Reason, action: &'static str, text: &str) -> Self {
-        Self { type_, reason, action, message: message::bounded(text, MESSAGE_LIMIT), annotations: BTreeMap::new() }
+        let message = message::bounded(text, MESSAGE_LIMIT);
+        Self { type_, reason, action, message, annotations: BTreeMap::new(), about: None }
+    }
+
+    fn about(mut self, id: &ObjectId) -> Self {
+        self.about = Some(id.to_string());
+        self
     }
 
     fn of_run(mut self, outcome: &Outcome) -> Self {
@@ -168,17 +177,17 @@ fn news<'a>(
 
 /// A change by hand was put right.
 pub fn of_repair(repair: &Repair) -> Event {
-    Event::new(EventType::Normal, Reason::DriftRepaired, "Repair", &message::repair(repair))
+    Event::new(EventType::Normal, Reason::DriftRepaired, "Repair", &message::repair(repair)).about(&repair.id)
 }
 
 /// Another controller sets a field back.
 pub fn of_fight(fight: &Fight) -> Event {
-    Event::new(EventType::Warning, Reason::DriftFight, "Repair", &message::fight(fight))
+    Event::new(EventType::Warning, Reason::DriftFight, "Repair", &message::fight(fight)).about(&fight.id)
 }
 
 /// Fields that another manager owned are ours.
 pub fn of_takeover(takeover: &Takeover) -> Event {
-    Event::new(EventType::Normal, Reason::FieldsTakenOver, "Apply", &message::takeover(takeover))
+    Event::new(EventType::Normal, Reason::FieldsTakenOver, "Apply", &message::takeover(takeover)).about(&takeover.id)
 }
 
 /// Another Sync wants an object that is ours, and was refused.

@@ -108,6 +108,8 @@ async fn the_same_news_again_raise_a_count_and_no_second_event() {
         reason: "Held".into(),
         action: "Reconcile".into(),
         note: "é".repeat(900),
+        subject: None,
+        annotations: [("tandemcd.io/revision".to_owned(), "main@sha1:abc".to_owned())].into(),
     };
     for _ in 0..5 {
         events.tell(&news).await.expect("told");

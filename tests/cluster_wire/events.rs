@@ -19,6 +19,8 @@ fn news(note: &str) -> News {
         reason: "Held".into(),
         action: "Reconcile".into(),
         note: note.into(),
+        subject: None,
+        annotations: [("tandemcd.io/revision".to_owned(), "main@sha1:abc".to_owned())].into(),
     }
 }
 
@@ -38,12 +40,28 @@ async fn the_same_news_become_a_series_that_is_written_once_a_minute() {
     assert_eq!(methods, ["POST", "PATCH", "POST"]);
     assert_eq!(seen[0].path, "/apis/events.k8s.io/v1/namespaces/shop/events");
     assert_eq!(seen[0].body["regarding"]["uid"], "u");
+    assert_eq!(seen[0].body["metadata"]["annotations"]["tandemcd.io/revision"], "main@sha1:abc");
     let name = seen[0].body["metadata"]["name"].as_str().expect("a name");
     assert!(name.starts_with("web.") && seen[1].path.ends_with(name), "{name} {}", seen[1].path);
     assert_eq!(seen[1].body["series"]["count"], 7);
     advance(Duration::from_secs(700)).await;
     told("a").await.expect("told");
     assert_eq!(fake.seen().last().map(|s| s.method.clone()), Some("POST".into()), "old news are told anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_about_one_subject_are_a_series_whatever_their_words() {
+    let fake = Fake::ruled(|_| Reply::Json(200, json!({})));
+    let events = Events::new(fake.cluster().own(), "agent-0");
+    let about = |subject: &str, note: &str| News { subject: Some(subject.into()), ..news(note) };
+    for millis in 1..=3 {
+        events.tell(&about("ConfigMap/shop/a", &format!("put right in {millis} ms"))).await.expect("told");
+        advance(Duration::from_secs(31)).await;
+    }
+    events.tell(&about("ConfigMap/shop/b", "put right in 1 ms")).await.expect("told");
+    let methods: Vec<_> = fake.seen().iter().map(|s| s.method.clone()).collect();
+    assert_eq!(methods, ["POST", "PATCH", "POST"]);
+    assert_eq!(fake.seen()[1].body["series"]["count"], 3);
 }
 
 #[tokio::test(start_paused = true)]

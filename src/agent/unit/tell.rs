@@ -124,6 +124,8 @@ impl Unit {
                 reason: event.reason.as_str().to_owned(),
                 action: event.action.to_owned(),
                 note: event.message.clone(),
+                subject: event.about.clone(),
+                annotations: event.annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             };
             if let Err(error) = self.world.events.tell(&news).await {
                 tracing::debug!(sync = %self.key, manager = STATUS_MANAGER, %error, "an Event cannot be written");

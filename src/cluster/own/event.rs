@@ -1,6 +1,6 @@
 //! Events (`events.k8s.io/v1`), repeated ones as a series.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,17 @@ pub enum NewsType {
     Warning,
 }
 
+/// What news are about: equal ones are a series. It is the news without their words where they
+/// name a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Topic {
+    uid: String,
+    type_: NewsType,
+    reason: String,
+    action: String,
+    subject: String,
+}
+
 /// One piece of news about an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct News {
@@ -53,15 +64,31 @@ pub struct News {
     pub reason: String,
     /// What was being done: `Reconcile`, `Prune`.
     pub action: String,
-    /// For people; never holds a secret value.
+    /// For people; never holds a secret value. A series keeps that of its first Event.
     pub note: String,
+    /// What the note is about, where that makes a series whatever the words.
+    pub subject: Option<String>,
+    /// Annotations of the Event, for tools.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl News {
+    fn topic(&self) -> Topic {
+        Topic {
+            uid: self.uid.clone(),
+            type_: self.type_,
+            reason: self.reason.clone(),
+            action: self.action.clone(),
+            subject: self.subject.clone().unwrap_or_else(|| self.note.clone()),
+        }
+    }
 }
 
 /// Writes Events as the agent, and remembers what it wrote.
 pub struct Events {
     session: Session,
     instance: String,
-    told: Mutex<HashMap<News, Told>>,
+    told: Mutex<HashMap<Topic, Told>>,
 }
 
 #[derive(Clone)]
@@ -84,8 +111,8 @@ impl Events {
         Self { session, instance: instance.into(), told: Mutex::default() }
     }
 
-    /// Tells news. The same news again within ten minutes only raise the count of the first Event,
-    /// at most once a minute.
+    /// Tells news. News of the same topic within ten minutes only raise the count of the first
+    /// Event, at most once a minute.
     ///
     /// # Errors
     /// [`ClusterError::Refused`] or a failure to send. Events are help, not record: the caller
@@ -106,8 +133,9 @@ impl Events {
 
     fn next(&self, news: &News) -> Next {
         let now = Instant::now();
+        let topic = news.topic();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = told.get_mut(news).filter(|known| now.duration_since(known.first) < SERIES) {
+        if let Some(known) = told.get_mut(&topic).filter(|known| now.duration_since(known.first) < SERIES) {
             known.count += 1;
             if now.duration_since(known.written) < REST {
                 return Next::Rest;
@@ -117,18 +145,18 @@ impl Events {
         }
         told.retain(|_, known| now.duration_since(known.first) < SERIES);
         if told.len() >= MEMORY
-            && let Some(oldest) = told.iter().min_by_key(|(_, known)| known.first).map(|(news, _)| news.clone())
+            && let Some(oldest) = told.iter().min_by_key(|(_, known)| known.first).map(|(topic, _)| topic.clone())
         {
             told.remove(&oldest);
         }
         let name = event_name(news, Timestamp::now());
-        told.insert(news.clone(), Told { name, count: 1, first: now, written: now });
+        told.insert(topic, Told { name, count: 1, first: now, written: now });
         Next::Create
     }
 
     fn name_of(&self, news: &News) -> String {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(news).map_or_else(|| event_name(news, Timestamp::now()), |known| known.name.clone())
+        told.get(&news.topic()).map_or_else(|| event_name(news, Timestamp::now()), |known| known.name.clone())
     }
 
     async fn create(&self, news: &News) -> Result<(), ClusterError> {
@@ -187,7 +215,7 @@ fn body(news: &News, name: &str, instance: &str, now: Timestamp) -> Value {
     }
     json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event",
-        "metadata": {"namespace": home(news), "name": name},
+        "metadata": {"namespace": home(news), "name": name, "annotations": news.annotations},
         "eventTime": micros(now),
         "reportingController": "tandemcd.io/agent", "reportingInstance": instance,
         "type": match news.type_ { NewsType::Normal => "Normal", NewsType::Warning => "Warning" },
