@@ -1,7 +1,7 @@
 //! Jobs before and after the workloads, on a real API server with fake nodes that run them.
 
 use crate::lab::manifests::web;
-use crate::lab::{Lab, Repo, Tenant};
+use crate::lab::{Agent, Lab, Repo, Tenant, wait_for};
 
 /// On Pods with this label a fake node's containers fail.
 const FAILS: &str = "pod-container-running-failed.stage.kwok.x-k8s.io: 'true'";
@@ -116,4 +116,38 @@ fn a_job_that_fails_after_the_workloads_leaves_the_sync_not_ready() {
     repo.write("deploy/smoke.yaml", &job("smoke", &phase("after"), "2", ""));
     let second = repo.push("one that does not");
     tenant.wait_applied("sync", &second);
+}
+
+/// The lease is that of a minute's silence ten times over: only a restart that knows its former
+/// process dead leads at once.
+#[test]
+fn a_job_that_ran_and_went_while_the_agent_was_down_does_not_run_again() {
+    let (lab, repo) = (Lab::start("ttl"), Repo::new());
+    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "600"]);
+    let tenant = Tenant::new(&lab);
+    let namespace = tenant.namespace.as_str();
+    // It runs when the test says so.
+    let ttl = "backoffLimit: 0\n  suspend: true\n  ttlSecondsAfterFinished: 1";
+    let text = job("once", "", "1", "").replace("backoffLimit: 0", ttl);
+    repo.write("deploy/job.yaml", &text);
+    let first = repo.push("a Job that goes by itself");
+    tenant.deploy(&repo, "");
+    lab.wait(namespace, "inventory/sync-0", |o| match o["spec"]["entries"][0]["uid"].as_str() {
+        Some(_) => Ok(()),
+        None => Err(o["spec"].to_string()),
+    });
+    agent.kill();
+    lab.k(&["-n", namespace, "patch", "job/once", "--type=merge", "-p", "{\"spec\": {\"suspend\": false}}"]);
+    lab.wait_absent(namespace, "job/once");
+    agent.restart();
+    wait_for("the restarted agent to lead", || match agent.log().matches("this replica leads").count() {
+        0 | 1 => Err(agent.log()),
+        _ => Ok(()),
+    });
+    repo.write("deploy/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
+    let second = repo.push("one more object");
+    tenant.wait_applied("sync", &second);
+    assert!(lab.absent(namespace, "job/once"));
+    let sent = |commit: &str| tenant.writes(commit).iter().filter(|write| write.contains(" jobs/")).count();
+    assert_eq!((sent(&first), sent(&second)), (1, 0));
 }

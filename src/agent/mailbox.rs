@@ -24,12 +24,32 @@ pub enum Trigger {
     Seen(ObjectId, Live, Health),
     /// A watch no longer shows one of its objects. That is not absence: the pass asks.
     Lost(ObjectId),
+    /// A list after a gap no longer shows one of its objects: what became of it was not seen.
+    Missed(ObjectId),
     /// Something that it depends on changed.
     Dependency,
     /// Another Sync wants one of its objects, and was refused.
     Rival(ObjectId, Key),
     /// A kind appeared or changed, or the permit came or went.
     Surroundings,
+}
+
+/// What watches have shown of one object.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// How it last looked; where it is lost, at its end.
+    pub last: Option<(Live, Health)>,
+    /// Whether it is no longer shown.
+    pub loss: Option<Loss>,
+}
+
+/// How an object was lost from sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Its deletion was shown.
+    Shown,
+    /// It fell into a gap.
+    Missed,
 }
 
 /// What has gathered since the last pass.
@@ -39,8 +59,8 @@ pub struct Pending {
     pub spec: Option<Box<Sync>>,
     /// The newest state of the Repository.
     pub tip: Option<Arc<Tip>>,
-    /// The newest sight of each object; `None` where a watch lost it.
-    pub seen: BTreeMap<ObjectId, Option<(Live, Health)>>,
+    /// The newest sight of each object.
+    pub seen: BTreeMap<ObjectId, Sight>,
     /// Other Syncs that were refused one of its objects.
     pub rivals: BTreeSet<(ObjectId, Key)>,
     /// Something that it depends on changed.
@@ -64,10 +84,12 @@ impl Mailbox {
             Trigger::Spec(spec) => pending.spec = Some(spec),
             Trigger::Tip(tip) => pending.tip = Some(tip),
             Trigger::Seen(id, live, health) => {
-                pending.seen.insert(id, Some((live, health)));
+                pending.seen.insert(id, Sight { last: Some((live, health)), loss: None });
             }
-            Trigger::Lost(id) => {
-                pending.seen.insert(id, None);
+            // What it looked like at its end stays: a Job may have finished.
+            Trigger::Lost(id) => pending.seen.entry(id).or_default().loss = Some(Loss::Shown),
+            Trigger::Missed(id) => {
+                pending.seen.insert(id, Sight { last: None, loss: Some(Loss::Missed) });
             }
             Trigger::Rival(id, sync) => {
                 pending.rivals.insert((id, sync));
@@ -85,7 +107,7 @@ impl Mailbox {
     }
 
     /// Takes out what watches have shown.
-    pub fn take_seen(&self) -> BTreeMap<ObjectId, Option<(Live, Health)>> {
+    pub fn take_seen(&self) -> BTreeMap<ObjectId, Sight> {
         std::mem::take(&mut self.lock().seen)
     }
 

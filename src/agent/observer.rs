@@ -48,9 +48,19 @@ struct Watch {
     task: JoinHandle<()>,
 }
 
+/// How a Sync stands to an object that it asks to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in its inventory.
+    Owns,
+    /// It would like to have it.
+    Wants,
+}
+
 /// Where sights of an object go.
 #[derive(Clone)]
 struct Route {
+    standing: Standing,
     mailbox: Mailbox,
     lens: Arc<Lens>,
     yields: Yields,
@@ -71,17 +81,18 @@ impl Observer {
     }
 
     /// From now on sights of these objects go to this mailbox, seen through this lens, without the
-    /// fields that each leaves to others. The last claim wins; two Syncs that desire one object
-    /// settle it in their plans.
+    /// fields that each leaves to others. Of two Syncs the one that owns the object sees it; of
+    /// equal ones the last to ask.
     pub fn route<'a>(
         &self,
-        objects: impl IntoIterator<Item = (&'a ObjectId, Yields)>,
+        objects: impl IntoIterator<Item = (&'a ObjectId, Yields, Standing)>,
         mailbox: &Mailbox,
         lens: &Arc<Lens>,
     ) {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        for (id, yields) in objects {
-            routes.insert(id.clone(), Route { mailbox: mailbox.clone(), lens: lens.clone(), yields });
+        for (id, yields, standing) in objects {
+            let route = Route { standing, mailbox: mailbox.clone(), lens: lens.clone(), yields };
+            place(&mut routes, id, route);
         }
     }
 
@@ -163,6 +174,13 @@ impl Drop for Observer {
     }
 }
 
+fn place(routes: &mut HashMap<ObjectId, Route>, id: &ObjectId, route: Route) {
+    let known = routes.get(id).filter(|known| known.standing == Standing::Owns && !known.mailbox.is(&route.mailbox));
+    if known.is_none() || route.standing == Standing::Owns {
+        routes.insert(id.clone(), route);
+    }
+}
+
 async fn settled(mut sight: watch::Receiver<Sight>) -> Sight {
     let found = sight.wait_for(|s| *s != Sight::Opening).await.map(|s| *s);
     found.unwrap_or(Sight::Forbidden)
@@ -194,6 +212,8 @@ impl Follower {
                     self.show(&object);
                 }
                 Event::Deleted(object) => {
+                    // Its last state is news too: a Job may have finished.
+                    self.show(&object);
                     let id = self.id(&object);
                     if let Some(route) = self.route(&id) {
                         route.mailbox.put(Trigger::Lost(id));
@@ -231,7 +251,7 @@ impl Follower {
                 && !listed.contains(*id)
         });
         for (id, route) in mine {
-            route.mailbox.put(Trigger::Lost(id.clone()));
+            route.mailbox.put(Trigger::Missed(id.clone()));
         }
     }
 
@@ -242,5 +262,34 @@ impl Follower {
 
     fn route(&self, id: &ObjectId) -> Option<Route> {
         self.routes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_owns_an_object_sees_it_whoever_asks_later() {
+        let id = ObjectId::new("shop", "a", "", "ConfigMap");
+        let (owner, other) = (Mailbox::default(), Mailbox::default());
+        let route = |mailbox: &Mailbox, standing| Route {
+            standing,
+            mailbox: mailbox.clone(),
+            lens: Arc::default(),
+            yields: Yields::none(),
+        };
+        let mut routes = HashMap::new();
+        let mut check = |mailbox: &Mailbox, standing, expected: &Mailbox, case: &str| {
+            place(&mut routes, &id, route(mailbox, standing));
+            assert!(routes[&id].mailbox.is(expected), "{case}");
+        };
+        check(&owner, Standing::Wants, &owner, "nobody else asks");
+        check(&owner, Standing::Owns, &owner, "it was applied");
+        check(&other, Standing::Wants, &owner, "refused: it stays with its owner");
+        check(&owner, Standing::Wants, &owner, "its own standing may fall");
+        check(&other, Standing::Wants, &other, "then the last one sees it");
+        check(&owner, Standing::Owns, &owner, "and an owner always");
+        check(&other, Standing::Owns, &other, "handed over");
     }
 }

@@ -45,7 +45,8 @@ pub struct InventoryEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
     /// What prune and drift must know when no manifest is at hand: `prune=disabled`,
-    /// `reconcile=disabled`, `adopted`, `completed` (a Job that finished).
+    /// `reconcile=disabled`, `adopted`, `completed` (a Job that finished), `expires` (a Job that
+    /// goes by itself once it has finished).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }

@@ -42,6 +42,8 @@ pub enum Flag {
     Adopted,
     /// A Job that finished: it never runs again for the same manifest, gone or not.
     Completed,
+    /// A Job that goes by itself once it has finished (`ttlSecondsAfterFinished`).
+    Expires,
     /// An autoscaler owns its replicas.
     Autoscaled,
     /// A trailer paid for its deletion, which may have begun.
@@ -49,12 +51,13 @@ pub enum Flag {
 }
 
 impl Flag {
-    const ALL: [Flag; 7] = [
+    const ALL: [Flag; 8] = [
         Flag::PruneDisabled,
         Flag::ReconcileDisabled,
         Flag::IfNotPresent,
         Flag::Adopted,
         Flag::Completed,
+        Flag::Expires,
         Flag::Autoscaled,
         Flag::Granted,
     ];
@@ -67,6 +70,7 @@ impl Flag {
             Flag::IfNotPresent => "apply=IfNotPresent",
             Flag::Adopted => "adopted",
             Flag::Completed => "completed",
+            Flag::Expires => "expires",
             Flag::Autoscaled => "autoscaled",
             Flag::Granted => "granted",
         }

@@ -123,7 +123,9 @@ fn verdict(desired: &Desired, entry: Option<&Entry>, live: &Live, taken: &Option
         Live::Present(seen) => seen,
         Live::Absent | Live::Unknown if completed && same => return (Unchanged, Reason::JobCompleted, Method::Nothing),
         Live::Absent if entry.is_some_and(|entry| entry.uid.is_some()) => {
-            return (Created, Reason::Missing, Method::Apply);
+            // That the former Job is gone is nobody's drift.
+            let reason = if is_job(desired.id()) && !same { Reason::JobReplaced } else { Reason::Missing };
+            return (Created, reason, Method::Apply);
         }
         Live::Unknown if entry.is_some_and(|entry| entry.uid.is_some()) => {
             let reason = if same { Reason::Missing } else { Reason::Changed };
@@ -143,8 +145,7 @@ fn verdict(desired: &Desired, entry: Option<&Entry>, live: &Live, taken: &Option
         let reason = if taken.is_some() { Reason::TakenOver } else { Reason::Adopted };
         return (Configured, reason, apply);
     };
-    let job = desired.id().group == "batch" && desired.id().kind == "Job";
-    if job && entry.desired.is_some() && !same && seen.finished != Finished::No {
+    if is_job(desired.id()) && entry.desired.is_some() && !same && seen.finished != Finished::No {
         return (Configured, Reason::JobReplaced, Method::Replace);
     }
     let same_object = entry.uid.as_deref() == Some(&seen.uid);
@@ -159,6 +160,10 @@ fn verdict(desired: &Desired, entry: Option<&Entry>, live: &Live, taken: &Option
         (Some(_), Some(_)) => Reason::Drifted,
     };
     (Configured, reason, apply)
+}
+
+pub(super) fn is_job(id: &ObjectId) -> bool {
+    id.group == "batch" && id.kind == "Job"
 }
 
 fn apply_method(desired: &Desired) -> Method {

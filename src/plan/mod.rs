@@ -50,7 +50,7 @@ pub use observe::{see, yields_of};
 pub use payload::payload;
 pub use phase::{Phase, phase_of_kind};
 pub use reason::{Action, Look, Method, Reason};
-pub use record::{Answer, Answered, completed, forgets, intended, record, recreate, refine};
+pub use record::{Answer, Answered, completed, expired, forgets, intended, record, recreate, refine};
 pub use resolve::{Owner, Rules, resolve};
 pub use scope::{Known, Lookup, Scope, Scopes};
 pub use trailer::{Paid, Trailer, TrailerError, trailers};

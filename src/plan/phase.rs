@@ -88,7 +88,7 @@ pub fn phase_of_kind(id: &ObjectId) -> Phase {
 pub(super) fn phase_of(manifest: &Manifest) -> Result<Phase, Problem> {
     let kind = phase_of_kind(&manifest.id);
     let Some(said) = manifest.annotation(annotation::PHASE) else { return Ok(kind) };
-    let job = manifest.id.group == "batch" && manifest.id.kind == "Job";
+    let job = super::make::is_job(&manifest.id);
     match said {
         "before" if job => Ok(Phase::Before),
         "after" if job => Ok(Phase::After),

@@ -39,7 +39,8 @@ pub enum Reason {
     TakenOver,
     /// Configured: it was sent, and the answer never came.
     Unconfirmed,
-    /// Configured: a finished Job whose manifest changed is deleted and created.
+    /// Configured: a finished Job whose manifest changed is deleted and created; or created, where
+    /// it is gone already.
     JobReplaced,
     /// Configured: an immutable field changed, and the manifest permits to delete and create.
     Recreated,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::admit::Admitted;
+use super::make::is_job;
 use super::{Action, Change, Desired, Finished, Foreign, Live, Method, Reason, Seen, Steer};
 use crate::inventory::{Entry, Flag, Owned};
 use crate::object::split_api_version;
@@ -37,7 +38,7 @@ pub fn refine(change: &Change, answer: &Answer, live: &Live) -> Change {
     match (answer.answered, live) {
         (Answered::Created, _) => {
             change.action = Action::Created;
-            if !matches!(change.reason, Reason::New | Reason::Missing) {
+            if !matches!(change.reason, Reason::New | Reason::Missing | Reason::JobReplaced) {
                 change.reason = Reason::Missing;
             }
         }
@@ -138,6 +139,18 @@ pub fn completed(entry: &Entry, seen: &Seen) -> Option<Entry> {
     })
 }
 
+/// The entry of a Job that was applied, goes by itself once it has finished, and is gone without
+/// anybody having looked: it finished. Who deletes one by hand while no agent runs is taken for its
+/// TTL; that is the safe error, for a Job that ran must not run again.
+pub fn expired(entry: &Entry) -> Option<Entry> {
+    let known = entry.uid.is_some() && entry.desired.is_some();
+    (known && entry.flags.contains(&Flag::Expires) && !entry.flags.contains(&Flag::Completed)).then(|| {
+        let mut entry = entry.clone();
+        entry.flags.insert(Flag::Completed);
+        entry
+    })
+}
+
 /// Whether the object's entry goes without a deletion of ours: it is gone, or another's.
 pub fn forgets(change: &Change) -> bool {
     matches!(change.reason, Reason::AlreadyGone | Reason::HandedOver | Reason::NotOurs)
@@ -157,5 +170,6 @@ fn flags(desired: &Desired, before: &BTreeSet<Flag>) -> BTreeSet<Flag> {
         Steer::Force | Steer::KeepConflicts => None,
     });
     let learned = before.iter().copied().filter(|flag| matches!(flag, Flag::Adopted | Flag::Completed));
-    said.chain(learned).collect()
+    let expires = is_job(desired.id()) && desired.manifest.body["spec"]["ttlSecondsAfterFinished"].is_number();
+    said.chain(learned).chain(expires.then_some(Flag::Expires)).collect()
 }

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::agent::dependency::SyncState;
 use crate::agent::lens::Lens;
-use crate::agent::mailbox::Pending;
+use crate::agent::mailbox::{Loss, Pending, Sight};
+use crate::agent::observer::Standing;
 use crate::agent::tip::{Key, Tip};
 use crate::health::{Health, Status};
 use crate::inventory::{Entry, Flag};
@@ -82,7 +83,8 @@ impl Unit {
         self.failures = 0;
         self.retry_at = None;
         let owned = self.ledger.owned().iter();
-        let objects = owned.map(|(id, entry)| (id, plan::yields_of(id, &self.lens.ignore, Some(entry))));
+        let objects =
+            owned.map(|(id, entry)| (id, plan::yields_of(id, &self.lens.ignore, Some(entry)), Standing::Owns));
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         // Registered before the Repository is looked up, so that no news is missed in between.
         self.publish();
@@ -128,14 +130,23 @@ impl Unit {
         }
     }
 
-    pub(super) fn take_sight(&mut self, id: ObjectId, sight: Option<(Live, Health)>) {
-        let Some((live, health)) = sight else {
-            if self.ledger.owned().contains_key(&id) {
-                self.lost.insert(id);
-                self.work = true;
+    pub(super) fn take_sight(&mut self, id: ObjectId, sight: Sight) {
+        if let Some((live, health)) = sight.last {
+            self.take_look(id.clone(), live, health);
+        }
+        if let Some(loss) = sight.loss
+            && self.ledger.owned().contains_key(&id)
+        {
+            if loss == Loss::Missed {
+                // How it looked before says nothing of how it ended.
+                self.observed.remove(&id);
             }
-            return;
-        };
+            self.lost.insert(id);
+            self.work = true;
+        }
+    }
+
+    fn take_look(&mut self, id: ObjectId, live: Live, health: Health) {
         if self.older_than_known(&id, &live) {
             return;
         }

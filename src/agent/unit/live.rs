@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::agent::observer::Standing;
 use crate::cluster::{Answer, KindInfo};
 use crate::health;
 use crate::object::{ObjectId, split_api_version};
@@ -20,6 +21,12 @@ impl Unit {
     /// Who owns what this Sync applies.
     pub(super) fn owner(&self) -> Owner {
         Owner { cluster: self.world.name.clone(), namespace: self.key.namespace.clone(), name: self.key.name.clone() }
+    }
+
+    /// Whether an object is this Sync's, as far as its inventory knows.
+    pub(super) fn standing(&self, id: &ObjectId) -> Standing {
+        let applied = self.ledger.owned().get(id).is_some_and(|entry| entry.uid.is_some());
+        if applied { Standing::Owns } else { Standing::Wants }
     }
 
     /// Takes note of a live object that was read or answered.
@@ -68,6 +75,8 @@ impl Unit {
         let change = plan::refine(change, &told, &before);
         let entry = plan::record(&change, desired, self.ledger.owned().get(id), &told);
         self.ledger.set(id, entry);
+        let ours = (id, desired.yields.clone(), Standing::Owns);
+        self.world.observer.route([ours], &self.mailbox, &self.lens);
         self.observed.insert(id.clone(), Live::Present(told.seen));
         self.health.insert(id.clone(), health::assess(&answer.object, &self.lens.expressions));
         self.lost.remove(id);

@@ -105,7 +105,7 @@ impl Unit {
     ) -> Result<Plan, Stop> {
         let clock = Clock::now();
         self.claim(desired);
-        let objects = desired.iter().map(|object| (object.id(), object.yields.clone()));
+        let objects = desired.iter().map(|object| (object.id(), object.yields.clone(), self.standing(object.id())));
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         self.open_watches(target, desired).await?;
         // What the first lists of new watches have shown need not be asked for.
@@ -184,6 +184,12 @@ impl Unit {
             match found {
                 Ok(Some(object)) => self.note_live(&id, &object),
                 Ok(None) => {
+                    let unseen = !matches!(self.observed.get(&id), Some(Live::Present(_)));
+                    if let Some(entry) = self.ledger.owned().get(&id).filter(|_| unseen).and_then(plan::expired) {
+                        tracing::info!(sync = %self.key, object = %id, "a Job that is gone: taken as finished, by its TTL");
+                        self.ledger.set(&id, entry);
+                        self.unsaved = true;
+                    }
                     self.health.insert(
                         id.clone(),
                         crate::health::Health::new(crate::health::Status::NotFound, "not in the cluster"),

@@ -201,3 +201,29 @@ fn a_webhook_in_the_way_goes_before_everything() {
     let live = serde_json::json!({"webhooks": [{"name": "a.example.com"}, {"name": "b.example.com"}]});
     assert!(has_webhook(&live, "b.example.com") && !has_webhook(&live, "c.example.com"));
 }
+
+/// A Job that goes by itself may finish and go while nobody looks.
+#[test]
+fn a_job_with_a_ttl_that_is_gone_has_run() {
+    let ttl = "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {ttlSecondsAfterFinished: 5}}";
+    for (text, expected) in [(ttl, true), (JOB, false)] {
+        let case = Case::of(text);
+        let admitted = admitted(&case, &WITHIN, OnInvalid::Hold, &[]).expect("admitted");
+        let before = intended(&admitted, &case.owned);
+        let sent = before.values().next().expect("an entry");
+        assert_eq!(sent.flags.contains(&Flag::Expires), expected, "recorded before it is sent: {text}");
+        assert_eq!(expired(sent), None, "it may never have been created: {text}");
+        let change = &case.plan().changes[0];
+        let answer = Answer { answered: Answered::Created, seen: seen() };
+        let entry = record(change, &case.desired[0], Some(sent), &answer);
+        let gone = expired(&entry);
+        assert_eq!(gone.is_some(), expected, "{text}");
+        let Some(gone) = gone else { continue };
+        assert!(gone.flags.contains(&Flag::Completed));
+        assert_eq!(expired(&gone), None, "once is enough");
+        let mut case = case;
+        case.owned.insert(case.desired[0].id().clone(), gone);
+        case.observed.insert(case.desired[0].id().clone(), Live::Absent);
+        assert_eq!(case.plan().changes[0].reason, Reason::JobCompleted);
+    }
+}

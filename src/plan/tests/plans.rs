@@ -191,7 +191,7 @@ fn annotations_of_the_manifest_are_heeded() {
     }
     job.entry().desired = Some(digest("an older manifest"));
     job.live(Live::Absent);
-    job.check("a changed Job after its TTL", Created, Reason::Missing, Method::Apply, None);
+    job.check("a changed Job after its TTL", Created, Reason::JobReplaced, Method::Apply, None);
     for finished in [Finished::Succeeded, Finished::Failed] {
         job.see(|seen| seen.finished = finished);
         let change = job.check("a changed Job that ran", Configured, Reason::JobReplaced, Method::Replace, None);
