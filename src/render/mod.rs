@@ -19,6 +19,7 @@
 //! | `Unreadable` | the store failed |
 
 mod ignored;
+mod kustomize;
 mod memory;
 mod near;
 mod object;
