@@ -27,8 +27,8 @@ use super::Condition;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RepositorySpec {
-    /// `https://`, `http://` (only to a loopback or cluster address, or with `insecure: true`) or
-    /// `ssh://`. Credentials never stand in it.
+    /// `https://`, `ssh://`, or `http://` to a loopback address or a name inside the cluster.
+    /// Credentials never stand in it.
     #[x_kube(validation = Rule::new("self.matches('^(https?://[^@/\\\\s]+|ssh://([^@:/\\\\s]+@)?[^@/\\\\s]+)/[^\\\\s]*$')").message("url must be https://host/path, http://host/path or ssh://user@host/path, without a password; scp-style addresses (git@host:path) are written ssh://git@host/path"))]
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,

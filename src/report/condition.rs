@@ -15,6 +15,9 @@ use crate::revision::Revision;
 
 /// Bytes of a condition's message.
 pub const MESSAGE_LIMIT: usize = 1024;
+/// Bytes of the message of a condition that stands beside `Ready` and says the same: `kubectl
+/// describe` shows all of them.
+pub const BESIDE_LIMIT: usize = 160;
 
 /// State of a Sync: the first row of the table that fits.
 pub fn state(facts: &SyncFacts) -> State {
@@ -235,6 +238,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn of_row<S>(&self, row: &Row<S>, reason: Reason, text: &str) -> Vec<Condition> {
         let mut list = vec![self.condition(ConditionType::Ready, row.ready, reason, text)];
+        let text = &message::bounded(text, BESIDE_LIMIT);
         if let Some(reason) = row.reconciling {
             list.push(self.condition(ConditionType::Reconciling, ConditionStatus::True, reason, text));
         }

@@ -16,12 +16,13 @@ pub fn bounded(text: &str, limit: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// `3 problems: <the first>; and 2 more`; one alone is told without its number.
+/// `<the first in full>; and 2 more problems`.
 pub fn problems(problems: &[Problem]) -> String {
     match problems {
         [] => "no problems".to_owned(),
         [only] => one_problem(only),
-        [first, rest @ ..] => format!("{} problems: {}; and {} more", problems.len(), one_problem(first), rest.len()),
+        [first, _] => format!("{}; and 1 more problem", one_problem(first)),
+        [first, rest @ ..] => format!("{}; and {} more problems", one_problem(first), rest.len()),
     }
 }
 
@@ -252,6 +253,6 @@ mod tests {
             .hint("did you mean replicas");
         insta::assert_snapshot!(problems(&[]), @"no problems");
         insta::assert_snapshot!(problems(std::slice::from_ref(&problem)), @"web.yaml:7: spec.replica is not known (UnknownField); hint: did you mean replicas");
-        insta::assert_snapshot!(problems(&[problem.clone(), problem.clone(), problem]), @"3 problems: web.yaml:7: spec.replica is not known (UnknownField); hint: did you mean replicas; and 2 more");
+        insta::assert_snapshot!(problems(&[problem.clone(), problem.clone(), problem]), @"web.yaml:7: spec.replica is not known (UnknownField); hint: did you mean replicas; and 2 more problems");
     }
 }

@@ -175,8 +175,8 @@ fn rows() -> Vec<(State, SyncFacts, String)> {
                     Verdict::Refused { stage: Stage::Render, problems: vec![problem(), problem()], applied_rest: None };
             }),
             vec![
-                "Ready False BuildFailed: main@sha1:bbbbbbbb: 2 problems: web.yaml:7: spec.replica is not known (UnknownField); and 1 more; nothing of it is applied",
-                "Stalled True BuildFailed: main@sha1:bbbbbbbb: 2 problems: web.yaml:7: spec.replica is not known (UnknownField); and 1 more; nothing of it is applied",
+                "Ready False BuildFailed: main@sha1:bbbbbbbb: web.yaml:7: spec.replica is not known (UnknownField); and 1 more problem; nothing of it is applied",
+                "Stalled True BuildFailed: main@sha1:bbbbbbbb: web.yaml:7: spec.replica is not known (UnknownField); and 1 more problem; nothing of it is applied",
                 fine,
             ],
         ),
@@ -343,6 +343,19 @@ fn every_row_gives_its_conditions() {
     for row in SYNC {
         assert!(tested.contains(&row.state), "no case for {:?}", row.state);
     }
+}
+
+/// People read the whole text once; what stands beside it is an excerpt.
+#[test]
+fn a_long_text_is_told_once() {
+    let mut facts = ready();
+    let long = Problem::new("Invalid", "said ".repeat(120));
+    facts.verdict = Verdict::Refused { stage: Stage::Validate, problems: vec![long], applied_rest: None };
+    let made = conditions(&facts, &[], Timestamp::UNIX_EPOCH);
+    let message = |type_| made.iter().find(|c| c.type_ == type_).map(|c| c.message.as_str()).expect("there");
+    let (whole, beside) = (message(ConditionType::Ready), message(ConditionType::Stalled));
+    assert!(whole.len() > 600 && beside.len() <= BESIDE_LIMIT, "{} and {}", whole.len(), beside.len());
+    assert!(whole.starts_with(beside.trim_end_matches('…')), "{beside}");
 }
 
 #[test]
