@@ -17,7 +17,7 @@ use crate::revision::Revision;
 pub const MESSAGE_LIMIT: usize = 1024;
 /// Bytes of the message of a condition that stands beside `Ready` and says the same: `kubectl
 /// describe` shows all of them.
-pub const BESIDE_LIMIT: usize = 160;
+pub const BESIDE_LIMIT: usize = 256;
 
 /// State of a Sync: the first row of the table that fits.
 pub fn state(facts: &SyncFacts) -> State {
