@@ -464,7 +464,7 @@ fn one_bad_object_holds_all_and_every_problem_is_named() {
         "apiVersion: v1\nkind: Service\nmetadata: {name: ugly}\nspec: {ports: [{port: 99999}]}\n",
     );
     let second = repo.push("three bad ones among good ones");
-    let words = ["3 problems", "deploy/bad.yaml:2"];
+    let words = ["deploy/bad.yaml:2", "and 2 more problems"];
     let held = tenant.wait_message("sync", "Ready", &words);
     let problems = held["status"]["problems"].as_array().expect("problems").clone();
     let places: Vec<_> = problems.iter().filter_map(|p| p["at"].as_str()).collect();
@@ -480,6 +480,21 @@ fn one_bad_object_holds_all_and_every_problem_is_named() {
     for place in places {
         assert!(told.contains(place), "{place} in:\n{told}");
     }
+
+    // What is found at an earlier stage does not hide what a later one finds.
+    repo.write("deploy/broken.yaml", "{ this: is: not YAML\n");
+    repo.write("deploy/kind.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d, namespace: elsewhere, annotations: {tandemcd.io/prune: never}}\n");
+    let third = repo.push("a file that cannot be read, and a word that says nothing");
+    let held = tenant.wait_reason("sync", "Ready", "BuildFailed");
+    let problems = held["status"]["problems"].as_array().expect("problems");
+    let rules: Vec<_> = problems.iter().filter_map(|p| p["at"].as_str()?.split(':').next()).collect();
+    let files = ["deploy/bad.yaml", "deploy/bad.yaml", "deploy/broken.yaml", "deploy/kind.yaml", "deploy/ugly.yaml"];
+    assert_eq!(rules, files, "{problems:#?}");
+    assert_eq!(tenant.writes(&third), Vec::<String>::new(), "nothing was sent");
+    repo.remove("deploy/broken.yaml");
+    repo.remove("deploy/kind.yaml");
+    repo.push("three again");
+    tenant.wait_message("sync", "Ready", &words);
 
     tenant.sync("sync", "deploy", "onInvalid: ApplyRest");
     lab.wait(namespace, "configmap/c", |_| Ok(()));

@@ -173,6 +173,11 @@ impl Admitted {
         self.desired.get(id)
     }
 
+    /// Everything that is desired.
+    pub fn all_desired(&self) -> impl Iterator<Item = &Desired> {
+        self.desired.values()
+    }
+
     /// Whether a trailer paid for the deletions, which [`super::intended`] then marks.
     pub fn is_granted(&self) -> bool {
         self.granted == Granted::Yes

@@ -16,7 +16,7 @@ use crate::revision::Acceptance;
 
 use super::Unit;
 use super::pass::{Aim, Stop, Target};
-use super::stages::Wanted;
+use super::stages::Wrong;
 
 impl Unit {
     /// Whether the plan may be carried out: problems, budget.
@@ -24,8 +24,9 @@ impl Unit {
         &mut self,
         target: &Target,
         plan: Plan,
-        wanted: &Wanted,
+        desired: Vec<Desired>,
         refused: Refusals,
+        wrong: &Wrong,
         outcome: &mut Outcome,
     ) -> Result<Admitted, Stop> {
         let verdict = self.judge(target, &plan).await?;
@@ -34,7 +35,6 @@ impl Unit {
             api::OnInvalid::Hold if target.aim == Aim::Newest => OnInvalid::Hold,
             _ => OnInvalid::ApplyRest,
         };
-        let desired: Vec<Desired> = wanted.values().cloned().collect();
         match admit(plan, desired, &Acceptance::Accepted, &verdict, on_invalid, &refused) {
             Ok(admitted) => {
                 if let plan::Verdict::Paid { by, .. } = &verdict {
@@ -45,7 +45,8 @@ impl Unit {
             }
             Err(plan::Hold::Problems(problems)) => {
                 outcome.problems.clone_from(&problems);
-                Err(Stop::Verdict(Verdict::Refused { stage: Stage::Validate, problems, applied_rest: None }))
+                let stage = if wrong.problems.is_empty() { Stage::Validate } else { wrong.stage };
+                Err(Stop::Verdict(Verdict::Refused { stage, problems, applied_rest: None }))
             }
             Err(plan::Hold::Budget { message, .. }) => {
                 Err(Stop::Hold(Hold { reason: Reason::DeletionBudgetExceeded, message }))

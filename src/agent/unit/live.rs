@@ -17,6 +17,15 @@ use crate::report::outcome::Outcome;
 use super::Unit;
 use super::pass::{Stop, Target};
 
+/// How much of a source could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// All of it.
+    Whole,
+    /// Something in it has a problem.
+    Incomplete,
+}
+
 impl Unit {
     /// Who owns what this Sync applies.
     pub(super) fn owner(&self) -> Owner {
@@ -126,13 +135,18 @@ impl Unit {
         self.tell_events(&[event::of_takeover(takeover)]).await;
     }
 
-    /// Tells the other Syncs which objects this one wants, owns and leaves.
-    pub(super) fn claim(&self, desired: &[Desired]) {
+    /// Tells the other Syncs which objects this one wants, owns and leaves. What a source does not
+    /// name that could not be read whole may still be wanted.
+    pub(super) fn claim(&self, desired: &[Desired], source: Source) {
         let passive = self.sync.spec.suspend || self.sync.spec.mode == crate::api::Mode::Shadow;
         let wanted: BTreeSet<&ObjectId> = desired.iter().map(Desired::id).collect();
         let mut claims = BTreeMap::new();
         for id in self.ledger.owned().keys() {
-            let claim = if wanted.contains(id) || passive { Claim::Owns } else { Claim::Leaves };
+            let claim = if wanted.contains(id) || passive || source == Source::Incomplete {
+                Claim::Owns
+            } else {
+                Claim::Leaves
+            };
             claims.insert(id.clone(), claim);
         }
         for id in wanted.into_iter().filter(|_| !passive) {
@@ -144,12 +158,16 @@ impl Unit {
     }
 
     /// Sees to it that every kind that is owned or wanted is watched, and known in full.
-    pub(super) async fn open_watches(&self, target: &Target, desired: &[Desired]) -> Result<(), Stop> {
+    pub(super) async fn open_watches(
+        &self,
+        target: &Target,
+        desired: impl IntoIterator<Item = &Desired>,
+    ) -> Result<(), Stop> {
         let snapshot = self.world.cluster.kinds().snapshot(&self.world.cluster.own()).await;
         let snapshot = snapshot.map_err(|error| Stop::failed(Stage::Plan, &error))?;
         let mut wanted: BTreeMap<String, (KindInfo, BTreeSet<String>)> = BTreeMap::new();
         let owned = self.ledger.owned().iter().map(|(id, entry)| (id, entry.version.as_str()));
-        let desired = desired.iter().map(|d| (d.id(), split_api_version(&d.manifest.api_version).1));
+        let desired = desired.into_iter().map(|d| (d.id(), split_api_version(&d.manifest.api_version).1));
         for (id, version) in owned.chain(desired) {
             let kind = snapshot.get(&id.group, version, &id.kind).or_else(|| snapshot.preferred(&id.group, &id.kind));
             // A kind whose definition comes in the same revision is watched from the next pass on.

@@ -17,7 +17,6 @@ use crate::report::outcome::{Outcome, OutcomeId};
 use crate::report::reason::Reason;
 use crate::revision::{Acceptance, accept};
 
-use super::stages::Wanted;
 use super::{INTERVAL, Unit};
 
 /// What a pass aims at.
@@ -181,13 +180,10 @@ impl Unit {
         let rendered = self.told(rendered, &mut outcome).await?;
         let read_set = Arc::new(rendered.read_set.clone());
         let resolved = self.resolve(rendered, &mut outcome).await;
-        let (desired, problems) = self.told(resolved, &mut outcome).await?;
-        let plan = self.plan(target, &desired, &problems, &mut outcome).await;
-        let plan = self.told(plan, &mut outcome).await?;
-        let wanted: Wanted = desired.into_iter().map(|desired| (desired.id().clone(), desired)).collect();
-        let validated = self.validate(target, plan, &wanted, &mut outcome).await;
-        let (plan, refused) = self.told(validated, &mut outcome).await?;
-        let admitted = self.admit(target, plan, &wanted, refused, &mut outcome).await;
+        let (desired, wrong) = self.told(resolved, &mut outcome).await?;
+        let judged = self.judged(target, &desired, &wrong, &mut outcome).await;
+        let (plan, refused) = self.told(judged, &mut outcome).await?;
+        let admitted = self.admit(target, plan, desired, refused, &wrong, &mut outcome).await;
         let admitted = self.told(admitted, &mut outcome).await?;
         if self.sync.spec.mode == Mode::Shadow {
             self.shadow(target, &admitted);
@@ -203,8 +199,7 @@ impl Unit {
             |change: &Change| change.id.kind == "CustomResourceDefinition" && change.method != Method::Nothing;
         if admitted.plan().changes.iter().any(defined) {
             // Kinds that this revision itself defines could not be watched before.
-            let desired: Vec<_> = wanted.values().cloned().collect();
-            self.open_watches(target, &desired).await?;
+            self.open_watches(target, admitted.all_desired()).await?;
         }
         self.read_set = Some(read_set);
         self.settle(target);

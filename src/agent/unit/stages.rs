@@ -18,11 +18,43 @@ use crate::report::outcome::Outcome;
 
 use super::Unit;
 use super::clear::unreachable;
+use super::live::Source;
 use super::pass::{Aim, Stop, Target, millis};
 use super::together::together;
 
 /// Desired objects by identity.
-pub(super) type Wanted = BTreeMap<ObjectId, Desired>;
+type Wanted<'a> = BTreeMap<&'a ObjectId, &'a Desired>;
+
+/// What is wrong with the source.
+pub(super) struct Wrong {
+    /// All of it, in the order of files and lines.
+    pub problems: Vec<Problem>,
+    /// The stage in which the first of it was found.
+    pub stage: Stage,
+}
+
+impl Wrong {
+    fn new(rendered: Vec<Problem>, resolved: Vec<Problem>) -> Self {
+        let stage = if rendered.is_empty() { Stage::Plan } else { Stage::Render };
+        let mut wrong = Self { problems: rendered, stage };
+        let own: Vec<_> = resolved.into_iter().filter(|problem| !wrong.may_cause(problem)).collect();
+        wrong.problems.extend(own);
+        wrong.problems.sort();
+        wrong
+    }
+
+    /// Whether a problem may only follow from these: a Namespace or a definition that could not be
+    /// read is missing to others.
+    fn may_cause(&self, problem: &Problem) -> bool {
+        !self.problems.is_empty() && matches!(problem.rule.as_str(), "NamespaceNotFound" | "NoSuchKind")
+    }
+
+    fn refused(&self, outcome: &mut Outcome) -> Stop {
+        outcome.problems.clone_from(&self.problems);
+        let problems = self.problems.clone();
+        Stop::Verdict(Verdict::Refused { stage: self.stage, problems, applied_rest: None })
+    }
+}
 
 impl Unit {
     /// From the tree to manifests, in the worker.
@@ -42,9 +74,7 @@ impl Unit {
             Err(failed) => return Err(Stop::Failed(Stage::Render, failed)),
         };
         self.world.note_survival(commit, path);
-        if !rendered.problems.is_empty()
-            && (self.sync.spec.on_invalid == OnInvalid::Hold || rendered.manifests.is_empty())
-        {
+        if !rendered.problems.is_empty() && rendered.manifests.is_empty() {
             outcome.problems.clone_from(&rendered.problems);
             let problems = rendered.problems;
             return Err(Stop::Verdict(Verdict::Refused { stage: Stage::Render, problems, applied_rest: None }));
@@ -74,29 +104,56 @@ fn quarantined(path: &str) -> Verdict {
 }
 
 impl Unit {
-    /// From manifests to desired objects: scopes, namespaces, one form, labels of ownership.
+    /// From manifests to desired objects: scopes, namespaces, one form, labels of ownership. Problems
+    /// do not end the pass where anything could be read: the rest is asked about too, so that all
+    /// that is wrong is told at once.
     pub(super) async fn resolve(
         &mut self,
         rendered: Rendered,
         outcome: &mut Outcome,
-    ) -> Result<(Vec<Desired>, Vec<Problem>), Stop> {
+    ) -> Result<(Vec<Desired>, Wrong), Stop> {
         let clock = Clock::now();
         let scopes = self.world.scopes().await.map_err(|e| Stop::failed(Stage::Plan, &e))?;
         let rules =
             Rules { target_namespace: self.sync.spec.target_namespace.clone(), ignore: self.lens.ignore.clone() };
         let (desired, wrong) = plan::resolve(rendered.manifests, &scopes, &self.owner(), &rules, &self.world.key);
         outcome.time(Stage::Plan, millis(clock));
-        let mut problems = rendered.problems;
-        problems.extend(wrong);
-        if !problems.is_empty() && (self.sync.spec.on_invalid == OnInvalid::Hold || desired.is_empty()) {
-            outcome.problems.clone_from(&problems);
-            return Err(Stop::Verdict(Verdict::Refused { stage: Stage::Plan, problems, applied_rest: None }));
+        let wrong = Wrong::new(rendered.problems, wrong);
+        if !wrong.problems.is_empty() && desired.is_empty() {
+            return Err(wrong.refused(outcome));
         }
-        Ok((desired, problems))
+        Ok((desired, wrong))
+    }
+
+    /// Makes the plan and has it judged by the API server. Where the source has problems that hold
+    /// everything, a failure to ask must not keep them from being told.
+    pub(super) async fn judged(
+        &mut self,
+        target: &Target,
+        desired: &[Desired],
+        wrong: &Wrong,
+        outcome: &mut Outcome,
+    ) -> Result<(Plan, Refusals), Stop> {
+        let asked = match self.plan(target, desired, &wrong.problems, outcome).await {
+            Ok(plan) => {
+                let wanted = desired.iter().map(|desired| (desired.id(), desired)).collect();
+                self.validate(target, plan, &wanted, outcome).await
+            }
+            Err(stop) => Err(stop),
+        };
+        let held = !wrong.problems.is_empty() && self.sync.spec.on_invalid == OnInvalid::Hold;
+        match asked {
+            Err(Stop::Failed(..)) if held && target.aim == Aim::Newest => Err(wrong.refused(outcome)),
+            Ok((plan, mut refused)) => {
+                refused.retain(|_, problem| !wrong.may_cause(problem));
+                Ok((plan, refused))
+            }
+            asked => asked,
+        }
     }
 
     /// The plan, after a look at the live objects that it cannot be decided without.
-    pub(super) async fn plan(
+    async fn plan(
         &mut self,
         target: &Target,
         desired: &[Desired],
@@ -104,7 +161,7 @@ impl Unit {
         outcome: &mut Outcome,
     ) -> Result<Plan, Stop> {
         let clock = Clock::now();
-        self.claim(desired);
+        self.claim(desired, if problems.is_empty() { Source::Whole } else { Source::Incomplete });
         let objects = desired.iter().map(|object| (object.id(), object.yields.clone(), self.standing(object.id())));
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         self.open_watches(target, desired).await?;
@@ -218,11 +275,11 @@ impl Unit {
 
     /// Asks the API server what it thinks of everything that would change and can be asked now.
     /// Every refusal is found, not only the first.
-    pub(super) async fn validate(
+    async fn validate(
         &mut self,
         target: &Target,
         mut plan: Plan,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         outcome: &mut Outcome,
     ) -> Result<(Plan, Refusals), Stop> {
         let clock = Clock::now();
@@ -245,7 +302,7 @@ impl Unit {
         };
         let session = &target.session;
         let asked = plan.changes.iter().enumerate().filter(|(_, change)| due(change)).filter_map(|(at, change)| {
-            let desired = wanted.get(&change.id)?;
+            let desired = *wanted.get(&change.id)?;
             Some((at, desired))
         });
         let mut questions = Vec::new();
@@ -265,10 +322,10 @@ impl Unit {
                 }
                 Ok(answer) => {
                     self.validated.extend(plan.changes[at].desired.map(|digest| (id.clone(), digest)));
-                    self.refine(&mut plan.changes[at], &wanted[&id], &answer);
+                    self.refine(&mut plan.changes[at], wanted[&id], &answer);
                 }
                 Err(error) => {
-                    let judged = self.judge_refusal(target, &mut plan.changes[at], &wanted[&id], error).await?;
+                    let judged = self.judge_refusal(target, &mut plan.changes[at], wanted[&id], error).await?;
                     refused.extend(judged.map(|problem| (id, problem)));
                 }
             }
@@ -280,5 +337,23 @@ impl Unit {
             Some(error) => Err(Stop::failed(Stage::Validate, error)),
             None => Ok((plan, refused)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_follow_from_an_unreadable_file_is_told_once_that_is_mended() {
+        let of = |rule: &str, file: &str| Problem::new(rule, "said so").in_file(file, Some(1));
+        let rules = |wrong: &Wrong| wrong.problems.iter().map(|p| p.rule.clone()).collect::<Vec<_>>();
+        let follows = of("NoSuchKind", "a.yaml");
+        let alone = Wrong::new(Vec::new(), vec![of("InvalidAnnotation", "b.yaml"), follows.clone()]);
+        assert_eq!((rules(&alone), alone.stage), (vec!["NoSuchKind".into(), "InvalidAnnotation".into()], Stage::Plan));
+        let after = Wrong::new(vec![of("Syntax", "c.yaml")], vec![of("InvalidAnnotation", "b.yaml"), follows]);
+        assert_eq!((rules(&after), after.stage), (vec!["InvalidAnnotation".into(), "Syntax".into()], Stage::Render));
+        assert!(after.may_cause(&of("NamespaceNotFound", "a.yaml")) && !after.may_cause(&of("Invalid", "a.yaml")));
+        assert!(!Wrong::new(Vec::new(), Vec::new()).may_cause(&of("NamespaceNotFound", "a.yaml")));
     }
 }
