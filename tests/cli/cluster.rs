@@ -161,3 +161,41 @@ fn a_sync_is_told_drawn_compared_asked_and_switched() {
     assert_told(&tandem(&["resume", "sync"]), &["exit 0", "resumed"]);
     assert_eq!(lab.get(namespace, "sync/sync")["spec"]["suspend"], Value::Null);
 }
+
+#[test]
+fn a_plan_for_a_sync_knows_what_others_have() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let (tenant, other) = (Tenant::admin(lab), Tenant::admin(lab));
+    let _ = Lab::shared_agent();
+    let map = |name: &str| {
+        format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {}}}\n", tenant.namespace)
+    };
+    let inner = unique("inner");
+    let space = format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {inner}}}\n");
+    repo.write("one/a.yaml", &(map("mine") + &space));
+    repo.write("two/a.yaml", "# nothing yet");
+    let tenants = repo.push("two folders");
+    tenant.repository("repo", &repo);
+    tenant.sync("one", "one", "");
+    tenant.wait_applied("one", &tenants);
+    let theirs = Repo::new();
+    theirs.write("deploy/a.yaml", &map("theirs"));
+    let inside = format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: {inner}}}\n");
+    theirs.write("deploy/b.yaml", &(inside.clone() + &inside.replace("name: a", "name: b")));
+    let commit = theirs.push("of another repository");
+    other.deploy(&theirs, "");
+    other.wait_applied("sync", &commit);
+    tenant.sync("two", "two", "suspend: true");
+
+    let folder = repo.work();
+    let plan = |sync: &str, text: &str| {
+        repo.write("plan/a.yaml", text);
+        ask(lab, folder, &["plan", "plan", "-n", &tenant.namespace, "--sync", sync, "-o", "json"])
+    };
+    // What another Sync of the same Repository has may move; what one of another has may not.
+    let own = ask(lab, folder, &["plan", "one", "-n", &tenant.namespace, "--sync", "two", "-o", "json"]);
+    assert_told(&own, &["exit 1", "TakenOver", "moves here only if the path of Sync"]);
+    assert_told(&plan("two", &map("theirs")), &["exit 3", "OwnedByAnother", &format!("{}/sync", other.namespace)]);
+    // What lives in a Namespace that leaves is wanted by another Sync.
+    assert_told(&plan("one", &map("mine")), &["exit 3", "InUse", &format!("{}/sync", other.namespace)]);
+}

@@ -213,10 +213,7 @@ impl Unit {
             owned,
             observed: &self.observed,
             claims: &claims,
-            pruning: match self.sync.spec.prune {
-                crate::api::Prune::Enabled => plan::Pruning::Enabled,
-                crate::api::Prune::Disabled => plan::Pruning::Disabled,
-            },
+            pruning: self.sync.spec.prune.into(),
         })
     }
 
