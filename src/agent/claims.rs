@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use crate::object::ObjectId;
-use crate::plan::{Claim, Claims, SyncName, may_hold};
+use crate::plan::{Claim, Claims, SyncName};
 
 use super::tip::Key;
 
@@ -94,6 +94,16 @@ impl Book {
                 self.by_object.remove(id);
             }
         }
+    }
+}
+
+/// Whether deleting the container may take the object along; a definition is compared by its group,
+/// since its kind is not in its name.
+fn may_hold(container: &ObjectId, id: &ObjectId) -> bool {
+    match container.kind.as_str() {
+        "Namespace" => id.namespace == container.name,
+        "CustomResourceDefinition" => container.name.split_once('.').is_some_and(|(_, group)| group == id.group),
+        _ => false,
     }
 }
 

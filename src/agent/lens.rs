@@ -2,8 +2,8 @@
 
 use crate::api::SyncSpec;
 use crate::health::{Expressions, Rule};
-use crate::object::Problem;
-use crate::object::fields::{IgnoreRule, Managers};
+use crate::object::fields::{IgnoreRule, Managers, Pointer};
+use crate::object::{Problem, split_api_version};
 
 /// How a Sync looks at its objects.
 #[derive(Debug, Default)]
@@ -19,13 +19,35 @@ pub struct Lens {
 impl Lens {
     /// The lens of a spec, and what is wrong with it.
     pub fn of(spec: &SyncSpec) -> (Self, Vec<Problem>) {
-        let rules: Vec<Rule> = spec.health.iter().map(Rule::from).collect();
+        let rules: Vec<Rule> = spec
+            .health
+            .iter()
+            .map(|rule| Rule {
+                group: split_api_version(&rule.api_version).0.to_owned(),
+                kind: rule.kind.clone(),
+                current: rule.current.clone(),
+                failed: rule.failed.clone(),
+                in_progress: rule.in_progress.clone(),
+            })
+            .collect();
         let (expressions, mut problems) = Expressions::compile(&rules);
         let mut ignore = Vec::new();
         for rule in &spec.ignore {
-            let (rule, wrong) = rule.read();
-            ignore.push(rule);
-            problems.extend(wrong);
+            let target = rule.target.clone().unwrap_or_default();
+            let mut paths = Vec::new();
+            for path in &rule.paths {
+                match Pointer::parse(path) {
+                    Ok(pointer) => paths.push(pointer),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            ignore.push(IgnoreRule {
+                group: target.group,
+                kind: target.kind,
+                namespace: target.namespace,
+                name: target.name,
+                paths,
+            });
         }
         let managers = Managers::default().and_deployers(&spec.adopt_managers);
         (Self { expressions, ignore, managers }, problems)

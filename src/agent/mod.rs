@@ -8,6 +8,7 @@ mod fight;
 mod lens;
 mod lineage;
 mod mailbox;
+mod news;
 mod observer;
 mod registry;
 mod repository;

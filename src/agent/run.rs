@@ -24,6 +24,7 @@ use super::ancestry::Ancestries;
 use super::backoff;
 use super::claims::ClaimBook;
 use super::lineage;
+use super::news;
 use super::observer::Observer;
 use super::registry::Registry;
 use super::term::Term;
@@ -199,6 +200,7 @@ impl Agent {
     /// One term of leadership: it ends only with an error, or by being dropped.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Failed> {
         let (listed, is_listed) = watch::channel(false);
+        let (news, writer) = news::desk();
         let world = Arc::new(World {
             listed: is_listed,
             name: self.options.connect.cluster.clone(),
@@ -211,7 +213,7 @@ impl Agent {
             observer: Observer::new(self.cluster.clone(), self.key.clone()),
             registry: Registry::default(),
             metrics: self.metrics.clone(),
-            events: Events::new(self.cluster.own(), self.options.identity.clone()),
+            news,
             election: self.election.clone(),
             key: self.key.clone(),
             passes: Semaphore::new(self.options.passes),
@@ -222,11 +224,14 @@ impl Agent {
         let Some(inventories) = patiently(stop, "the inventories", || list_inventories(&own, "")).await else {
             return Ok(());
         };
+        let passes = world.clone();
         let mut term = Term::new(world, self.receivers.clone(), inventories);
         let mut repositories = watch_typed::<Repository>(&own, "", &Selector::all()).boxed();
         let mut syncs = watch_typed::<Sync>(&own, "", &Selector::all()).boxed();
         let mut kinds = watch_kind(&own, &delete::crd_kind(), "", &Selector::all().metadata_only()).boxed();
         let mut delivered = self.delivered.lock().await;
+        let events = Events::new(own.clone(), self.options.identity.clone());
+        let mut telling = std::pin::pin!(writer.write(&events, &passes.passes, self.options.passes));
         let mut pulse = tokio::time::interval(Duration::from_secs(5));
         loop {
             tokio::select! {
@@ -239,6 +244,7 @@ impl Agent {
                 Some(event) = kinds.next() => term.kind(&event).await,
                 Some(delivery) = delivered.recv() => term.delivery(&delivery),
                 _ = pulse.tick() => self.heartbeat.beat(),
+                () = &mut telling => {}
             }
         }
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use crate::cluster::lease::Election;
-use crate::cluster::own::Events;
 use crate::cluster::{Actor, Cluster, ClusterError, Purpose, Session, Snapshot, WritePermit};
 use crate::object::DigestKey;
 use crate::plan::{Scope, Scopes};
@@ -14,6 +13,7 @@ use crate::report::metrics::Metrics;
 
 use super::ancestry::Ancestries;
 use super::claims::ClaimBook;
+use super::news::NewsDesk;
 use super::observer::Observer;
 use super::registry::Registry;
 use super::tip::Key;
@@ -36,7 +36,7 @@ pub struct World {
     /// What is counted and timed.
     pub metrics: Arc<Metrics>,
     /// Events that people see in kubectl.
-    pub events: Events,
+    pub news: NewsDesk,
     /// What each Sync says about objects.
     pub claims: ClaimBook,
     /// Inputs that kill their worker.

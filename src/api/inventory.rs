@@ -4,9 +4,6 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{Entry, Flag};
-use crate::object::{Digest, ObjectId};
-
 /// A chunk of what a Sync owns. Written only by the agent; owned by its Sync.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
@@ -52,64 +49,4 @@ pub struct InventoryEntry {
     /// goes by itself once it has finished).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
-}
-
-impl InventoryEntry {
-    /// An entry as it is written.
-    pub fn of(id: &ObjectId, entry: &Entry) -> Self {
-        let known = entry.flags.iter().map(|flag| flag.as_str().to_owned());
-        Self {
-            id: id.to_inventory(),
-            v: entry.version.clone(),
-            uid: entry.uid.clone(),
-            desired: entry.desired.map(|digest| digest.to_string()),
-            baseline: entry.baseline.map(|digest| digest.to_string()),
-            flags: known.chain(entry.unknown.iter().cloned()).collect(),
-        }
-    }
-
-    /// Reads it. Flags of a newer version of the agent are kept as they are.
-    ///
-    /// # Errors
-    /// What cannot be read: an entry that is not understood is never left out.
-    pub fn read(&self) -> Result<(ObjectId, Entry), String> {
-        let id = self.id.parse::<ObjectId>().map_err(|error| error.to_string())?;
-        let digest = |text: &Option<String>| text.as_deref().map(str::parse::<Digest>).transpose();
-        let (known, unknown): (Vec<_>, Vec<_>) = self.flags.iter().partition(|flag| Flag::parse(flag).is_some());
-        let entry = Entry {
-            version: self.v.clone(),
-            uid: self.uid.clone(),
-            desired: digest(&self.desired).map_err(|error| error.to_string())?,
-            baseline: digest(&self.baseline).map_err(|error| error.to_string())?,
-            flags: known.into_iter().filter_map(|flag| Flag::parse(flag)).collect(),
-            unknown: unknown.into_iter().cloned().collect(),
-        };
-        Ok((id, entry))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_survive_the_round_trip_and_strange_ones_are_no_entries() {
-        let written = InventoryEntry {
-            id: "shop_web_apps_Deployment".into(),
-            v: "v1".into(),
-            uid: Some("u".into()),
-            flags: vec!["adopted".into(), "of=tomorrow".into()],
-            ..InventoryEntry::default()
-        };
-        let (id, entry) = written.read().expect("an entry");
-        assert_eq!((id.to_string().as_str(), entry.unknown.len()), ("Deployment.apps/shop/web", 1));
-        assert_eq!(InventoryEntry::of(&id, &entry), written);
-        for strange in [
-            InventoryEntry { id: "web".into(), ..written.clone() },
-            InventoryEntry { desired: Some("?".into()), ..written.clone() },
-            InventoryEntry { baseline: Some("?".into()), ..written },
-        ] {
-            assert!(strange.read().is_err(), "{strange:?}");
-        }
-    }
 }

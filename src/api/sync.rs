@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, RevisionText};
-use crate::object::{Problem, fields};
 
 /// One path of one repository → this cluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -219,38 +218,6 @@ pub struct IgnoreRule {
     /// JSON pointers (RFC 6901); `-` as a segment stands for every item of a list.
     #[schemars(length(min = 1, max = 64))]
     pub paths: Vec<String>,
-}
-
-impl IgnoreRule {
-    /// Reads it; each path that is no JSON pointer is a problem, and left out.
-    pub fn read(&self) -> (fields::IgnoreRule, Vec<Problem>) {
-        let target = self.target.clone().unwrap_or_default();
-        let (mut paths, mut problems) = (Vec::new(), Vec::new());
-        for path in &self.paths {
-            match fields::Pointer::parse(path) {
-                Ok(pointer) => paths.push(pointer),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        let IgnoreTarget { group, kind, name, namespace } = target;
-        (fields::IgnoreRule { group, kind, namespace, name, paths }, problems)
-    }
-}
-
-impl From<DeletionBudget> for crate::plan::Budget {
-    fn from(budget: DeletionBudget) -> Self {
-        let DeletionBudget { max_count, max_percent, protected_kinds } = budget;
-        Self { max_count, max_percent, protected_kinds }
-    }
-}
-
-impl From<Prune> for crate::plan::Pruning {
-    fn from(prune: Prune) -> Self {
-        match prune {
-            Prune::Enabled => Self::Enabled,
-            Prune::Disabled => Self::Disabled,
-        }
-    }
 }
 
 /// Which objects an ignore rule speaks of; what is absent matches all.

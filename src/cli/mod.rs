@@ -79,7 +79,8 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
 
 /// Runs the agent, on a thread for each core.
 fn serve(command: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+    // One thread beside this one: the work is waiting, and each further thread keeps memory of its own.
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(command)
 }
 
 /// Runs a command that speaks with a cluster to its end, on this thread.

@@ -38,16 +38,6 @@ const PROTECTED: &[(&str, &str)] = &[
 /// a definition, the inventory of a Sync that prunes when it is deleted. Absent is none.
 pub type Along = BTreeMap<ObjectId, u32>;
 
-/// Whether deleting the container may take the object along; a definition is compared by its group,
-/// since its kind is not in its name.
-pub fn may_hold(container: &ObjectId, id: &ObjectId) -> bool {
-    match container.kind.as_str() {
-        "Namespace" => id.namespace == container.name,
-        "CustomResourceDefinition" => container.name.split_once('.').is_some_and(|(_, group)| group == id.group),
-        _ => false,
-    }
-}
-
 /// What the verdict depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Spending<'a> {

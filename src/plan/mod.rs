@@ -41,7 +41,7 @@ mod scope;
 mod trailer;
 
 pub use admit::{Admitted, AdmittedChange, Course, Hold, OnInvalid, Over, Refusals, Step, admit};
-pub use budget::{Along, Budget, Spending, Verdict, judge, may_hold};
+pub use budget::{Along, Budget, Spending, Verdict, judge};
 pub use claim::{Claim, Claims, SyncName};
 pub use deferred::{clear_first, has_webhook, webhooks_that_leave};
 pub use diff::{diff, drift};

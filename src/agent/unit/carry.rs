@@ -59,7 +59,12 @@ impl Unit {
     }
 
     async fn judge(&self, target: &Target, plan: &Plan) -> Result<plan::Verdict, Stop> {
-        let budget = Budget::from(self.sync.spec.deletion_budget.clone().unwrap_or_default());
+        let limits = self.sync.spec.deletion_budget.clone().unwrap_or_default();
+        let budget = Budget {
+            max_count: limits.max_count,
+            max_percent: limits.max_percent,
+            protected_kinds: limits.protected_kinds,
+        };
         let along: Along = plan
             .changes
             .iter()

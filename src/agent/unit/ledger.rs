@@ -8,8 +8,8 @@ use crate::api::{Inventory, InventoryEntry, InventorySpec, Sync};
 use crate::cluster::own::{create_inventory, delete_inventory, update_inventory};
 use crate::cluster::{ClusterError, Session};
 use crate::failure::Failed;
-use crate::inventory::{ChunkWrite, Entry, FORMAT, Layout, Owned, chunks, readable, union};
-use crate::object::ObjectId;
+use crate::inventory::{self, ChunkWrite, Entry, FORMAT, Flag, Layout, Owned, chunks, readable, union};
+use crate::object::{Digest, ObjectId};
 
 /// What a Sync owns, as it is known here and as it stands in the cluster.
 pub(super) struct Ledger {
@@ -113,14 +113,22 @@ fn number_of(chunk: &Inventory) -> Option<u32> {
 
 fn chunk(sync: &Sync, number: u32, entries: &Owned) -> Inventory {
     let name = sync.name_any();
-    let spec = InventorySpec {
-        sync: name.clone(),
-        format: FORMAT,
-        entries: entries.iter().map(|(id, entry)| InventoryEntry::of(id, entry)).collect(),
-    };
+    let spec = InventorySpec { sync: name.clone(), format: FORMAT, entries: entries.iter().map(stored).collect() };
     let mut chunk = Inventory::new(&format!("{name}-{number}"), spec);
     chunk.metadata.namespace = sync.namespace();
     chunk
+}
+
+fn stored((id, entry): (&ObjectId, &Entry)) -> InventoryEntry {
+    let known = entry.flags.iter().map(|flag| flag.as_str().to_owned());
+    InventoryEntry {
+        id: id.to_inventory(),
+        v: entry.version.clone(),
+        uid: entry.uid.clone(),
+        desired: entry.desired.map(|digest| digest.to_string()),
+        baseline: entry.baseline.map(|digest| digest.to_string()),
+        flags: known.chain(entry.unknown.iter().cloned()).collect(),
+    }
 }
 
 fn entries(chunk: &Inventory) -> Result<Owned, Failed> {
@@ -129,5 +137,20 @@ fn entries(chunk: &Inventory) -> Result<Owned, Failed> {
         let message = format!("Inventory {}: {what}; nothing is applied or pruned", chunk.name_any());
         Failed::new("InventoryUnreadable", crate::failure::Fault::Cluster, message)
     };
-    chunk.spec.entries.iter().map(|entry| entry.read().map_err(bad)).collect()
+    let mut owned = Owned::new();
+    for entry in &chunk.spec.entries {
+        let id: ObjectId = entry.id.parse().map_err(|e: crate::object::IdParseError| bad(e.to_string()))?;
+        let digest = |text: &Option<String>| text.as_deref().map(str::parse::<Digest>).transpose();
+        let (known, unknown): (Vec<_>, Vec<_>) = entry.flags.iter().partition(|flag| Flag::parse(flag).is_some());
+        let entry = inventory::Entry {
+            version: entry.v.clone(),
+            uid: entry.uid.clone(),
+            desired: digest(&entry.desired).map_err(|e| bad(e.to_string()))?,
+            baseline: digest(&entry.baseline).map_err(|e| bad(e.to_string()))?,
+            flags: known.into_iter().filter_map(|flag| Flag::parse(flag)).collect(),
+            unknown: unknown.into_iter().cloned().collect(),
+        };
+        owned.insert(id, entry);
+    }
+    Ok(owned)
 }

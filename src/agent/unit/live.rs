@@ -69,7 +69,7 @@ impl Unit {
     }
 
     /// Records an answered apply, and tells what it was: a change, a repair, a takeover.
-    pub(super) async fn answered(
+    pub(super) fn answered(
         &mut self,
         change: &Change,
         desired: &Desired,
@@ -94,7 +94,7 @@ impl Unit {
             tracing::warn!(sync = %self.key, object = %id, warning, "the API server warns");
         }
         match change.reason {
-            Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing => self.repaired(&change, drift, millis).await,
+            Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing => self.repaired(&change, drift, millis),
             _ => {}
         }
         if !answer.kept.is_empty() {
@@ -103,7 +103,7 @@ impl Unit {
     }
 
     /// Drift was put right: it is told, and counted, for it may be a fight.
-    async fn repaired(&mut self, change: &Change, drift: &[String], millis: u64) {
+    fn repaired(&mut self, change: &Change, drift: &[String], millis: u64) {
         let author = change.author.clone().unwrap_or_else(|| "unknown".to_owned());
         let repair = Repair {
             id: change.id.clone(),
@@ -115,7 +115,7 @@ impl Unit {
         let what = crate::report::message::repair(&repair);
         tracing::info!(sync = %self.key, object = %change.id, author = %author, what, "drift put right");
         self.world.metrics.drift(&self.key.namespace, &self.key.name);
-        self.tell_events(&[event::of_repair(&repair)]).await;
+        self.tell_events(&[event::of_repair(&repair)]);
         let now = self.world.now();
         let repairs = self.repairs.entry(change.id.clone()).or_default();
         repairs.note(now);
@@ -123,16 +123,16 @@ impl Unit {
             let fight =
                 Fight { id: change.id.clone(), field: drift.first().cloned(), author, rounds: repairs.rounds() };
             if self.facts.drift.fight.is_none() {
-                self.tell_events(&[event::of_fight(&fight)]).await;
+                self.tell_events(&[event::of_fight(&fight)]);
             }
             self.facts.drift.fight = Some(fight);
         }
     }
 
     /// Fields that another manager owned are ours now.
-    pub(super) async fn took_over(&mut self, takeover: &Takeover) {
+    pub(super) fn took_over(&mut self, takeover: &Takeover) {
         tracing::info!(sync = %self.key, object = %takeover.id, from = %takeover.from, "fields taken over");
-        self.tell_events(&[event::of_takeover(takeover)]).await;
+        self.tell_events(&[event::of_takeover(takeover)]);
     }
 
     /// Tells the other Syncs which objects this one wants, owns and leaves. What a source does not

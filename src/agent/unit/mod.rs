@@ -51,6 +51,8 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// So long a status that only says "on its way" is held back: most objects are healthy by then,
 /// and one write says both.
 const COALESCE: Duration = Duration::from_millis(400);
+/// So long a restarted agent may take to find its way: what is stored says it still.
+const RECALL: Duration = Duration::from_secs(30);
 
 /// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted.
 pub fn start(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> JoinHandle<()> {
@@ -108,6 +110,10 @@ struct Unit {
     retry_at: Option<Instant>,
     recheck_at: Option<Instant>,
     tell_at: Option<Instant>,
+    /// Since when a status is held back.
+    tell_since: Option<Instant>,
+    /// When this task began.
+    began: Instant,
     /// When what is not healthy has been so for too long.
     limit_at: Option<Instant>,
     /// Since when the same thing is waited for.
@@ -166,6 +172,8 @@ impl Unit {
             retry_at: None,
             recheck_at: None,
             tell_at: None,
+            tell_since: None,
+            began: Instant::now(),
             limit_at: None,
             waiting_since: None,
             waits_for_others: false,
@@ -184,15 +192,16 @@ impl Unit {
             let pending = self.mailbox.take();
             self.absorb(pending);
             if self.deleted() {
-                self.finish().await;
+                // Boxed: the many Syncs that rest keep no room for what only a pass needs.
+                Box::pin(self.finish()).await;
             } else if self.work {
                 self.work = false;
-                self.pass().await;
+                Box::pin(self.pass()).await;
             }
             self.assess();
             self.publish();
-            self.tell_rivals().await;
-            self.tell().await;
+            self.tell_rivals();
+            Box::pin(self.tell()).await;
             if self.gone {
                 break;
             }

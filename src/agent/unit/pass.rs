@@ -12,6 +12,7 @@ use crate::cluster::Session;
 use crate::failure::{Failed, Failure, Fault};
 use crate::object::annotation;
 use crate::plan::{Change, Method};
+use crate::render::{Limits, Rendered};
 use crate::report::facts::{Hold, Progress, Source, Stage, Verdict};
 use crate::report::outcome::{Outcome, OutcomeId};
 use crate::report::reason::Reason;
@@ -175,26 +176,30 @@ impl Unit {
             return Err(Stop::Failed(Stage::Plan, failed.clone()));
         }
         self.look_at_lost(target).await?;
-        let mut outcome = self.begin(target);
-        let rendered = self.render(target, &mut outcome).await;
-        let rendered = self.told(rendered, &mut outcome).await?;
+        let kept = self.untouched_since_restart(target).await;
+        let mut outcome = if kept.is_some() { self.outcome(target) } else { self.begin(target) };
+        let rendered = match kept {
+            Some(rendered) => Ok(rendered),
+            None => self.render(target, &mut outcome).await,
+        };
+        let rendered = self.told(rendered, &mut outcome)?;
         let read_set = Arc::new(rendered.read_set.clone());
         let resolved = self.resolve(rendered, &mut outcome).await;
-        let (desired, wrong) = self.told(resolved, &mut outcome).await?;
+        let (desired, wrong) = self.told(resolved, &mut outcome)?;
         let judged = self.judged(target, &desired, &wrong, &mut outcome).await;
-        let (plan, refused) = self.told(judged, &mut outcome).await?;
+        let (plan, refused) = self.told(judged, &mut outcome)?;
         let admitted = self.admit(target, plan, desired, refused, &wrong, &mut outcome).await;
-        let admitted = self.told(admitted, &mut outcome).await?;
+        let admitted = self.told(admitted, &mut outcome)?;
         if self.sync.spec.mode == Mode::Shadow {
             self.shadow(target, &admitted);
             return Ok(());
         }
         let prepared = self.prepare(target, &admitted, &mut outcome).await;
-        self.told(prepared, &mut outcome).await?;
+        self.told(prepared, &mut outcome)?;
         self.accepted(target);
         let end = self.carry_out(target, &admitted, &mut outcome).await;
-        self.told(end, &mut outcome).await?;
-        self.news(outcome).await;
+        self.told(end, &mut outcome)?;
+        self.news(outcome);
         let defined =
             |change: &Change| change.id.kind == "CustomResourceDefinition" && change.method != Method::Nothing;
         if admitted.plan().changes.iter().any(defined) {
@@ -218,12 +223,12 @@ impl Unit {
     }
 
     /// Tells what came of a pass where it ends here.
-    async fn told<T>(&mut self, step: Result<T, Stop>, outcome: &mut Outcome) -> Result<T, Stop> {
+    fn told<T>(&mut self, step: Result<T, Stop>, outcome: &mut Outcome) -> Result<T, Stop> {
         if let Err(Stop::Failed(stage, failed)) = &step {
             outcome.failure = Some((*stage, failed.clone()));
         }
         if step.is_err() {
-            self.news(std::mem::replace(outcome, Outcome::new(outcome.id.clone(), Timestamp::now()))).await;
+            self.news(std::mem::replace(outcome, Outcome::new(outcome.id.clone(), Timestamp::now())));
         }
         step
     }
@@ -238,14 +243,40 @@ impl Unit {
             self.clock = Some(target.found.clone());
             self.attempt = 1;
         }
-        let id = OutcomeId { sync_uid: self.uid().to_owned(), revision: revision.to_string(), attempt: self.attempt };
+        self.outcome(target)
+    }
+
+    fn outcome(&self, target: &Target) -> Outcome {
+        let revision = target.found.listed.revision.to_string();
+        let id = OutcomeId { sync_uid: self.uid().to_owned(), revision, attempt: self.attempt };
         Outcome::new(id, Timestamp::now())
+    }
+
+    /// After a restart, what a newer commit renders to where it changes nothing that the accepted
+    /// one read: such a commit is none of this Sync's news, as it would not have been before.
+    async fn untouched_since_restart(&self, target: &Target) -> Option<Rendered> {
+        let found = &target.found.listed.revision;
+        let accepted = self.facts.accepted.as_ref().filter(|accepted| accepted.commit != found.commit)?;
+        let settled = self.facts.applied.as_ref() == Some(accepted) && self.facts.attempted.as_ref() == Some(accepted);
+        if !settled || target.aim != Aim::Newest || self.read_set.is_some() || self.handled.is_some() {
+            return None;
+        }
+        let (url, workers) = (&target.found.source.url, &self.world.workers);
+        let path = self.sync.spec.path.as_str();
+        if self.world.quarantined(&found.commit, path) {
+            return None;
+        }
+        // What fails here fails again in the pass, which tells it.
+        let rendered = workers.render(url, &found.commit, path, &Limits::default()).await.ok()?;
+        let same = workers.unchanged(url, &accepted.commit, std::slice::from_ref(&rendered.read_set)).await.ok()?;
+        (rendered.problems.is_empty() && same == [true]).then_some(rendered)
     }
 
     /// From here on drift is healed to this revision: it was taken whole by the API server, or the
     /// spec says that the rest of it may be applied.
     fn accepted(&mut self, target: &Target) {
-        if target.aim == Aim::Newest {
+        let touched = self.facts.attempted.as_ref() == Some(&target.found.listed.revision);
+        if target.aim == Aim::Newest && touched {
             self.facts.accepted = Some(target.found.listed.revision.clone());
         }
     }

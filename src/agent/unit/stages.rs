@@ -213,7 +213,10 @@ impl Unit {
             owned,
             observed: &self.observed,
             claims: &claims,
-            pruning: self.sync.spec.prune.into(),
+            pruning: match self.sync.spec.prune {
+                crate::api::Prune::Enabled => plan::Pruning::Enabled,
+                crate::api::Prune::Disabled => plan::Pruning::Disabled,
+            },
         })
     }
 

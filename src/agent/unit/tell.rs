@@ -1,18 +1,21 @@
 //! Tells everybody what a pass came to: status, Events, metrics, log. Only what changed.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::api::{ConditionStatus, ConditionType, STATUS_MANAGER, Sync, SyncStatus};
+use crate::api::{ConditionStatus, ConditionType, Sync, SyncStatus};
 use crate::cluster::own::{News, NewsType, write_status};
 use crate::cluster::{ClusterError, KindInfo};
+use crate::health::Status;
 use crate::report::condition::state;
 use crate::report::event::{self, Event, EventType};
 use crate::report::outcome::Outcome;
 use crate::report::status::{changed, sync_status};
 use crate::report::table::State;
 
-use super::{COALESCE, Told, Unit};
+use super::{COALESCE, RECALL, Told, Unit};
 
 impl Unit {
     /// Writes the status where it says something new, and the Events that go with it.
@@ -24,24 +27,41 @@ impl Unit {
         }
         let next = sync_status(&self.facts, &self.status, Timestamp::now());
         if !changed(Some(&self.status), &next) {
-            self.tell_at = None;
+            (self.tell_at, self.tell_since) = (None, None);
             return;
         }
-        let soon_more = matches!(state(&self.facts), State::RollingOut | State::Working | State::New);
         let now = Instant::now();
-        if soon_more && self.tell_at.is_none_or(|at| at > now) {
-            self.tell_at.get_or_insert(now + COALESCE);
-            return;
+        if self.soon_more() {
+            let due = *self.tell_since.get_or_insert(now) + self.patience(&next);
+            if due > now {
+                self.tell_at = Some(due);
+                return;
+            }
         }
-        self.tell_at = None;
+        (self.tell_at, self.tell_since) = (None, None);
         if self.write_status(&next).await {
             let events = event::of_transition(&self.status.conditions, &next.conditions);
             self.note_health(&next);
             self.status = next;
-            self.tell_events(&events).await;
+            self.tell_events(&events);
         } else {
             self.tell_at = Some(now + COALESCE * 5);
         }
+    }
+
+    /// Whether a better word is on its way: a pass has not ended, or an object was not seen yet.
+    fn soon_more(&self) -> bool {
+        matches!(state(&self.facts), State::RollingOut | State::Working | State::New)
+            || self.facts.health.counts.of(Status::Unknown) > 0
+    }
+
+    /// How long a status is held back. After a restart it says nothing new until everything was
+    /// looked at again, unless there is news.
+    fn patience(&self, next: &SyncStatus) -> Duration {
+        let known = self.status.observed_generation == next.observed_generation
+            && self.status.attempted_revision == next.attempted_revision
+            && !self.status.conditions.is_empty();
+        if known && self.began.elapsed() < RECALL { RECALL } else { COALESCE }
     }
 
     /// Writes a whole status.
@@ -76,7 +96,7 @@ impl Unit {
     }
 
     /// Tells what a run did.
-    pub(super) async fn news(&mut self, outcome: Outcome) {
+    pub(super) fn news(&mut self, outcome: Outcome) {
         self.world.metrics.outcome(&outcome);
         self.facts.history = outcome.remember(&self.facts.history);
         let stages = outcome.stages.iter().map(|(stage, ms)| format!("{}={ms}ms", stage.as_str()));
@@ -92,11 +112,11 @@ impl Unit {
             );
         }
         let events = event::of_outcome(&outcome);
-        self.tell_events(&events).await;
+        self.tell_events(&events);
     }
 
     /// Tells that other Syncs were refused objects that are ours.
-    pub(super) async fn tell_rivals(&mut self) {
+    pub(super) fn tell_rivals(&mut self) {
         let owned = self.ledger.owned();
         let news = self.rivals.iter_mut().filter(|((id, _), told)| **told == Told::No && owned.contains_key(id));
         let events: Vec<_> = news
@@ -105,11 +125,11 @@ impl Unit {
                 event::of_rival(id, &sync.to_string())
             })
             .collect();
-        self.tell_events(&events).await;
+        self.tell_events(&events);
     }
 
-    /// Writes Events. They are help, not record: a failure is logged.
-    pub(super) async fn tell_events(&self, events: &[Event]) {
+    /// Has Events written, soon and behind everything else.
+    pub(super) fn tell_events(&self, events: &[Event]) {
         for event in events {
             let news = News {
                 api_version: format!("{}/{}", crate::api::GROUP, crate::api::VERSION),
@@ -127,9 +147,7 @@ impl Unit {
                 subject: event.about.clone(),
                 annotations: event.annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             };
-            if let Err(error) = self.world.events.tell(&news).await {
-                tracing::debug!(sync = %self.key, manager = STATUS_MANAGER, %error, "an Event cannot be written");
-            }
+            self.world.news.put(news);
         }
     }
 }

@@ -89,13 +89,13 @@ impl Unit {
             let Some(desired) = change.desired else { continue };
             match result {
                 Ok(done) => {
-                    self.answered(change.change, desired, &done.answer, &done.drift, done.millis, outcome).await;
+                    self.answered(change.change, desired, &done.answer, &done.drift, done.millis, outcome);
                     if let Some(taken) = done.taken.filter(|_| done.adopted.is_none()) {
                         let (id, from) = (change.change.id.clone(), taken.from.join(", "));
-                        self.took_over(&Takeover { id, fields: taken.fields, from }).await;
+                        self.took_over(&Takeover { id, fields: taken.fields, from });
                     }
                     if let Some(from) = done.adopted {
-                        self.took_over(&Takeover { id: change.change.id.clone(), fields: Vec::new(), from }).await;
+                        self.took_over(&Takeover { id: change.change.id.clone(), fields: Vec::new(), from });
                     }
                 }
                 Err(error) if is_refusal(&error) => refusals.push((change, desired, error)),

@@ -14,7 +14,7 @@ use crate::cli::stop::Stop;
 use crate::cluster::Cluster;
 use crate::object::mask::{is_secret, mask_secret};
 use crate::object::{DigestKey, ObjectId};
-use crate::plan::{Action, Desired, Input, Method, Observed, Plan, Spending, Verdict, judge, plan, resolve};
+use crate::plan::{Action, Along, Claims, Desired, Input, Observed, Plan, Spending, Verdict, judge, plan, resolve};
 use crate::render::Rendered;
 
 /// Requests at a time.
@@ -61,7 +61,6 @@ pub async fn compute(
     let (lives, unread) = read(cluster, &desired, &subject.owned, progress).await?;
     let problems = [rendered.problems, wrong, unread].concat();
     let known = Known { observed: observe(&lives, &desired, subject, &key), subject, key, lives };
-    let (claims, moves) = subject.claims(&desired.iter().map(Desired::id).collect());
     let plan = plan(&Input {
         owner: &subject.owner,
         agent_namespace: "tandem-system",
@@ -69,26 +68,25 @@ pub async fn compute(
         problems: &problems,
         owned: &subject.owned,
         observed: &known.observed,
-        claims: &claims,
+        claims: &Claims::default(),
         pruning: subject.pruning,
     });
     let wanted = desired.iter().map(|object| (object.id(), object)).collect();
-    let mut computed = Computed { plan, created: Bodies::new(), notes: [subject.notes.clone(), moves].concat() };
+    let mut computed = Computed { plan, created: Bodies::new(), notes: Vec::new() };
     ask(cluster, &mut computed, &wanted, &known, progress).await?;
     finish(&mut computed, &wanted);
     computed.notes.extend(held(&computed.plan, subject));
     Ok(computed)
 }
 
-/// What the agent would hold because it deletes too much.
+/// What the agent would hold because it deletes too much. What a Namespace or a definition takes
+/// along is not counted here; those hold by themselves.
 fn held(plan: &Plan, subject: &Subject) -> Option<String> {
-    let deleted = plan.changes.iter().filter(|change| change.method == Method::Delete);
-    let along = subject.along(deleted.map(|change| &change.id));
     let spending = Spending {
         owner: &subject.owner,
         plan,
         owned: &subject.owned,
-        along: &along,
+        along: &Along::new(),
         done: 0,
         trailers: &[],
         paid: &[],

@@ -119,6 +119,8 @@ pub fn watch(
 
 /// Watches a kind that has a Rust type, in one namespace, or everywhere where it is empty. One
 /// object that cannot be read does not silence the others.
+///
+/// They come without `managedFields`.
 pub fn watch_typed<K>(
     session: &Session,
     namespace: &str,
@@ -131,7 +133,11 @@ where
     watch(session, &KindInfo::of::<K>(), namespace, selector).map(|event| event.map(typed))
 }
 
-fn typed<K: DeserializeOwned>(object: Value) -> Result<K, Unreadable> {
+fn typed<K: DeserializeOwned>(mut object: Value) -> Result<K, Unreadable> {
+    // Who set what is of no use in our own kinds, and the largest part of them.
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     serde_json::from_value(object).map_err(|e| Unreadable { namespace, name, message: e.to_string() })
