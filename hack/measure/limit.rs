@@ -4,33 +4,31 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::GroupVersionKind;
-use kube::discovery::ApiResource;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::lab::Lab;
+use crate::scene::{Layout, apply, objects};
 
 /// Requests in flight at a time: the agent's own number.
 const CONNECTIONS: usize = 32;
 
 /// Applies N folders and returns how long that took.
-pub fn bare(lab: &Lab, n: usize) -> Duration {
-    lab.k(&["create", "namespace", "limit"]);
-    let kubeconfig = lab.kubeconfig();
+pub fn bare(lab: &Lab, n: usize, layout: Layout) -> Duration {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async move {
-        // Once, before any client.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let text = kube::config::Kubeconfig::read_from(kubeconfig).expect("kubeconfig");
-        let config = kube::Config::from_custom_kubeconfig(text, &kube::config::KubeConfigOptions::default()).await;
-        let client = kube::Client::try_from(config.expect("a config")).expect("a client");
+        let client = crate::watcher::client(lab.kubeconfig()).await;
+        let mut namespaces: Vec<String> = (0..n).map(|at| layout.namespace("limit", at)).collect();
+        namespaces.dedup();
+        for name in &namespaces {
+            let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            apply(&client, body, "limit").await;
+        }
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         let clock = Instant::now();
         let mut tasks = Vec::new();
         for at in 0..n {
-            let mut bodies: Vec<Value> = crate::objects(at, 1).into();
+            let mut bodies: Vec<Value> = objects(at, 1, 0).into();
             // Three writes of the size of a status.
             let filler = "x".repeat(600);
             let status = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("status-{at}")}});
@@ -39,11 +37,14 @@ pub fn bare(lab: &Lab, n: usize) -> Duration {
                 status["data"] = json!({"write": format!("{write}{filler}")});
                 bodies.push(status);
             }
+            for body in &mut bodies {
+                body["metadata"]["namespace"] = json!(layout.namespace("limit", at));
+            }
             let (client, slots) = (client.clone(), slots.clone());
             tasks.push(tokio::spawn(async move {
                 for body in bodies {
                     let _slot = slots.acquire().await.expect("open");
-                    apply(&client, body).await;
+                    apply(&client, body, "limit").await;
                 }
             }));
         }
@@ -52,19 +53,4 @@ pub fn bare(lab: &Lab, n: usize) -> Duration {
         }
         clock.elapsed()
     })
-}
-
-async fn apply(client: &kube::Client, body: Value) {
-    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-    let (group, version) = match text("apiVersion").split_once('/') {
-        Some((group, version)) => (group.to_owned(), version.to_owned()),
-        None => (String::new(), text("apiVersion")),
-    };
-    let kind = text("kind");
-    let plural = if kind == "Ingress" { "ingresses".to_owned() } else { format!("{}s", kind.to_lowercase()) };
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(&group, &version, &kind), &plural);
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "limit", &resource);
-    let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let applied = api.patch(&name, &PatchParams::apply("limit").force(), &Patch::Apply(&body)).await;
-    applied.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
 }

@@ -3,238 +3,284 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // figures are its result
 #![allow(dead_code)] // the harness of the tests serves here too, and not all of it is needed
 
+#[allow(unused_imports)]
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
 mod limit;
+mod process;
+mod scene;
+mod watcher;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use lab::{Agent, Lab, Repo, Tenant, wait_within};
+use lab::{Agent, Lab, Repo, wait_within};
+use process::{Memory, cpu_seconds};
+use scene::{HOME, Layout, folder, webhook};
 use serde_json::{Value, json};
+use watcher::Watcher;
 
 /// How long any one step may take.
 const LONG: Duration = Duration::from_secs(1200);
-
-/// The four objects of one folder.
-pub fn objects(n: usize, revision: u32) -> [Value; 4] {
-    let name = format!("app-{n}");
-    let labels = json!({"app": name});
-    [
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}),
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "protocol": "TCP"}]}}),
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
-                "spec": {"serviceAccountName": name, "containers": [{"name": "main",
-                    "image": format!("registry.example.com/app:{revision}"),
-                    "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}]}}}}),
-        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": name},
-            "spec": {"rules": [{"host": format!("{name}.example.com"), "http": {"paths": [{"path": "/", "pathType": "Prefix",
-                "backend": {"service": {"name": name, "port": {"name": "http"}}}}]}}]}}),
-    ]
-}
-
-fn folder(repo: &Repo, n: usize, revision: u32) {
-    let text = objects(n, revision).iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
-    repo.write(&format!("apps/{n}/app.yaml"), &text);
-}
+/// How long nothing happens, for the row of that name.
+const IDLE: Duration = Duration::from_secs(60);
 
 fn main() {
-    let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if sizes.is_empty() { vec![100, 500] } else { sizes };
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let mut sizes: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = vec![100, 500];
+    }
+    let only = |words: [&'static str; 2]| {
+        let named: Vec<_> = words.into_iter().filter(|word| arguments.iter().any(|a| a == word)).collect();
+        if named.is_empty() { words.to_vec() } else { named }
+    };
+    let (modes, layouts) = (only(["ApplyRest", "Hold"]), only(["one", "own"]));
     let mut rows = Vec::new();
     for n in sizes {
-        for on_invalid in ["ApplyRest", "Hold"] {
-            rows.extend(measure(n, on_invalid));
+        for layout in [Layout::One, Layout::Own] {
+            for mode in modes.iter().filter(|_| layouts.contains(&layout.word())) {
+                let mut run = Run::new(n, layout, mode);
+                run.all();
+                rows.append(&mut run.rows);
+            }
         }
     }
-    println!("\n{:>5} {:<10} {:<22} {:>9} {:>9} {:>9}", "N", "onInvalid", "step", "seconds", "requests", "x limit");
-    for row in &rows {
-        let text = |key: &str| match &row[key] {
-            Value::Null => "-".to_owned(),
-            Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
-            other => other.to_string().trim_matches('"').to_owned(),
-        };
-        println!(
-            "{:>5} {:<10} {:<22} {:>9} {:>9} {:>9}",
-            text("n"),
-            text("onInvalid"),
-            text("step"),
-            text("seconds"),
-            text("requests"),
-            text("ratio")
-        );
-    }
+    print(&rows);
     let file = lab::root().join("target/bench.json");
     std::fs::write(&file, serde_json::to_string_pretty(&rows).expect("JSON")).expect("writes");
     eprintln!("written to {}", file.display());
 }
 
-/// All steps for N Syncs in one namespace.
-fn measure(n: usize, on_invalid: &str) -> Vec<Value> {
-    eprintln!("== {n} Syncs, {on_invalid}");
-    let lab = Lab::start("bench");
-    let limit = limit::bare(&lab, n);
-    eprintln!("limit: {:.2} s", limit.as_secs_f64());
-    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
-    let (tenant, repo) = (Tenant::new(&lab), Repo::new());
-    (0..n).for_each(|at| folder(&repo, at, 1));
-    repo.push("all");
-    // Suspended from its first moment: the clock starts when it is resumed.
-    lab.apply(&format!(
-        "apiVersion: tandemcd.io/v1alpha1\nkind: Repository\nmetadata: {{name: repo, namespace: {}}}\nspec: {{url: '{}', ref: {{branch: main}}, interval: 1s, suspend: true}}",
-        tenant.namespace, repo.url
-    ));
-    let mut syncs = String::new();
-    for at in 0..n {
-        let _ = write!(
-            syncs,
-            "---\napiVersion: tandemcd.io/v1alpha1\nkind: Sync\nmetadata: {{name: app-{at}, namespace: {}}}\nspec:\n  repositoryRef: {{name: repo}}\n  path: apps/{at}\n  serviceAccountName: deployer\n  onInvalid: {on_invalid}\n",
-            tenant.namespace
-        );
+/// All steps for N Syncs.
+struct Run {
+    n: usize,
+    layout: Layout,
+    mode: &'static str,
+    lab: Lab,
+    repo: Repo,
+    agent: Agent,
+    memory: Memory,
+    watcher: Watcher,
+    limit: Duration,
+    rows: Vec<Value>,
+}
+
+impl Run {
+    fn new(n: usize, layout: Layout, mode: &'static str) -> Self {
+        eprintln!("== {n} Syncs, {} namespace, {mode}", layout.word());
+        let lab = Lab::start("bench");
+        let limit = limit::bare(&lab, n, layout);
+        let agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
+        let repo = Repo::new();
+        (0..n).for_each(|at| folder(&repo, at, 1, 0));
+        repo.push("all");
+        scene::set(&lab, &repo, n, layout, mode);
+        let memory = Memory::of(agent.pid());
+        let watcher = Watcher::start(lab.kubeconfig());
+        let mut run = Self { n, layout, mode, lab, repo, agent, memory, watcher, limit, rows: Vec::new() };
+        run.settle();
+        run.row("limit", json!({"seconds": limit.as_secs_f64()}));
+        run
     }
-    lab.apply(&syncs);
-    let mut rows = Vec::new();
-    let mut row = |step: &str, seconds: Option<f64>, requests: Option<usize>, ratio: Option<f64>| {
-        eprintln!("{step}: {seconds:?} s, {requests:?} requests");
-        rows.push(json!({"n": n, "onInvalid": on_invalid, "step": step, "seconds": seconds, "requests": requests, "ratio": ratio}));
-    };
-    row("limit", Some(limit.as_secs_f64()), None, None);
 
-    let from = requests(&lab);
-    let clock = Instant::now();
-    suspend(&lab, &tenant.namespace, "false");
-    all_at(&lab, &tenant.namespace, n, 1);
-    let seconds = clock.elapsed().as_secs_f64();
-    row("install", Some(seconds), Some(requests(&lab) - from), Some(seconds / limit.as_secs_f64()));
-    all_ready(&lab, &tenant.namespace, n);
-    row("install, all ready", Some(clock.elapsed().as_secs_f64()), Some(requests(&lab) - from), None);
+    fn all(&mut self) {
+        let n = self.n;
+        self.step("install", Self::start, |run, _| run.everywhere(1));
+        (0..n).for_each(|at| folder(&self.repo, at, 2, 0));
+        self.step("change of all", |run| run.push("change of all"), |run, _| run.everywhere(2));
+        folder(&self.repo, n / 2, 3, 0);
+        self.step("change of one", |run| run.push("change of one"), |run, _| run.one(n / 2, 3));
+        // One with a Pod: its first replica, and then a change that must become healthy.
+        self.watcher.follow_health(self.lab.kubeconfig(), &self.layout.namespace(HOME, 0));
+        folder(&self.repo, 0, 2, 1);
+        self.step("one gets a replica", |run| run.push("a replica"), |run, _| run.healthy(0, 3));
+        folder(&self.repo, 0, 3, 1);
+        self.step("change of one, healthy", |run| run.push("its image"), |run, _| run.healthy(0, 4));
+        let mut generation = 3;
+        self.step(
+            "drift repair",
+            |run| {
+                // A field of ours, changed by hand: the change is one generation, its repair the next.
+                let (namespace, name) = (run.layout.namespace(HOME, n / 2), format!("deployment/app-{}", n / 2));
+                run.lab.k(&["-n", &namespace, "set", "image", &name, "main=registry.example.com/app:0"]);
+                generation += 2;
+                run.one(n / 2, 4)
+            },
+            |run, _| run.one(n / 2, 5),
+        );
+        self.restart();
+        self.idle();
+    }
 
-    (0..n).for_each(|at| folder(&repo, at, 2));
-    let from = requests(&lab);
-    let clock = Instant::now();
-    repo.push("change of all");
-    all_at(&lab, &tenant.namespace, n, 2);
-    row("change of all", Some(clock.elapsed().as_secs_f64()), Some(requests(&lab) - from), None);
-    all_ready(&lab, &tenant.namespace, n);
-
-    folder(&repo, n / 2, 3);
-    let from = requests(&lab);
-    let clock = Instant::now();
-    repo.push("change of one");
-    one_at(&lab, &tenant.namespace, n / 2, 3);
-    let seconds = clock.elapsed().as_secs_f64();
-    settle(&lab);
-    row("change of one (poll 1 s)", Some(seconds), Some(requests(&lab) - from), None);
-
-    let clock = Instant::now();
-    let deployment = format!("deployment/app-{}", n / 2);
-    lab.k(&["-n", &tenant.namespace, "set", "image", &deployment, "main=registry.example.com/app:0"]);
-    one_at(&lab, &tenant.namespace, n / 2, 3);
-    row("drift repair", Some(clock.elapsed().as_secs_f64()), None, None);
-    settle(&lab);
-
-    row("peak memory, MiB", Some(peak(agent.pid())), None, None);
-    let from = requests(&lab);
-    agent.kill();
-    agent.restart();
-    agent.wait_ready();
-    settle(&lab);
-    row("restart", None, Some(requests(&lab) - from), None);
-    let from = requests(&lab);
-    std::thread::sleep(Duration::from_secs(60));
-    row("idle 60 s", Some(60.0), Some(requests(&lab) - from), None);
-    rows
-}
-
-fn suspend(lab: &Lab, namespace: &str, value: &str) {
-    lab.k(&[
-        "-n",
-        namespace,
-        "patch",
-        "repository",
-        "repo",
-        "--type=merge",
-        "-p",
-        &format!("{{\"spec\": {{\"suspend\": {value}}}}}"),
-    ]);
-}
-
-/// Requests of the agent, impersonated ones included, besides Lease and watch renewals.
-fn requests(lab: &Lab) -> usize {
-    let counted = lab.audit(|event| {
-        event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("tandem/"))
-            && event["verb"] != "watch"
-            && event["objectRef"]["resource"] != "leases"
-    });
-    counted.len()
-}
-
-/// Waits until no request of the agent has been seen for two seconds.
-fn settle(lab: &Lab) {
-    let mut last = (requests(lab), Instant::now());
-    let mut look = || {
-        let now = requests(lab);
-        if now != last.0 {
-            last = (now, Instant::now());
+    /// Runs one step: `trigger` gives the moment from which time counts, `seen` the one when it is done.
+    fn step(
+        &mut self,
+        name: &str,
+        mut trigger: impl FnMut(&mut Self) -> Instant,
+        seen: impl Fn(&Self, Instant) -> Instant,
+    ) {
+        let (requests, cpu) = (self.requests(), cpu_seconds(self.agent.pid()));
+        self.memory.peak();
+        let from = trigger(self);
+        let seconds = seen(self, from).saturating_duration_since(from).as_secs_f64();
+        let ready = self.ready().saturating_duration_since(from).as_secs_f64();
+        self.settle();
+        let mut row = json!({
+            "seconds": seconds,
+            "ready": ready,
+            "requests": self.requests() - requests,
+            "of": self.told(requests),
+            "cpu": cpu_seconds(self.agent.pid()) - cpu,
+            "memory": self.memory.peak(),
+        });
+        if name == "install" {
+            row["ratio"] = json!(seconds / self.limit.as_secs_f64());
         }
-        if last.1.elapsed() > Duration::from_secs(2) { Ok(()) } else { Err(format!("{now} requests")) }
-    };
-    wait_within(LONG, "quiet", &mut look);
-}
+        self.row(name, row);
+    }
 
-fn images(lab: &Lab, namespace: &str) -> Result<BTreeMap<String, String>, String> {
-    let list = lab.try_get(namespace, "deployments")?;
-    let items = list["items"].as_array().ok_or("no items")?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let image = |item: &Value| text(&item["spec"]["template"]["spec"]["containers"][0]["image"]);
-    Ok(items.iter().map(|item| (text(&item["metadata"]["name"]), image(item))).collect())
-}
+    fn row(&mut self, step: &str, figures: Value) {
+        let mut row = json!({"n": self.n, "namespaces": self.layout.word(), "onInvalid": self.mode, "step": step});
+        let all = row.as_object_mut().expect("a mapping");
+        all.extend(figures.as_object().expect("figures").clone());
+        eprintln!("{step}: {figures}");
+        self.rows.push(row);
+    }
 
-fn all_at(lab: &Lab, namespace: &str, n: usize, revision: u32) {
-    let wanted = format!("registry.example.com/app:{revision}");
-    let mut look = || {
-        let done = images(lab, namespace)?.values().filter(|image| **image == wanted).count();
-        let ingresses = lab.try_get(namespace, "ingresses")?["items"].as_array().map_or(0, Vec::len);
-        if done == n && ingresses == n {
-            Ok(())
-        } else {
-            Err(format!("{done} Deployments, {ingresses} Ingresses of {n}"))
+    fn start(&mut self) -> Instant {
+        let from = Instant::now();
+        scene::suspend(&self.lab, false);
+        from
+    }
+
+    /// Pushes, and tells the agent as a forge would; time counts from the webhook.
+    fn push(&mut self, message: &str) -> Instant {
+        self.repo.push(message);
+        let from = Instant::now();
+        webhook(&self.agent);
+        from
+    }
+
+    /// When all Deployments had this generation, and all Ingresses were there.
+    fn everywhere(&self, generation: i64) -> Instant {
+        let n = self.n;
+        self.watcher.wait(LONG, "all objects", |seen| {
+            seen.ingresses.keys().filter(|(namespace, _)| namespace.starts_with(HOME)).count() == n
+                && seen.deployments.iter().filter(|((ns, _), g)| ns.starts_with(HOME) && **g >= generation).count() == n
+        })
+    }
+
+    fn one(&self, at: usize, generation: i64) -> Instant {
+        let key = (self.layout.namespace(HOME, at), format!("app-{at}"));
+        self.watcher.wait(LONG, "the one object", |seen| seen.deployments.get(&key).is_some_and(|g| *g >= generation))
+    }
+
+    fn healthy(&self, at: usize, generation: i64) -> Instant {
+        let key = (self.layout.namespace(HOME, at), format!("app-{at}"));
+        self.watcher.wait(LONG, "its replica", |seen| seen.healthy.get(&key).is_some_and(|g| *g >= generation))
+    }
+
+    /// When all Syncs were ready.
+    fn ready(&self) -> Instant {
+        self.watcher.wait(LONG, "all Syncs to be ready", |seen| seen.ready.len() == self.n)
+    }
+
+    fn restart(&mut self) {
+        let (from, written) = (self.requests(), self.writes());
+        let led = |run: &Self| run.agent.log().matches("this replica leads").count();
+        let before = led(self);
+        self.agent.kill();
+        self.agent.restart();
+        let leads = || if led(self) > before { Ok(()) } else { Err("another one leads".to_owned()) };
+        wait_within(LONG, "the agent to lead again", &mut { leads });
+        self.memory.follow(self.agent.pid());
+        let cpu = cpu_seconds(self.agent.pid());
+        self.settle();
+        let writes = self.writes() - written;
+        let figures = json!({"requests": self.requests() - from, "of": self.told(from), "writes": writes, "cpu": cpu_seconds(self.agent.pid()) - cpu,
+            "memory": self.memory.peak()});
+        self.row("restart", figures);
+    }
+
+    fn idle(&mut self) {
+        let (from, cpu) = (self.requests(), cpu_seconds(self.agent.pid()));
+        std::thread::sleep(IDLE);
+        let figures = json!({"seconds": IDLE.as_secs_f64(), "requests": self.requests() - from, "of": self.told(from),
+            "cpu": cpu_seconds(self.agent.pid()) - cpu, "memory": self.memory.peak()});
+        self.row("idle", figures);
+    }
+
+    /// Requests of the agent, impersonated ones included, besides Lease and watch renewals.
+    fn requests(&self) -> usize {
+        self.sent(|_| true).len()
+    }
+
+    /// Those that are no reading, dry-runs included.
+    fn writes(&self) -> usize {
+        self.sent(|event| !["get", "list"].iter().any(|verb| event["verb"] == *verb)).len()
+    }
+
+    fn sent(&self, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
+        self.lab.audit(|event| {
+            event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("tandem/"))
+                && event["verb"] != "watch"
+                && event["objectRef"]["resource"] != "leases"
+                && keep(event)
+        })
+    }
+
+    /// What was sent beyond the first `from` requests: how many of each verb and resource.
+    fn told(&self, from: usize) -> Value {
+        let mut all = std::collections::BTreeMap::<String, usize>::new();
+        for event in self.sent(|_| true).iter().skip(from) {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let dry = if text(&event["requestURI"]).contains("dryRun=All") { " (dry-run)" } else { "" };
+            let object = &event["objectRef"];
+            let kind = [text(&object["resource"]), text(&object["subresource"])].join("/");
+            *all.entry(format!("{} {}{dry}", text(&event["verb"]), kind.trim_end_matches('/'))).or_default() += 1;
         }
-    };
-    wait_within(LONG, "all objects", &mut look);
+        json!(all)
+    }
+
+    /// Waits until no request of the agent has been seen for two seconds.
+    fn settle(&self) {
+        let mut last = (self.requests(), Instant::now());
+        let mut look = || {
+            let now = self.requests();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            if last.1.elapsed() > Duration::from_secs(2) { Ok(()) } else { Err(format!("{now} requests")) }
+        };
+        wait_within(LONG, "quiet", &mut look);
+    }
 }
 
-fn one_at(lab: &Lab, namespace: &str, at: usize, revision: u32) {
-    let wanted = format!("registry.example.com/app:{revision}");
-    let mut look = || {
-        let live = lab.try_get(namespace, &format!("deployment/app-{at}"))?;
-        let image = live["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default().to_owned();
-        if image == wanted { Ok(()) } else { Err(image) }
+fn print(rows: &[Value]) {
+    let columns =
+        ["n", "namespaces", "onInvalid", "step", "seconds", "ready", "requests", "writes", "ratio", "cpu", "memory"];
+    let text = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
+        other => other.to_string().trim_matches('"').to_owned(),
     };
-    wait_within(LONG, "the one object", &mut look);
-}
-
-fn all_ready(lab: &Lab, namespace: &str, n: usize) {
-    let mut look = || {
-        let list = lab.try_get(namespace, "syncs")?;
-        let items = list["items"].as_array().ok_or("no items")?;
-        let ready =
-            items.iter().filter(|sync| lab::condition_of(sync, "Ready").is_some_and(|c| c["status"] == "True")).count();
-        if ready == n { Ok(()) } else { Err(format!("{ready} of {n} ready")) }
+    let widths = [5, 11, 10, 24, 9, 9, 9, 7, 7, 8, 8];
+    let line = |cells: Vec<String>| {
+        let padded: Vec<String> = cells
+            .into_iter()
+            .zip(widths)
+            .enumerate()
+            .map(
+                |(at, (cell, width))| {
+                    if (1..4).contains(&at) { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
+            .collect();
+        println!("{}", padded.join(" "));
     };
-    wait_within(LONG, "all Syncs to be ready", &mut look);
-}
-
-/// Peak resident memory of a process and its children, in MiB; Linux keeps it for each.
-fn peak(pid: u32) -> f64 {
-    let of = |pid: u32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default().to_owned();
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
-    };
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    of(pid) + children.split_whitespace().filter_map(|child| child.parse().ok()).map(of).sum::<f64>()
+    println!();
+    line(columns.iter().map(|column| (*column).to_owned()).collect());
+    for row in rows {
+        line(columns.iter().map(|column| text(&row[*column])).collect());
+    }
 }
