@@ -215,3 +215,38 @@ fn no_secret_is_told_anywhere() {
     }
     wait_for("the metrics", || agent.http("/metrics").map(|_| ()));
 }
+
+#[test]
+fn a_repository_reads_its_secret_as_its_account_and_says_what_is_missing() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/a.yaml", &config_map("a", "1"));
+    let commit = repo.push("first");
+    lab.apply(&format!(
+        "
+apiVersion: tandemcd.io/v1alpha1
+kind: Repository
+metadata: {{name: repo, namespace: {namespace}}}
+spec: {{url: '{}', ref: {{branch: main}}, interval: 1s, serviceAccountName: deployer, auth: {{secretRef: {{name: git}}}}}}
+",
+        repo.url
+    ));
+    let says = |words: &str| {
+        lab.wait(namespace, "repository/repo", |object| {
+            let ready = crate::lab::condition_of(object, "Ready").and_then(|c| c["message"].as_str());
+            if ready.is_some_and(|text| text.contains(words)) { Ok(()) } else { Err(format!("{:#}", object["status"])) }
+        });
+    };
+    says(&format!("Secret {namespace}/git does not exist"));
+    let secret = |data: &str| {
+        lab.apply(&format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: git, namespace: {namespace}}}\nstringData: {data}\n"
+        ));
+    };
+    secret("{username: somebody}");
+    says("has neither username and password");
+    secret("{username: somebody, password: something}");
+    tenant.sync("sync", "deploy", "");
+    tenant.wait_applied("sync", &commit);
+}

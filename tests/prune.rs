@@ -270,3 +270,34 @@ fn a_namespace_that_is_deleted_whole_never_hangs_on_a_sync() {
         Err(format!("{:?}", lab.try_get(namespace, "syncs,inventories,configmaps")))
     });
 }
+
+/// What a Sync claims is known once it has planned a commit, whatever comes of that commit.
+#[test]
+fn a_sync_whose_commit_fails_holds_up_no_deletion_of_another() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    repo.write("one/a.yaml", &named("one", ""));
+    repo.write("two/a.yaml", &configs("two", 2));
+    let first = repo.push("two folders");
+    tenant.repository("repo", &repo);
+    for sync in ["one", "two"] {
+        tenant.sync(sync, sync, "");
+        tenant.wait_applied(sync, &first);
+    }
+    let fails = "
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {tandemcd.io/phase: before}}
+spec:
+  backoffLimit: 0
+  template:
+    metadata: {labels: {pod-container-running-failed.stage.kwok.x-k8s.io: 'true'}}
+    spec: {restartPolicy: Never, containers: [{name: run, image: 'registry.example.com/run:1'}]}
+";
+    repo.write("one/b.yaml", fails);
+    repo.write("two/a.yaml", &configs("two", 1));
+    let second = repo.push("a migration fails in one, and an object leaves the other");
+    tenant.wait_message("one", "Ready", &["migrate", "failed"]);
+    tenant.wait_applied("two", &second);
+    assert_eq!(count(lab, &tenant.namespace, "two"), 1);
+}

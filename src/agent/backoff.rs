@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
+
 use crate::failure::Fault;
 
 /// Longest pause between two tries.
@@ -15,10 +17,7 @@ const FIRST_LASTING: Duration = Duration::from_secs(5);
 /// and after `failures` failures in a row twice as long for each, but never shorter than after a
 /// success. `random` lies in 0..1.
 pub fn poll(interval: Duration, failures: u32, random: f64) -> Duration {
-    let factor = 2f64.powi(failures.min(16).cast_signed());
-    let pause = interval.as_secs_f64() * factor;
-    let longest = LONGEST.max(interval).as_secs_f64();
-    Duration::from_secs_f64(pause.min(longest) * (1.0 + random.clamp(0.0, 1.0) / 10.0))
+    jittered(doubled(interval, failures, LONGEST.max(interval)), random)
 }
 
 /// Pause before a run is tried again after `failures` failures in a row. A failure of the
@@ -28,9 +27,19 @@ pub fn retry(fault: Fault, failures: u32, random: f64) -> Duration {
         Fault::Transient => FIRST_TRANSIENT,
         Fault::Repository | Fault::Cluster | Fault::Internal => FIRST_LASTING,
     };
-    let factor = 2f64.powi(failures.saturating_sub(1).min(16).cast_signed());
-    let pause = (first.as_secs_f64() * factor).min(LONGEST.as_secs_f64());
-    Duration::from_secs_f64(pause * (1.0 + random.clamp(0.0, 1.0) / 10.0))
+    jittered(doubled(first, failures.saturating_sub(1), LONGEST), random)
+}
+
+/// The first pause, doubled so many times.
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    let pauses = ExponentialBuilder::new().with_factor(2.0).with_min_delay(first).with_max_delay(longest);
+    // 32 doublings of a millisecond are weeks.
+    pauses.without_max_times().build().nth(times.min(32) as usize).unwrap_or(longest)
+}
+
+/// A little longer: many that fail together do not try again together.
+fn jittered(pause: Duration, random: f64) -> Duration {
+    pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 10.0)
 }
 
 /// Reads a duration as Kubernetes writes it, such as `1h30m`, `15s` or `500ms`; `None` where the

@@ -1,14 +1,10 @@
 //! From a Repository's spec and Secrets to what an exchange with its remote needs.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use serde_json::Value;
-
 use crate::api::{LocalSecretRef, Repository};
-use crate::cluster::{Actor, Cluster, KindInfo, Purpose, Session, apply};
+use crate::cluster::own::{SecretData, read_secret};
+use crate::cluster::{Actor, Cluster, Purpose, Session};
 use crate::failure::{Failed, Fault};
 use crate::git::{ClientCertificate, Credentials, Proxy, Secret, Source};
 use crate::revision::Wanted;
@@ -96,37 +92,35 @@ pub async fn webhook_token(
     Ok(Some(secret.need("token")?.into_bytes()))
 }
 
+/// Reads Secrets of one namespace, as the account of a Repository.
 struct Reader {
     session: Session,
     namespace: String,
 }
 
+/// A Secret, with its name for messages.
 struct Keys {
     name: String,
-    values: BTreeMap<String, Vec<u8>>,
+    data: SecretData,
 }
 
 impl Reader {
     async fn read(&self, reference: Option<&LocalSecretRef>) -> Result<Option<Keys>, Failed> {
         let Some(reference) = reference else { return Ok(None) };
-        let kind = KindInfo::known("", "v1", "Secret", "secrets").namespaced();
-        let found = apply::get(&self.session, &kind, &self.namespace, &reference.name).await;
         let name = format!("Secret {}/{}", self.namespace, reference.name);
-        let object = found.map_err(|error| Failed::from(&error))?.ok_or_else(|| {
+        let found = read_secret(&self.session, &self.namespace, &reference.name).await;
+        let data = found.map_err(|error| Failed::from(&error))?.ok_or_else(|| {
             Failed::new("SecretNotFound", Fault::Cluster, format!("{name} does not exist"))
                 .with_hint("create it, or correct the name in spec.auth")
         })?;
-        let data = object.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
-        let decode = |value: &Value| BASE64_STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
-        let values = data.iter().map(|(key, value)| (key.clone(), decode(value))).collect();
-        Ok(Some(Keys { name, values }))
+        Ok(Some(Keys { name, data }))
     }
 }
 
 impl Keys {
     fn text(&self, key: &str) -> Result<Option<String>, Failed> {
-        let Some(bytes) = self.values.get(key) else { return Ok(None) };
-        let text = String::from_utf8(bytes.clone())
+        let Some(bytes) = self.data.get(key) else { return Ok(None) };
+        let text = String::from_utf8(bytes.to_vec())
             .map_err(|_| bad_secret(format!("the key {key} of {} is not UTF-8 text", self.name)))?;
         Ok(Some(text))
     }
@@ -149,7 +143,7 @@ fn credentials(url: &str, secret: &Keys) -> Result<Credentials, Failed> {
     }
     match (secret.text("username")?, secret.text("password")?) {
         (Some(username), Some(password)) => Ok(Credentials::Basic { username, password: Secret::new(password) }),
-        (None, None) if secret.values.contains_key("tls.crt") => Ok(Credentials::None),
+        (None, None) if secret.data.get("tls.crt").is_some() => Ok(Credentials::None),
         _ => Err(bad_secret(format!(
             "{} has neither username and password, nor bearerToken, nor tls.crt and tls.key",
             secret.name

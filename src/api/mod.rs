@@ -30,3 +30,8 @@ pub const LABEL_SYNC_NAME: &str = crate::object::label::SYNC_NAME;
 pub const LABEL_SYNC_NAMESPACE: &str = crate::object::label::SYNC_NAMESPACE;
 /// Finalizer of a Sync: what it owns is orphaned or pruned before it goes.
 pub const FINALIZER: &str = "tandemcd.io/sync";
+
+/// A duration as Kubernetes writes it: `1h30m`, `15s`, `500ms`.
+const DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
+/// A full commit id.
+const COMMIT: &str = "^[0-9a-f]{40}$";

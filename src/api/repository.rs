@@ -36,11 +36,11 @@ pub struct RepositorySpec {
     pub r#ref: GitRef,
     /// How often the remote is asked for news, 15s unless said; a webhook makes news immediate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"))]
+    #[schemars(regex(pattern = super::DURATION))]
     pub interval: Option<String>,
     /// How long one exchange with the remote may take, 60s unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"))]
+    #[schemars(regex(pattern = super::DURATION))]
     pub timeout: Option<String>,
     /// Nothing is fetched while true; Syncs stay at what they have accepted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -86,7 +86,7 @@ pub struct GitRef {
     pub name: Option<String>,
     /// A full commit id of 40 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[0-9a-f]{40}$"))]
+    #[schemars(regex(pattern = super::COMMIT))]
     pub commit: Option<String>,
 }
 
@@ -127,10 +127,10 @@ pub struct WebhookSecretRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rewind {
     /// The accepted commit that is left behind.
-    #[schemars(regex(pattern = r"^[0-9a-f]{40}$"))]
+    #[schemars(regex(pattern = super::COMMIT))]
     pub from: String,
     /// The commit that takes its place.
-    #[schemars(regex(pattern = r"^[0-9a-f]{40}$"))]
+    #[schemars(regex(pattern = super::COMMIT))]
     pub to: String,
 }
 

@@ -61,14 +61,14 @@ pub struct SyncSpec {
     pub on_invalid: OnInvalid,
     /// How long each step may take, 5m unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"))]
+    #[schemars(regex(pattern = super::DURATION))]
     pub timeout: Option<String>,
     /// Nothing is applied, healed or pruned while true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
     /// How often everything is checked against the API server anew, 1h unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"))]
+    #[schemars(regex(pattern = super::DURATION))]
     pub interval: Option<String>,
     /// Health of kinds that have no conditions that say it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -79,6 +79,7 @@ impl Unit {
         self.validated.clear();
         self.refused = None;
         self.handled = None;
+        self.planned = None;
         self.read_set = None;
         self.failures = 0;
         self.retry_at = None;
@@ -221,33 +222,34 @@ impl Unit {
         }
     }
 
-    /// Tells the other Syncs.
-    pub(super) fn publish(&self) {
+    /// Tells the other Syncs what changed.
+    pub(super) fn publish(&mut self) {
         let failed = !matches!(self.facts.verdict, Verdict::Applied | Verdict::Shadowed(_));
         let key =
             |d: &crate::api::DependencyRef| Key::new(d.namespace.as_ref().unwrap_or(&self.key.namespace), &d.name);
-        self.world.registry.publish(
-            &self.key,
-            SyncState {
-                repository: Some(self.repository()),
-                handled: self.handled.as_ref().map(|(commit, _)| commit.clone()),
-                healthy: !failed && matches!(self.facts.health.status(), Status::Current),
-                suspended: self.sync.spec.suspend,
-                depends_on: self.sync.spec.depends_on.iter().filter(|d| is_sync(d)).map(key).collect(),
-                read_set: self.read_set.clone(),
-                planned: self.planned.clone(),
-                accepted: self.facts.accepted.as_ref().map(|revision| revision.commit.clone()),
-                waits: self.waits_for_others,
-                stuck: self.sync.spec.suspend
-                    || self.sync.spec.mode == crate::api::Mode::Shadow
-                    || self.facts.hold.is_some()
-                    || self.deleted()
-                    || matches!(
-                        self.facts.verdict,
-                        Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
-                    ),
-            },
-        );
+        let state = SyncState {
+            repository: Some(self.repository()),
+            handled: self.handled.as_ref().map(|(commit, _)| commit.clone()),
+            healthy: !failed && matches!(self.facts.health.status(), Status::Current),
+            suspended: self.sync.spec.suspend,
+            depends_on: self.sync.spec.depends_on.iter().filter(|d| is_sync(d)).map(key).collect(),
+            read_set: self.read_set.clone(),
+            planned: self.planned.clone(),
+            accepted: self.facts.accepted.as_ref().map(|revision| revision.commit.clone()),
+            waits: self.waits_for_others,
+            stuck: self.sync.spec.suspend
+                || self.sync.spec.mode == crate::api::Mode::Shadow
+                || self.facts.hold.is_some()
+                || self.deleted()
+                || matches!(
+                    self.facts.verdict,
+                    Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
+                ),
+        };
+        if self.published.as_ref() != Some(&state) {
+            self.published = Some(state.clone());
+            self.world.registry.publish(&self.key, state);
+        }
     }
 }
 

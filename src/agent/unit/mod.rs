@@ -34,6 +34,7 @@ use crate::render::ReadSet;
 use crate::report::facts::SyncFacts;
 use crate::report::status::recall;
 
+use super::dependency::SyncState;
 use super::fight::Repairs;
 use super::lens::Lens;
 use super::mailbox::Mailbox;
@@ -122,8 +123,10 @@ struct Unit {
     waits_for_others: bool,
     /// Deletions that were carried out since a revision was last applied whole, and not paid for.
     deleted_unpaid: u32,
-    /// Commit that was planned last.
+    /// Newest commit that was planned from a whole source: what this Sync claims is of that.
     planned: Option<String>,
+    /// What others were told last.
+    published: Option<SyncState>,
     /// Since when the same commit is not healthy.
     unhealthy_since: Option<Instant>,
     /// The commit whose way to health is being timed.
@@ -179,6 +182,7 @@ impl Unit {
             waits_for_others: false,
             deleted_unpaid: 0,
             planned: None,
+            published: None,
             unhealthy_since: None,
             clock: None,
             gone: false,

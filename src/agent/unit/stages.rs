@@ -161,7 +161,11 @@ impl Unit {
         outcome: &mut Outcome,
     ) -> Result<Plan, Stop> {
         let clock = Clock::now();
-        self.claim(desired, if problems.is_empty() { Source::Whole } else { Source::Incomplete });
+        let source = if problems.is_empty() { Source::Whole } else { Source::Incomplete };
+        self.claim(desired, source);
+        if source == Source::Whole && target.aim == Aim::Newest {
+            self.planned = Some(target.found.commit().to_owned());
+        }
         let objects = desired.iter().map(|object| (object.id(), object.yields.clone(), self.standing(object.id())));
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         self.open_watches(target, desired).await?;
