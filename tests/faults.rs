@@ -1,152 +1,117 @@
-//! The agent is killed, the API server and its store are stopped: afterwards the cluster equals
-//! Git, nothing that Git keeps was deleted, and nothing is left over. Judged by plain listings.
+//! The agent is killed, the API server, its store and Git servers stop: afterwards the cluster
+//! equals Git, nothing that Git keeps was deleted, and nothing is left over. Judged by plain
+//! listings.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod hang;
+mod kills;
+mod outage;
 
-use crate::lab::{Agent, Lab, Repo, Tenant, wait_for};
+use std::collections::BTreeMap;
 
-const OBJECTS: usize = 40;
+use serde_json::Value;
 
-/// What a revision of the test's repository holds: name and value of each ConfigMap.
-type Wanted = BTreeMap<String, String>;
+use crate::lab::{Lab, Repo};
 
-fn write(repo: &Repo, wanted: &Wanted) -> String {
-    let _ = std::fs::remove_dir_all(repo.work().join("deploy"));
-    for (name, value) in wanted {
-        let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{value: '{value}'}}\n");
-        repo.write(&format!("deploy/{name}.yaml"), &text);
+/// Room for the deletions of these tests.
+const BUDGET: &str = "deletionBudget: {maxCount: 1000, maxPercent: 100}";
+
+/// One revision: objects of several kinds, so that there are several phases, each with a value that
+/// the revision gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    objects: BTreeMap<String, u32>,
+}
+
+impl Wanted {
+    /// Revision `number` of `size` objects: against the one before everything changes, and an
+    /// eighth leaves while as many others come.
+    fn revision(number: u32, size: u32) -> Self {
+        let first = number * (size / 8);
+        Self { objects: (first..first + size).map(|n| (named(n), number)).collect() }
     }
-    repo.push("change")
-}
 
-/// What the cluster holds, by a plain listing; the one ConfigMap of every namespace is left out.
-fn listed(lab: &Lab, namespace: &str) -> Wanted {
-    let list = lab.get(namespace, "configmaps");
-    let items = list["items"].as_array().expect("items");
-    let entry = |item: &serde_json::Value| {
-        let name = item["metadata"]["name"].as_str()?.to_owned();
-        (name != "kube-root-ca.crt").then(|| (name, item["data"]["value"].as_str().unwrap_or_default().to_owned()))
-    };
-    items.iter().filter_map(entry).collect()
-}
+    /// Writes it below `deploy` and pushes; the commit.
+    fn push(&self, repo: &Repo) -> String {
+        let _ = std::fs::remove_dir_all(repo.work().join("deploy"));
+        for (name, value) in &self.objects {
+            let (kind, object) = name.split_once('/').expect("kind and name");
+            repo.write(&format!("deploy/{object}.yaml"), &manifest(kind, object, *value));
+        }
+        repo.push("change")
+    }
 
-fn uids(lab: &Lab, namespace: &str) -> BTreeMap<String, String> {
-    let list = lab.get(namespace, "configmaps");
-    let items = list["items"].as_array().expect("items");
-    let text = |item: &serde_json::Value, field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
-    items.iter().map(|item| (text(item, "name"), text(item, "uid"))).collect()
-}
+    /// Why a namespace is not this revision.
+    fn equals(&self, listed: &Listed) -> Result<(), String> {
+        let found: BTreeMap<_, _> = listed.iter().map(|(name, object)| (name.clone(), object.value)).collect();
+        if found == self.objects { Ok(()) } else { Err(format!("found {found:?}, wanted {:?}", self.objects)) }
+    }
 
-/// How many objects of the tenant the audit log shows as written for a commit.
-fn writes(lab: &Lab, namespace: &str, commit: &str) -> usize {
-    let written = lab.audit(|event| {
-        let verb = event["verb"].as_str().unwrap_or_default();
-        event["objectRef"]["namespace"] == namespace
-            && event["objectRef"]["resource"] == "configmaps"
-            && matches!(verb, "patch" | "delete" | "create")
-            && event["userAgent"].as_str().is_some_and(|agent| agent.contains(commit))
-            && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"))
-    });
-    written.len()
-}
-
-#[test]
-fn killed_after_any_write_it_ends_where_git_is() {
-    let lab = Lab::start("kill");
-    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
-    let (tenant, repo) = (Tenant::new(&lab), Repo::new());
-    let mut wanted: Wanted = (0..OBJECTS).map(|n| (format!("object-{n:02}"), "0".to_owned())).collect();
-    let mut commit = write(&repo, &wanted);
-    tenant.deploy(&repo, "deletionBudget: {maxCount: 100, maxPercent: 100}");
-    tenant.wait_applied("sync", &commit);
-    let namespace = tenant.namespace.clone();
-
-    for (round, kill_after) in [0, 1, 2, 7, 19, 20, 33, 39, 41, 44].into_iter().enumerate() {
-        let before = uids(&lab, &namespace);
-        // Everything changes, five leave and five others come: 40 applies, then 5 deletions.
-        wanted =
-            (0..OBJECTS).map(|n| (format!("object-{:02}", n + 5 * (round + 1)), (round + 1).to_string())).collect();
-        commit = write(&repo, &wanted);
-        wait_for("the write after which it is killed", || {
-            let seen = writes(&lab, &namespace, &commit);
-            if seen >= kill_after { Ok(()) } else { Err(format!("{seen} writes")) }
-        });
-        agent.kill();
-        agent.restart();
-        tenant.wait_applied("sync", &commit);
-        wait_for("the cluster to equal Git", || {
-            let found = listed(&lab, &namespace);
-            if found == wanted { Ok(()) } else { Err(format!("killed after {kill_after}: {found:?}")) }
-        });
-        let after = uids(&lab, &namespace);
-        let kept: BTreeSet<_> = wanted.keys().filter(|name| before.contains_key(*name)).collect();
-        for name in kept {
-            assert_eq!(before[name], after[name], "{name} was deleted although Git keeps it (round {round})");
+    /// Holds that nothing was deleted that this revision keeps.
+    fn keeps(&self, before: &Listed, after: &Listed) {
+        for name in self.objects.keys().filter(|name| before.contains_key(*name)) {
+            assert_eq!(before[name].uid, after[name].uid, "{name} was deleted although Git keeps it");
         }
     }
 }
 
-#[test]
-fn api_server_and_store_come_back() {
-    let lab = Lab::start("outage");
-    let agent = Agent::start_with(&lab, &["--lease-seconds", "6"]);
-    let (tenant, repo) = (Tenant::new(&lab), Repo::new());
-    let mut wanted: Wanted = (0..OBJECTS).map(|n| (format!("object-{n:02}"), "0".to_owned())).collect();
-    let first = write(&repo, &wanted);
-    tenant.deploy(&repo, "");
-    tenant.wait_applied("sync", &first);
-    let namespace = tenant.namespace.clone();
-    for (round, component) in ["kube-apiserver", "etcd"].into_iter().enumerate() {
-        lab.component("stop", component);
-        wanted.values_mut().for_each(|value| *value = format!("{}", round + 1));
-        let commit = write(&repo, &wanted);
-        // It notices, and does not end.
-        wait_for("the outage to be noticed", || {
-            let log = agent.log();
-            if log.lines().any(|line| line.contains(&commit) || line.contains("lease")) { Ok(()) } else { Err(log) }
-        });
-        lab.component("start", component);
-        tenant.wait_applied("sync", &commit);
-        wait_for("the cluster to equal Git", || {
-            let found = listed(&lab, &namespace);
-            if found == wanted { Ok(()) } else { Err(format!("after {component}: {found:?}")) }
-        });
+/// Kind and name of the object of a number.
+fn named(number: u32) -> String {
+    let kind = match number % 10 {
+        0 => "service",
+        4 => "serviceaccount",
+        7 if number % 20 == 7 => "deployment",
+        _ => "configmap",
+    };
+    format!("{kind}/object-{number:04}")
+}
+
+fn manifest(kind: &str, name: &str, value: u32) -> String {
+    let metadata = format!("metadata: {{name: {name}, labels: {{value: '{value}'}}}}");
+    match kind {
+        "service" => format!(
+            "apiVersion: v1\nkind: Service\n{metadata}\nspec: {{clusterIP: None, selector: {{app: {name}}}, ports: [{{port: 80}}]}}\n"
+        ),
+        "serviceaccount" => format!("apiVersion: v1\nkind: ServiceAccount\n{metadata}\n"),
+        "deployment" => format!(
+            "apiVersion: apps/v1\nkind: Deployment\n{metadata}\nspec:\n  replicas: 0\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec: {{containers: [{{name: web, image: 'registry.example.com/web:1'}}]}}\n"
+        ),
+        _ => format!("apiVersion: v1\nkind: ConfigMap\n{metadata}\ndata: {{value: '{value}'}}\n"),
     }
 }
 
-#[test]
-fn a_restart_asks_for_nothing_that_is_right() {
-    let lab = Lab::start("restart");
-    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
-    let (tenant, repo) = (Tenant::new(&lab), Repo::new());
-    let wanted: Wanted = (0..OBJECTS).map(|n| (format!("object-{n:02}"), "0".to_owned())).collect();
-    let commit = write(&repo, &wanted);
-    tenant.deploy(&repo, "");
-    tenant.wait_applied("sync", &commit);
-    let requests = |lab: &Lab| {
-        let of_objects = lab.audit(|event| {
-            event["objectRef"]["namespace"] == tenant.namespace.as_str()
-                && event["objectRef"]["resource"] == "configmaps"
-                && event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("tandem/"))
-                && event["verb"] != "watch"
-                && event["verb"] != "list"
-        });
-        of_objects.len()
-    };
-    let before = requests(&lab);
-    assert!(before >= OBJECTS, "the log shows the applies: {before}");
-    agent.kill();
-    agent.restart();
-    wait_for("the restarted agent to look at its objects", || {
-        let leads = agent.log().matches("this replica leads").count();
-        if leads >= 2 { Ok(()) } else { Err(format!("leads {leads} times")) }
-    });
-    // Something later that must come after everything that a restart does.
-    repo.write("deploy/last.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: last}\n");
-    let last = repo.push("one more");
-    tenant.wait_applied("sync", &last);
-    let new = requests(&lab) - before;
-    assert!(new <= 2, "one dry-run and one apply of the new object, and nothing of the others: {new} requests");
+/// An object as a listing shows it.
+#[derive(Clone, Debug)]
+struct Found {
+    value: u32,
+    uid: String,
+}
+
+/// What a namespace holds of these tests, by `kind/name`.
+type Listed = BTreeMap<String, Found>;
+
+/// All that the cluster holds of these tests, by namespace.
+fn listed_everywhere(lab: &Lab) -> BTreeMap<String, Listed> {
+    let list = lab.k(&["get", "configmaps,services,serviceaccounts,deployments", "-A", "-o", "json"]);
+    let list: Value = serde_json::from_str(&list).expect("JSON");
+    let mut all: BTreeMap<String, Listed> = BTreeMap::new();
+    for item in list["items"].as_array().expect("items") {
+        let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let name = text("/metadata/name");
+        if name.starts_with("object-") {
+            let found = Found {
+                value: text("/metadata/labels/value").parse().unwrap_or(u32::MAX),
+                uid: text("/metadata/uid").to_owned(),
+            };
+            let id = format!("{}/{name}", text("/kind").to_lowercase());
+            all.entry(text("/metadata/namespace").to_owned()).or_default().insert(id, found);
+        }
+    }
+    all
+}
+
+/// What one namespace holds of these tests.
+fn listed(lab: &Lab, namespace: &str) -> Listed {
+    listed_everywhere(lab).remove(namespace).unwrap_or_default()
 }
 
 /// What a Sync says of itself is right after a restart too: it is not written again, whatever has

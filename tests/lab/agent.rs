@@ -27,13 +27,27 @@ impl Agent {
 
     /// [`Agent::start`] with more options of `tandem agent`.
     pub fn start_with(lab: &Lab, options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
         install(lab);
+        Self::beside(lab, None, options)
+    }
+
+    /// [`Agent::start_with`], with its requests sent to another address than the API server's.
+    pub fn start_through(lab: &Lab, url: &str, options: &[&str]) -> Self {
+        install(lab);
+        Self::beside(lab, Some(url), options)
+    }
+
+    /// Starts the agent as the account that is there already, with the rights that it has.
+    pub fn beside(lab: &Lab, url: Option<&str>, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let token = lab.k(&["create", "token", "tandem", "-n", "tandem-system", "--duration=8h"]);
         let kubeconfig = folder.path().join("kubeconfig");
         let admin = lab.k(&["config", "view", "--raw", "--flatten", "--minify", "-o", "json"]);
         let mut config: serde_json::Value = serde_json::from_str(&admin).expect("JSON");
         config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+        if let Some(url) = url {
+            config["clusters"][0]["cluster"] = serde_json::json!({"server": url});
+        }
         fs::write(&kubeconfig, config.to_string()).expect("writes");
         let options = options.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>();
         let child = spawn(&folder, &kubeconfig, &options);

@@ -3,6 +3,7 @@
 //! "Equal to Git" is judged here by kubectl and plain listings, never by Tandem itself.
 
 mod agent;
+pub mod gate;
 pub mod manifests;
 mod repo;
 mod tenant;

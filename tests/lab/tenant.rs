@@ -2,20 +2,10 @@
 
 use super::{Lab, Repo, unique};
 
-/// A tenant of the cluster.
-pub struct Tenant<'a> {
-    lab: &'a Lab,
-    /// Its namespace: Repository, Sync and account are there, and objects that name no other.
-    pub namespace: String,
-}
-
-impl<'a> Tenant<'a> {
-    /// A namespace with the account `deployer`, which may do everything in it, and as which the
-    /// agent may act.
-    pub fn new(lab: &'a Lab) -> Self {
-        let namespace = unique("tenant");
-        lab.apply(&format!(
-            "
+/// Namespace, account, and the right of the agent to act as it.
+fn recipe(namespace: &str) -> String {
+    format!(
+        "---
 apiVersion: v1
 kind: Namespace
 metadata: {{name: {namespace}}}
@@ -42,8 +32,29 @@ metadata: {{name: deployer, namespace: {namespace}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}
 subjects: [{{kind: ServiceAccount, name: deployer, namespace: {namespace}}}]
 "
-        ));
-        Self { lab, namespace }
+    )
+}
+
+/// A tenant of the cluster.
+pub struct Tenant<'a> {
+    lab: &'a Lab,
+    /// Its namespace: Repository, Sync and account are there, and objects that name no other.
+    pub namespace: String,
+}
+
+impl<'a> Tenant<'a> {
+    /// A namespace with the account `deployer`, which may do everything in it, and as which the
+    /// agent may act.
+    pub fn new(lab: &'a Lab) -> Self {
+        let [tenant] = Self::several(lab, 1).try_into().unwrap_or_else(|_| panic!("one tenant"));
+        tenant
+    }
+
+    /// Several such, made at once.
+    pub fn several(lab: &'a Lab, count: usize) -> Vec<Self> {
+        let tenants: Vec<_> = (0..count).map(|_| Self { lab, namespace: unique("tenant") }).collect();
+        lab.apply(&tenants.iter().map(|tenant| recipe(&tenant.namespace)).collect::<String>());
+        tenants
     }
 
     /// One whose account may do everything in the whole cluster.
@@ -64,23 +75,38 @@ subjects: [{{kind: ServiceAccount, name: deployer, namespace: {namespace}}}]
 
     /// A Repository of this name, polled every second.
     pub fn repository(&self, name: &str, repo: &Repo) {
-        self.lab.apply(&format!(
-            "
+        self.repository_at(name, &repo.url, "interval: 1s");
+    }
+
+    /// A Repository at a URL; `more` are further fields of its spec, such as `interval: 1s`.
+    pub fn repository_at(&self, name: &str, url: &str, more: &str) {
+        self.lab.apply(&self.repository_yaml(name, url, more));
+    }
+
+    /// The manifest of [`Tenant::repository_at`], to be applied together with others.
+    pub fn repository_yaml(&self, name: &str, url: &str, more: &str) -> String {
+        format!(
+            "---
 apiVersion: tandemcd.io/v1alpha1
 kind: Repository
 metadata: {{name: {name}, namespace: {}}}
-spec: {{url: '{}', ref: {{branch: main}}, interval: 1s}}
+spec: {{url: '{url}', ref: {{branch: main}}, {more}}}
 ",
-            self.namespace, repo.url
-        ));
+            self.namespace
+        )
     }
 
     /// A Sync of this name over the Repository `repo`; `more` are further lines of its spec, such
     /// as `prune: Disabled`.
     pub fn sync(&self, name: &str, path: &str, more: &str) {
+        self.lab.apply(&self.sync_yaml(name, path, more));
+    }
+
+    /// The manifest of [`Tenant::sync`], to be applied together with others.
+    pub fn sync_yaml(&self, name: &str, path: &str, more: &str) -> String {
         let more: String = more.lines().map(|line| format!("  {line}\n")).collect();
-        self.lab.apply(&format!(
-            "
+        format!(
+            "---
 apiVersion: tandemcd.io/v1alpha1
 kind: Sync
 metadata: {{name: {name}, namespace: {}}}
@@ -90,7 +116,7 @@ spec:
   serviceAccountName: deployer
 {more}",
             self.namespace
-        ));
+        )
     }
 
     /// A Repository `repo` and a Sync `sync` over the folder `deploy` of it.
