@@ -5,6 +5,7 @@
 mod hang;
 mod kills;
 mod outage;
+mod restart;
 
 use std::collections::BTreeMap;
 
@@ -112,53 +113,4 @@ fn listed_everywhere(lab: &Lab) -> BTreeMap<String, Listed> {
 /// What one namespace holds of these tests.
 fn listed(lab: &Lab, namespace: &str) -> Listed {
     listed_everywhere(lab).remove(namespace).unwrap_or_default()
-}
-
-/// What a Sync says of itself is right after a restart too: it is not written again, whatever has
-/// happened elsewhere in the repository.
-#[test]
-fn a_restart_writes_no_status_that_says_the_same() {
-    let lab = Lab::start("silent");
-    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
-    let (tenant, repo) = (Tenant::new(&lab), Repo::new());
-    let object = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
-    repo.write("a/a.yaml", &object("a"));
-    repo.write("b/b.yaml", &object("b"));
-    let first = repo.push("two folders");
-    tenant.repository("repo", &repo);
-    tenant.sync("a", "a", "");
-    tenant.sync("b", "b", "");
-    tenant.wait_applied("a", &first);
-    tenant.wait_applied("b", &first);
-    repo.write("b/c.yaml", &object("c"));
-    let second = repo.push("one of them");
-    tenant.wait_applied("b", &second);
-    let version =
-        |sync: &str| lab.get(&tenant.namespace, &format!("sync/{sync}"))["metadata"]["resourceVersion"].clone();
-    let before = (version("a"), version("b"));
-    agent.kill();
-    agent.restart();
-    wait_for("the restarted agent to lead", || match agent.log().matches("this replica leads").count() {
-        0 | 1 => Err(agent.log()),
-        _ => Ok(()),
-    });
-    // It has seen both again, and found them right.
-    wait_for("the restarted agent to have looked", || {
-        let told = agent.http("/metrics")?;
-        let sees = |line: &&String| told.lines().any(|l| l == line.as_str());
-        let namespace = &tenant.namespace;
-        let lines = [("a", 1), ("b", 2)].map(|(sync, current)| {
-            [
-                format!("tandem_sync_ready{{namespace=\"{namespace}\",sync=\"{sync}\"}} 1"),
-                format!("tandem_objects{{namespace=\"{namespace}\",status=\"Current\",sync=\"{sync}\"}} {current}"),
-            ]
-        });
-        if lines.as_flattened().iter().all(|line| sees(&line)) { Ok(()) } else { Err(told) }
-    });
-    assert_eq!((version("a"), version("b")), before);
-    // A commit for one of them is told after whatever else was to be told.
-    repo.write("b/d.yaml", &object("d"));
-    let third = repo.push("one of them again");
-    tenant.wait_applied("b", &third);
-    assert_eq!(version("a"), before.0);
 }

@@ -10,47 +10,48 @@ use crate::lab::{Agent, Lab, Repo, Tenant, wait_for, wait_within};
 
 /// Objects of a run that is killed after each of its writes.
 const OBJECTS: u32 = 40;
+/// Tenants whose runs are killed together. A request that the gate holds fails after half a minute:
+/// until then all of them must have come to their last write.
+const TOGETHER: usize = 14;
 /// So many tenants may need a while on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Which of the tenants have applied a commit, and how the others stand.
-fn applied(lab: &Lab, tenants: &[&Tenant<'_>], commit: &str) -> Result<(), String> {
+fn applied(lab: &Lab, tenants: &[(usize, &Tenant<'_>)], commit: &str) -> Result<(), String> {
     if tenants.is_empty() {
         return Ok(());
     }
     let list = lab.k(&["get", "syncs", "-A", "-o", "json"]);
     let list: Value = serde_json::from_str(&list).expect("JSON");
     let items = list["items"].as_array().expect("items");
-    let done = |tenant: &&&Tenant<'_>| {
+    let done = |tenant: &Tenant<'_>| {
         let sync = items.iter().find(|sync| sync["metadata"]["namespace"] == tenant.namespace.as_str());
         sync.is_some_and(|sync| {
             let ready = crate::lab::condition_of(sync, "Ready").is_some_and(|c| c["status"] == "True");
             ready && sync["status"]["appliedRevision"].as_str().is_some_and(|applied| applied.ends_with(commit))
         })
     };
-    let missing: Vec<_> = tenants.iter().filter(|tenant| !done(tenant)).collect();
-    let Some(first) = missing.first() else { return Ok(()) };
+    let missing: Vec<_> = tenants.iter().filter(|(_, tenant)| !done(tenant)).collect();
+    let Some((k, first)) = missing.first() else { return Ok(()) };
     let status = items.iter().find(|sync| sync["metadata"]["namespace"] == first.namespace.as_str());
-    Err(format!("{} of {} have not; {}: {status:#?}", missing.len(), tenants.len(), first.namespace))
+    Err(format!("{} of {} have not; that of {k}: {status:#?}", missing.len(), tenants.len()))
 }
 
-/// Every tenant has the same Sync over the same repository, and its own k: the gate lets k writes
-/// of it through and holds the next one. When all have come so far, the agent is killed: one kill
-/// after the k-th write for every k.
+/// Every tenant has the same Sync and its own k: the gate lets k writes of it through and holds the
+/// next one. When all have come so far, the agent is killed: one kill after the k-th write for
+/// every k, of several tenants at a time.
 #[test]
 fn killed_after_every_write_it_ends_where_git_is() {
     let lab = Lab::start("kill");
     let gate = Gate::start(&lab);
-    let options = ["--lease-seconds", "3", "--max-in-flight", "4096", "--concurrency", "1024"];
-    let mut agent = Agent::start_through(&lab, &gate.url, &options);
-    let repo = Repo::new();
-    let scout = Tenant::new(&lab);
-    let commit = Wanted::revision(0, OBJECTS).push(&repo);
-    scout.deploy(&repo, BUDGET);
-    scout.wait_applied("sync", &commit);
+    let mut agent = Agent::start_through(&lab, &gate.url, &["--lease-seconds", "3", "--max-in-flight", "1024"]);
 
     // An undisturbed run tells how many writes there are: 40 objects, 5 deletions, and the records
     // of them.
+    let (scout, repo) = (Tenant::new(&lab), Repo::new());
+    let commit = Wanted::revision(0, OBJECTS).push(&repo);
+    scout.deploy(&repo, BUDGET);
+    scout.wait_applied("sync", &commit);
     gate.count(&scout.namespace);
     let commit = Wanted::revision(1, OBJECTS).push(&repo);
     scout.wait_applied("sync", &commit);
@@ -59,53 +60,73 @@ fn killed_after_every_write_it_ends_where_git_is() {
     gate.open();
 
     let tenants = Tenant::several(&lab, writes + 1);
-    let all: Vec<_> = tenants.iter().collect();
-    // Each has a Repository of its own: Syncs of the same one wait for one another before they
-    // delete. So many that poll would be much; they look when they are asked to.
-    let deployed = |tenant: &Tenant<'_>| {
-        tenant.repository_yaml("repo", &repo.url, "interval: 1h") + &tenant.sync_yaml("sync", "deploy", BUDGET)
-    };
-    lab.apply(&tenants.iter().map(deployed).collect::<String>());
-    wait_within(PATIENCE, "all to be applied", &mut || applied(&lab, &all, &commit));
-
-    for (number, last) in [(2, LastAnswer::Comes), (3, LastAnswer::Lost)] {
+    let tenants: Vec<_> = tenants.iter().enumerate().collect();
+    for some in tenants.chunks(TOGETHER) {
         let began = Instant::now();
-        let before = listed_everywhere(&lab);
-        for (k, tenant) in tenants.iter().enumerate() {
-            gate.limit(&tenant.namespace, k, last);
+        let repo = Repo::new();
+        let commit = Wanted::revision(0, OBJECTS).push(&repo);
+        // Each has a Repository of its own: Syncs of the same one wait for one another before they
+        // delete.
+        let deployed = |(_, tenant): &(usize, &Tenant<'_>)| {
+            tenant.repository_yaml("repo", &repo.url, "interval: 1s") + &tenant.sync_yaml("sync", "deploy", BUDGET)
+        };
+        lab.apply(&some.iter().map(deployed).collect::<String>());
+        wait_within(PATIENCE, "all to be applied", &mut || applied(&lab, some, &commit));
+        for (number, last) in [(1, LastAnswer::Comes), (2, LastAnswer::Lost)] {
+            let killed = Killed { lab: &lab, gate: &gate, tenants: some, repo: &repo };
+            killed.after_the_last_write(&mut agent, number, last);
+        }
+        let (first, last) = (some[0].0, some[some.len() - 1].0);
+        println!("killed after each of the writes {first} to {last} of {writes}, twice: {:.1?}", began.elapsed());
+        let gone = |(_, tenant): &(usize, &Tenant<'_>)| tenant.namespace.clone();
+        let mut done = lab.kubectl();
+        done.args(["delete", "namespace", "--wait=false"]).args(some.iter().map(gone));
+        crate::lab::run(&mut done);
+    }
+}
+
+/// Tenants that are killed together.
+struct Killed<'a> {
+    lab: &'a Lab,
+    gate: &'a Gate,
+    tenants: &'a [(usize, &'a Tenant<'a>)],
+    repo: &'a Repo,
+}
+
+impl Killed<'_> {
+    fn after_the_last_write(&self, agent: &mut Agent, number: u32, last: LastAnswer) {
+        let before = listed_everywhere(self.lab);
+        for (k, tenant) in self.tenants {
+            self.gate.limit(&tenant.namespace, *k, last);
         }
         let mut wanted = Wanted::revision(number, OBJECTS);
-        let mut commit = wanted.push(&repo);
-        let asked = format!("tandemcd.io/requestedAt={number}");
-        lab.k(&["annotate", "repositories", "-A", "--all", "--overwrite", &asked]);
+        let mut commit = wanted.push(self.repo);
         wait_within(PATIENCE, "every tenant's last write", &mut || {
-            let short = |(k, tenant): &(usize, &Tenant<'_>)| gate.answered(&tenant.namespace) < *k;
-            let short: Vec<_> = tenants.iter().enumerate().filter(short).map(|(_, tenant)| tenant).collect();
+            let short = |(k, tenant): &&(usize, &Tenant<'_>)| self.gate.answered(&tenant.namespace) < *k;
+            let short: Vec<_> = self.tenants.iter().filter(short).copied().collect();
             // The run of one that is short may be over: a status fewer than in the undisturbed one.
-            applied(&lab, &short, &commit)
+            applied(self.lab, &short, &commit)
         });
         agent.kill();
         if last == LastAnswer::Lost {
             // Git goes on meanwhile: what was created and is wanted no longer must not be forgotten.
             wanted = Wanted::revision(number + 1, OBJECTS);
-            commit = wanted.push(&repo);
+            commit = wanted.push(self.repo);
         }
-        gate.open();
+        self.gate.open();
         agent.restart();
-        wait_within(PATIENCE, "all to be applied", &mut || applied(&lab, &all, &commit));
-        wait_for("the cluster to equal Git", || {
-            let found = listed_everywhere(&lab);
-            let one = |(k, tenant): (usize, &Tenant<'_>)| {
+        wait_within(PATIENCE, "all to be applied", &mut || applied(self.lab, self.tenants, &commit));
+        let after = wait_for("the cluster to equal Git", || {
+            let found = listed_everywhere(self.lab);
+            for (k, tenant) in self.tenants {
                 let of_tenant = found.get(&tenant.namespace).ok_or("nothing is there")?;
-                wanted.equals(of_tenant).map_err(|why| format!("killed after {k} ({last:?}): {why}"))
-            };
-            tenants.iter().enumerate().try_for_each(one)
+                wanted.equals(of_tenant).map_err(|why| format!("killed after {k} ({last:?}): {why}"))?;
+            }
+            Ok(found)
         });
-        let after = listed_everywhere(&lab);
-        for tenant in &tenants {
+        for (_, tenant) in self.tenants {
             wanted.keeps(&before[&tenant.namespace], &after[&tenant.namespace]);
         }
-        println!("killed after each of {writes} writes, the last answer {last:?}: {:.1?}", began.elapsed());
     }
 }
 
