@@ -21,6 +21,7 @@
 mod ignored;
 mod kustomize;
 mod memory;
+pub mod merge;
 mod near;
 mod object;
 mod objects;
