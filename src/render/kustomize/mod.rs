@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Until the build calls all of it.
 
+mod fieldspec;
 mod resource;
 mod scope;
 mod select;
