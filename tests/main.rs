@@ -16,6 +16,8 @@ mod git_remote;
 mod git_ssh;
 mod git_wire;
 mod jobs;
+mod kustomize;
+mod kustomize_reference;
 mod lab;
 mod manifests;
 mod order;
