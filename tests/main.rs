@@ -15,6 +15,7 @@ mod git_http;
 mod git_remote;
 mod git_ssh;
 mod git_wire;
+mod install;
 mod jobs;
 mod kustomize;
 mod kustomize_reference;

@@ -72,7 +72,6 @@ impl Agent {
     }
 
     /// Process id of the agent itself.
-    #[allow(dead_code)] // hack/bench asks for it
     pub fn pid(&self) -> u32 {
         let shell = self.child.id();
         let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).expect("children");
@@ -82,6 +81,17 @@ impl Agent {
     /// SIGKILL, without a chance to tidy up.
     pub fn kill(&mut self) {
         end(&mut self.child);
+    }
+
+    /// SIGTERM, and waits until it has given everything back and ended.
+    pub fn stop(self) {
+        let pid = self.pid();
+        run(Command::new("kill").args(["-TERM", &pid.to_string()]));
+        // Ended, it keeps its number until the shell is let go of, and has no command line any more.
+        wait_for("the agent to end", || match fs::read_to_string(format!("/proc/{pid}/cmdline")) {
+            Ok(line) if !line.is_empty() => Err(format!("{line}\n{}", self.log())),
+            _ => Ok(()),
+        });
     }
 
     /// Starts it again with the same cache, after [`Agent::kill`].

@@ -7,10 +7,12 @@ pub mod gate;
 pub mod manifests;
 mod repo;
 mod tenant;
+mod terminal;
 
 pub use agent::Agent;
 pub use repo::Repo;
 pub use tenant::Tenant;
+pub use terminal::Terminal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -43,7 +43,7 @@ pub async fn install(
     let base = agent.objects().into_iter().chain(reading.secret.clone()).chain(first.accounts()).collect();
     let Some(mut done) = put(&cluster, base, &[], args, output).await? else { return Ok(declined(output)) };
 
-    let rendered = folder::read(first, &reading, timeout, output).await?;
+    let folder::Read { commit, rendered } = folder::read(first, &reading, timeout, output).await?;
     if rendered.manifests.is_empty() {
         output.note(&format!(
             "{} holds no objects yet, so the account gets no rights; run this again once it does",
@@ -65,8 +65,8 @@ pub async fn install(
     done.extend(more);
 
     steps::agent_runs(&cluster, &first.namespace, timeout, output).await?;
-    steps::repository_is_ready(&cluster, place, timeout, output).await?;
-    steps::sync_is_ready(&cluster, place, timeout, output).await?;
+    steps::repository_is_ready(&cluster, place, &commit, timeout, output).await?;
+    steps::sync_is_ready(&cluster, place, &commit, timeout, output).await?;
     if folder::holds_the_agent(&rendered, &first.namespace) {
         output.note(&format!("{} holds the agent itself: from now on Git keeps it", first.path));
     }

@@ -20,11 +20,19 @@ use crate::revision::Wanted;
 /// Time between two tries whether the key is registered.
 const TRY: Duration = Duration::from_secs(2);
 
+/// A folder at a commit.
+pub struct Read {
+    /// The commit, by its id.
+    pub commit: String,
+    /// What the folder holds there.
+    pub rendered: Rendered,
+}
+
 /// Reads the folder at the tip of the branch, once the key lets it.
 ///
 /// # Errors
 /// The repository cannot be read, or the folder has problems: all of them are told.
-pub async fn read(first: &FirstSync, reading: &Reading, timeout: Duration, output: &Output) -> Result<Rendered, Stop> {
+pub async fn read(first: &FirstSync, reading: &Reading, timeout: Duration, output: &Output) -> Result<Read, Stop> {
     let cache = TempDir::new()?;
     let workers = Workers::new(WorkersSettings::new(cache.path())?)?;
     let wanted = Wanted::Branch(first.branch.clone());
@@ -33,8 +41,8 @@ pub async fn read(first: &FirstSync, reading: &Reading, timeout: Duration, outpu
     progress.tell("fetching");
     workers.fetch(&reading.source, &listed).await?;
     progress.tell("rendering");
-    let commit = &listed.revision.commit;
-    let rendered = workers.render(&reading.source.url, commit, &first.path, &Limits::default()).await?;
+    let commit = listed.revision.commit;
+    let rendered = workers.render(&reading.source.url, &commit, &first.path, &Limits::default()).await?;
     drop(progress);
     if !rendered.problems.is_empty() {
         output.problems(&rendered.problems);
@@ -42,7 +50,7 @@ pub async fn read(first: &FirstSync, reading: &Reading, timeout: Duration, outpu
         let failed = Failed::new("InvalidContent", Fault::Repository, message);
         return Err(failed.with_hint("commit what mends them, and run the same command again").into());
     }
-    Ok(rendered)
+    Ok(Read { commit, rendered })
 }
 
 /// The tip of the branch. A refusal of a new key is waited out: somebody registers it meanwhile.

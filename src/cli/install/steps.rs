@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::api::{Repository, Sync};
 use crate::cli::output::{Output, Progress};
 use crate::cli::stop::Stop;
 use crate::cluster::{Cluster, KindInfo, apply, person};
 use crate::failure::{Failed, Fault};
+use crate::object::annotation;
 
 /// Time between two looks; a person watches, and the API server has one more reader.
 const LOOK: Duration = Duration::from_millis(300);
@@ -42,28 +44,65 @@ pub async fn agent_runs(cluster: &Cluster, namespace: &str, timeout: Duration, o
     wait("the agent runs", timeout, output, look).await
 }
 
-/// Waits until a commit was fetched.
+/// Waits until `commit`, or a newer one, was fetched.
 pub async fn repository_is_ready(
     cluster: &Cluster,
     place: (&str, &str),
+    commit: &str,
     timeout: Duration,
     output: &Output,
 ) -> Result<(), Stop> {
-    let kind = KindInfo::of::<Repository>();
-    let look = async |_: &str| Ok(ready(&live(cluster, &kind, place).await?, "/status/revision"));
-    wait("a commit is fetched", timeout, output, look).await
+    let goal = Goal { kind: KindInfo::of::<Repository>(), place, shown: "/status/revision", commit };
+    goal.reach(cluster, "a commit is fetched", timeout, output).await
 }
 
-/// Waits until the Sync is Ready.
+/// Waits until the Sync is Ready at `commit`, or at a newer one.
 pub async fn sync_is_ready(
     cluster: &Cluster,
     place: (&str, &str),
+    commit: &str,
     timeout: Duration,
     output: &Output,
 ) -> Result<(), Stop> {
-    let kind = KindInfo::of::<Sync>();
-    let look = async |_: &str| Ok(ready(&live(cluster, &kind, place).await?, "/status/appliedRevision"));
-    wait("the cluster equals it", timeout, output, look).await
+    let goal = Goal { kind: KindInfo::of::<Sync>(), place, shown: "/status/appliedRevision", commit };
+    goal.reach(cluster, "the cluster equals it", timeout, output).await
+}
+
+/// One of our own objects, and the commit that it should have reached.
+struct Goal<'a> {
+    kind: KindInfo,
+    place: (&'a str, &'a str),
+    /// Pointer to the revision that it shows, which is told in the end.
+    shown: &'static str,
+    commit: &'a str,
+}
+
+impl Goal<'_> {
+    async fn reach(&self, cluster: &Cluster, what: &str, timeout: Duration, output: &Output) -> Result<(), Stop> {
+        let asked = self.ask(cluster).await?;
+        let look =
+            async |_: &str| Ok(ready(&live(cluster, &self.kind, self.place).await?, self.shown, asked.as_deref()));
+        wait(what, timeout, output, look).await
+    }
+
+    /// Where an agent has looked already and shows another commit, it is asked to look now: what it
+    /// says is of before, and the next poll or retry may be far. Returns the request.
+    async fn ask(&self, cluster: &Cluster) -> Result<Option<String>, Stop> {
+        if !stale(&live(cluster, &self.kind, self.place).await?, self.shown, self.commit) {
+            return Ok(None);
+        }
+        let asked = Timestamp::now().to_string();
+        let patch = json!({"metadata": {"annotations": {annotation::REQUESTED_AT: asked}}});
+        person::patch(&cluster.own(), &self.kind, self.place, &patch).await?;
+        Ok(Some(asked))
+    }
+}
+
+/// Whether what an object says is not of this commit. What says nothing yet is not stale.
+fn stale(object: &Value, shown: &str, commit: &str) -> bool {
+    let told = object.pointer("/status/conditions").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+    let at = object.pointer(shown).and_then(Value::as_str);
+    told && !at.is_some_and(|revision| revision.ends_with(commit))
 }
 
 async fn live(cluster: &Cluster, kind: &KindInfo, (namespace, name): (&str, &str)) -> Result<Value, Stop> {
@@ -133,8 +172,9 @@ fn waiting(pod: &Value) -> Option<String> {
     Some(format!("{} {}", text("reason"), text("message")).trim().to_owned()).filter(|why| !why.is_empty())
 }
 
-/// How one of our own objects stands; `done` is the pointer to what is told in the end.
-fn ready(object: &Value, done: &str) -> Standing {
+/// How one of our own objects stands; `done` is the pointer to what is told in the end, and `asked`
+/// the request that must have been handled.
+fn ready(object: &Value, done: &str, asked: Option<&str>) -> Standing {
     let condition = |wanted: &str| {
         let all = object.pointer("/status/conditions").and_then(Value::as_array);
         let found = all.into_iter().flatten().find(|condition| condition["type"] == wanted)?;
@@ -144,6 +184,9 @@ fn ready(object: &Value, done: &str) -> Standing {
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default();
     if number("/status/observedGeneration") < number("/metadata/generation") {
         return Standing::OnItsWay("no agent has looked at it yet".to_owned());
+    }
+    if asked.is_some() && object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) != asked {
+        return Standing::OnItsWay("the agent is asked to look now".to_owned());
     }
     match (condition("Ready"), condition("Stalled")) {
         (_, Some((status, why))) if status == "True" => Standing::Stuck(why),
@@ -157,8 +200,6 @@ fn ready(object: &Value, done: &str) -> Standing {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -195,8 +236,29 @@ mod tests {
                 Standing::Stuck("why".into()),
             ),
         ] {
-            assert_eq!(ready(&object, "/status/revision"), expected, "{object}");
+            assert_eq!(ready(&object, "/status/revision", None), expected, "{object}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_another_commit_is_asked_for_anew_and_not_believed() {
+        let object = |revision: Value, handled: &str| {
+            json!({"status": {"revision": revision, "lastHandledReconcileAt": handled, "conditions": [
+                {"type": "Ready", "status": "True", "message": ""},
+            ]}})
+        };
+        for (object, expected) in [
+            (Value::Null, false),
+            (json!({"status": {}}), false),
+            (object(Value::Null, ""), true),
+            (object(json!("main@sha1:1"), ""), true),
+            (object(json!("main@sha1:2"), ""), false),
+        ] {
+            assert_eq!(stale(&object, "/status/revision", "2"), expected, "{object}");
+        }
+        let at = |handled: &str| ready(&object(json!("main@sha1:2"), handled), "/status/revision", Some("now"));
+        assert_eq!(at("before"), Standing::OnItsWay("the agent is asked to look now".into()));
+        assert_eq!(at("now"), Standing::Done("main@sha1:2".into()));
     }
 
     #[test]

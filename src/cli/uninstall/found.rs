@@ -66,21 +66,20 @@ pub async fn find(cluster: &Cluster, namespace: &str) -> Result<Found, Stop> {
     for kind in [KindInfo::of::<Sync>(), KindInfo::of::<Inventory>(), KindInfo::of::<Repository>()] {
         found.records.extend(list(cluster, &kind, "").await?.iter().map(|object| live(&kind, object)));
     }
+    found.rest = rest(cluster, &agent).await?;
+    // Where Git keeps the installation itself, a Sync owns these too; they go all the same.
+    let made: BTreeSet<ObjectId> = found.records.iter().chain(&found.rest).map(Live::id).collect();
     for inventory in inventories(cluster).await? {
         let entries = inventory.spec.entries.into_iter();
         let owned = entries.filter_map(|entry| Some((entry.id.parse::<ObjectId>().ok()?, entry.v)));
-        found.deployed.extend(owned.filter(|(id, _)| !of_agent.contains(id)));
+        found.deployed.extend(owned.filter(|(id, _)| !of_agent.contains(id) && !made.contains(id)));
     }
     let kind = KindInfo::known("apps", "v1", "Deployment", "deployments").namespaced();
     found.deployment = apply::get(&cluster.own(), &kind, namespace, "tandem").await?;
-    found.rest = rest(cluster, &agent).await?;
     found.namespace_stays = namespace_stays(cluster, namespace, &found.deployed).await?;
     if found.namespace_stays.is_some() {
         found.rest.retain(|object| object.kind.kind != "Namespace");
     }
-    // Those of the record kinds above are already in `records`, and what is deployed stays.
-    let deployed = &found.deployed;
-    found.rest.retain(|object| !deployed.contains_key(&object.id()));
     Ok(found)
 }
 
