@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Until the build calls all of it.
 
 mod fieldspec;
+mod generate;
+mod hash;
 mod resource;
 mod scope;
 mod select;
