@@ -10,6 +10,7 @@ mod cluster_wire;
 mod crds;
 mod deploy;
 mod faults;
+mod forge;
 mod git_faults;
 mod git_http;
 mod git_remote;

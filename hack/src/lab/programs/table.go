@@ -54,7 +54,7 @@ var all = []Program{
 	}}},
 	{Name: "kustomize", Pin: "tools", Module: "sigs.k8s.io/kustomize/kustomize/v5", Package: "sigs.k8s.io/kustomize/kustomize/v5", Cold: 3 * time.Second},
 	{Name: "helm", Pin: "tools", Module: "helm.sh/helm/v4", Package: "helm.sh/helm/v4/cmd/helm", Cold: 21 * time.Second},
-	{Name: "gitea", Pin: "gitea", Module: "code.gitea.io/gitea", Package: "code.gitea.io/gitea", Tags: "sqlite sqlite_unlock_notify", Cold: 5 * time.Minute, Stamp: "main.Version", Data: []DataFile{
+	{Name: "gitea", Pin: "gitea", Module: "code.gitea.io/gitea", Package: "code.gitea.io/gitea", Tags: "sqlite sqlite_unlock_notify", Cold: 215 * time.Second, Stamp: "main.Version", Data: []DataFile{
 		{Name: "static/options", From: []string{"options"}},
 		{Name: "static/templates", From: []string{"templates"}},
 		{Name: "static/public", From: []string{"public"}},
