@@ -217,6 +217,29 @@ fn no_secret_is_told_anywhere() {
 }
 
 #[test]
+fn a_repository_that_goes_is_said_and_what_it_brought_stays() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/a.yaml", &config_map("a", "1"));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    lab.k(&["-n", namespace, "delete", "repository", "repo"]);
+    let sync = tenant.wait_reason("sync", "Ready", "RepositoryMissing");
+    let message = condition_of(&sync, "Ready").expect("Ready")["message"].to_string();
+    assert!(message.contains(&format!("{namespace}/repo")), "{message}");
+    // Nobody knows any more what it should be, so it is not put right before somebody does.
+    lab.k(&["-n", namespace, "patch", "configmap", "a", "-p", "{\"data\": {\"value\": \"by hand\"}}"]);
+    tenant.repository("repo", &repo);
+    tenant.wait_applied("sync", &first);
+    lab.wait(namespace, "configmap/a", |object| match object["data"]["value"].as_str() {
+        Some("1") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
+
+#[test]
 fn a_repository_reads_its_secret_as_its_account_and_says_what_is_missing() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);

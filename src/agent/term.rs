@@ -1,6 +1,6 @@
 //! What runs while this replica leads: a task for each Repository and each Sync.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -23,9 +23,32 @@ pub struct Term {
     inventories: HashMap<Key, Vec<Inventory>>,
     repositories: BTreeMap<Key, (repository::Handle, JoinHandle<()>)>,
     syncs: BTreeMap<Key, (Mailbox, JoinHandle<()>)>,
-    listed: Vec<Key>,
+    listed_repositories: Roll,
+    listed_syncs: Roll,
     synced: bool,
     kinds_listed: bool,
+}
+
+/// Who answers while a whole list comes: who does not has gone while nobody watched.
+#[derive(Default)]
+struct Roll {
+    present: BTreeSet<Key>,
+}
+
+impl Roll {
+    fn begin(&mut self) {
+        self.present.clear();
+    }
+
+    fn answers(&mut self, key: Key) {
+        self.present.insert(key);
+    }
+
+    /// Those that were known and did not answer.
+    fn missing<'a>(&mut self, known: impl Iterator<Item = &'a Key>) -> Vec<Key> {
+        let present = std::mem::take(&mut self.present);
+        known.filter(|key| !present.contains(key)).cloned().collect()
+    }
 }
 
 impl Term {
@@ -42,7 +65,8 @@ impl Term {
             inventories: by_sync,
             repositories: BTreeMap::new(),
             syncs: BTreeMap::new(),
-            listed: Vec::new(),
+            listed_repositories: Roll::default(),
+            listed_syncs: Roll::default(),
             synced: false,
             kinds_listed: false,
         }
@@ -56,32 +80,45 @@ impl Term {
     /// Something happened to a Repository.
     pub async fn repository(&mut self, event: Event<Result<Repository, Unreadable>>) {
         match event {
-            Event::Listed(Ok(repository)) | Event::Applied(Ok(repository)) => {
-                let key = key_of(&repository.metadata);
-                self.receive(&key, &repository).await;
-                if let Some((handle, _)) = self.repositories.get(&key) {
-                    handle.spec(repository);
-                } else {
-                    self.world.registry.expect(key.clone());
-                    let started = repository::start(self.world.clone(), key.clone(), repository);
-                    self.repositories.insert(key, started);
-                }
+            Event::ListBegan => self.listed_repositories.begin(),
+            Event::Listed(Ok(repository)) => {
+                self.listed_repositories.answers(key_of(&repository.metadata));
+                self.repository_applied(repository).await;
             }
-            Event::Deleted(Ok(repository)) => {
-                let key = key_of(&repository.metadata);
-                self.receivers.remove(&key.namespace, &key.name);
-                if let Some((_, task)) = self.repositories.remove(&key) {
-                    task.abort();
-                }
-                self.world.registry.lost(&key);
-                self.world.metrics.forget_repository(&key.namespace, &key.name);
+            Event::Applied(Ok(repository)) => self.repository_applied(repository).await,
+            Event::ListEnded => {
+                let gone = self.listed_repositories.missing(self.repositories.keys());
+                gone.iter().for_each(|key| self.repository_gone(key));
             }
+            Event::Deleted(Ok(repository)) => self.repository_gone(&key_of(&repository.metadata)),
             Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
-                unreadable("Repository", &bad)
+                // It is there, even though it cannot be read.
+                self.listed_repositories.answers(Key::new(bad.namespace.clone(), bad.name.clone()));
+                unreadable("Repository", &bad);
             }
             Event::Failing(error) => tracing::warn!(%error, "Repositories cannot be watched"),
-            Event::ListBegan | Event::ListEnded => {}
         }
+    }
+
+    async fn repository_applied(&mut self, repository: Repository) {
+        let key = key_of(&repository.metadata);
+        self.receive(&key, &repository).await;
+        if let Some((handle, _)) = self.repositories.get(&key) {
+            handle.spec(repository);
+        } else {
+            self.world.registry.expect(key.clone());
+            let started = repository::start(self.world.clone(), key.clone(), repository);
+            self.repositories.insert(key, started);
+        }
+    }
+
+    fn repository_gone(&mut self, key: &Key) {
+        self.receivers.remove(&key.namespace, &key.name);
+        if let Some((_, task)) = self.repositories.remove(key) {
+            task.abort();
+        }
+        self.world.registry.lost(key);
+        self.world.metrics.forget_repository(&key.namespace, &key.name);
     }
 
     /// Keeps the key of a Repository's webhook where the server finds it.
@@ -107,22 +144,21 @@ impl Term {
     /// Something happened to a Sync.
     pub fn sync(&mut self, event: Event<Result<Sync, Unreadable>>) {
         match event {
-            Event::ListBegan => self.listed.clear(),
+            Event::ListBegan => self.listed_syncs.begin(),
             Event::Listed(Ok(sync)) => {
-                self.listed.push(key_of(&sync.metadata));
+                self.listed_syncs.answers(key_of(&sync.metadata));
                 self.applied(sync);
             }
             Event::Applied(Ok(sync)) => self.applied(sync),
             Event::ListEnded => {
-                let listed = std::mem::take(&mut self.listed);
-                let gone: Vec<_> = self.syncs.keys().filter(|key| !listed.contains(key)).cloned().collect();
+                let gone = self.listed_syncs.missing(self.syncs.keys());
                 gone.iter().for_each(|key| self.gone(key));
                 self.synced = true;
             }
             Event::Deleted(Ok(sync)) => self.gone(&key_of(&sync.metadata)),
             Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
                 // It is there, even though it cannot be read: nothing of it is touched.
-                self.listed.push(Key::new(bad.namespace.clone(), bad.name.clone()));
+                self.listed_syncs.answers(Key::new(bad.namespace.clone(), bad.name.clone()));
                 unreadable("Sync", &bad);
             }
             Event::Failing(error) => tracing::warn!(%error, "Syncs cannot be watched"),
@@ -190,4 +226,23 @@ fn key_of(metadata: &kube::api::ObjectMeta) -> Key {
 
 fn unreadable(kind: &str, bad: &Unreadable) {
     tracing::error!(kind, namespace = %bad.namespace, name = %bad.name, error = %bad.message, "cannot be read");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_answer_a_whole_list_is_gone() {
+        let [a, b, c] = ["a", "b", "c"].map(|name| Key::new("shop", name));
+        let known = [a.clone(), b.clone()];
+        let mut roll = Roll::default();
+        roll.begin();
+        roll.answers(b.clone());
+        // A list that broke off counts for nothing.
+        roll.begin();
+        roll.answers(a);
+        roll.answers(c);
+        assert_eq!(roll.missing(known.iter()), [b]);
+    }
 }

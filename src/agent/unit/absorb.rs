@@ -56,9 +56,7 @@ impl Unit {
             self.work = true;
         }
         if pending.surroundings {
-            if self.tip.is_none() {
-                self.facts.source = self.source();
-            }
+            self.facts.source = self.source();
             self.work |= self.handled.is_none();
             if !matches!(self.facts.verdict, Verdict::Applied) {
                 self.refused = None;
@@ -104,8 +102,9 @@ impl Unit {
         let rewind = self.tip.as_ref().and_then(|t| t.rewind.clone()) != tip.rewind;
         let allowed = self.tip.as_ref().map(|t| t.allowed_namespaces.clone()) != Some(tip.allowed_namespaces.clone());
         self.tip = Some(tip);
+        let missed = matches!(self.facts.source, Source::Missing { .. });
         self.facts.source = self.source();
-        if before != now || rewind || allowed {
+        if before != now || rewind || allowed || missed {
             self.failures = 0;
             self.retry_at = None;
             self.work = true;
@@ -115,13 +114,10 @@ impl Unit {
     /// The Repository as this Sync sees it.
     fn source(&self) -> Source {
         let key = self.repository();
-        let Some(tip) = &self.tip else {
-            return if self.world.registry.knows(&key) {
-                Source::Unknown
-            } else {
-                Source::Missing { name: key.to_string() }
-            };
-        };
+        if !self.world.registry.knows(&key) {
+            return Source::Missing { name: key.to_string() };
+        }
+        let Some(tip) = &self.tip else { return Source::Unknown };
         if !allows(tip, &key, &self.key) {
             return Source::Denied { name: key.to_string() };
         }
