@@ -49,17 +49,37 @@ pub fn visit(
     make: Make,
     set: &mut dyn FnMut(&mut Value) -> Result<(), String>,
 ) -> Result<(), String> {
-    if !spec.applies_to(body) {
-        return Ok(());
+    if spec.applies_to(body) { Route::new(spec).visit(body, make, set) } else { Ok(()) }
+}
+
+/// A path that is read once and walked often.
+#[derive(Debug)]
+pub struct Route<'a> {
+    spec: &'a FieldSpec,
+    parts: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Route<'a> {
+    /// Reads the path of a field.
+    pub fn new(spec: &'a FieldSpec) -> Self {
+        Self { spec, parts: split(&spec.path, '/') }
     }
-    let parts = split(&spec.path, '/');
-    let walk = Walk { make: if spec.create { make } else { Make::Nothing } };
-    let done = if parts.len() > MAX_PARTS {
-        Err(format!("the path has {} names, and {MAX_PARTS} are allowed", parts.len()))
-    } else {
-        walk.go(body, &parts, set)
-    };
-    done.map_err(|why| format!("{}, field {}: {why}", name_of(body), spec.path))
+
+    /// As [`visit`], and of whatever type the object is.
+    pub fn visit(
+        &self,
+        body: &mut Value,
+        make: Make,
+        set: &mut dyn FnMut(&mut Value) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let walk = Walk { make: if self.spec.create { make } else { Make::Nothing } };
+        let done = if self.parts.len() > MAX_PARTS {
+            Err(format!("the path has {} names, and {MAX_PARTS} are allowed", self.parts.len()))
+        } else {
+            walk.go(body, &self.parts, set)
+        };
+        done.map_err(|why| format!("{}, field {}: {why}", name_of(body), self.spec.path))
+    }
 }
 
 /// What people read of an object.

@@ -5,6 +5,7 @@
 mod fieldspec;
 mod generate;
 mod hash;
+mod references;
 mod resource;
 mod scope;
 mod select;

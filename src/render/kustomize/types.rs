@@ -149,6 +149,17 @@ pub struct FieldSpec {
     pub create: bool,
 }
 
+/// Which fields refer to objects of a kind by their name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NameReference {
+    /// What is referred to.
+    #[serde(flatten)]
+    pub gvk: Gvk,
+    /// Fields that hold its name.
+    pub field_specs: Vec<FieldSpec>,
+}
+
 /// A patch.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
