@@ -188,6 +188,15 @@ impl Tree for WorkTree {
         }
     }
 
+    fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
+        if !self.stat(path)?.is_some_and(|metadata| metadata.is_symlink()) {
+            return Ok(None);
+        }
+        let failed = |error: io::Error| TreeError::Store { path: path.to_owned(), message: error.to_string() };
+        let target = fs::read_link(self.root.join(path)).map_err(failed)?;
+        Ok(target.into_os_string().into_string().ok())
+    }
+
     /// Made from names, sizes and times: a content that changes changes one of them.
     fn id(&self, path: &str) -> Result<Option<String>, TreeError> {
         if let Some(known) = self.ids.borrow().get(path) {

@@ -17,6 +17,9 @@ type Folder = HashMap<String, (Oid, EntryKind)>;
 /// Entries of folders that are kept, in all.
 const ENTRIES: usize = 20_000;
 
+/// Bytes of a symbolic link: no system has longer paths.
+const LINK: u64 = 4096;
+
 /// Folders that were read. Their ids say what they hold, whatever the commit: Syncs and read sets
 /// of a repository share most of theirs, and some are large.
 #[derive(Default)]
@@ -121,7 +124,25 @@ impl Tree for GitTree<'_> {
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
-        let Some((id, EntryKind::File)) = self.lookup(path)? else { return Ok(None) };
+        match self.lookup(path)? {
+            Some((id, EntryKind::File)) => self.blob(path, id, limit).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
+        let Some((id, EntryKind::Symlink)) = self.lookup(path)? else { return Ok(None) };
+        let target = self.blob(path, id, LINK)?;
+        Ok(Some(String::from_utf8_lossy(&target).into_owned()))
+    }
+
+    fn id(&self, path: &str) -> Result<Option<String>, TreeError> {
+        Ok(self.lookup(path)?.map(|(id, _)| id.to_string()))
+    }
+}
+
+impl GitTree<'_> {
+    fn blob(&self, path: &str, id: Oid, limit: u64) -> Result<Vec<u8>, TreeError> {
         let odb = self.repository.odb().map_err(|e| self.store(path, &e))?;
         let (size, object) = odb.read_header(id).map_err(|e| self.store(path, &e))?;
         if object != ObjectType::Blob {
@@ -134,11 +155,7 @@ impl Tree for GitTree<'_> {
             return Err(TreeError::TooLarge { path: path.to_owned(), size: size as u64, limit });
         }
         let blob = odb.read(id).map_err(|e| self.store(path, &e))?;
-        Ok(Some(blob.data().to_vec()))
-    }
-
-    fn id(&self, path: &str) -> Result<Option<String>, TreeError> {
-        Ok(self.lookup(path)?.map(|(id, _)| id.to_string()))
+        Ok(blob.data().to_vec())
     }
 }
 

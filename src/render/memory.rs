@@ -103,6 +103,11 @@ impl Tree for MemTree {
         Ok(Some(content.clone()))
     }
 
+    fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
+        let link = |node: &Node| if let Node::Symlink(target) = node { Some(target.clone()) } else { None };
+        Ok(self.nodes.get(path).and_then(link))
+    }
+
     fn id(&self, path: &str) -> Result<Option<String>, TreeError> {
         if let Some(node) = self.nodes.get(path) {
             return Ok(Some(node.id()));

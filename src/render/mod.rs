@@ -13,7 +13,12 @@
 //! | `GenerateNameNotSupported` | an object that would be another one at every apply |
 //! | `EncryptedManifest`, `LfsPointer` | the content is not there to be read |
 //! | `SymlinkNotFollowed`, `SubmoduleNotRead` | the content is somewhere else |
-//! | `KustomizationNotSupported`, `ChartNotSupported` | the folder belongs to another tool |
+//! | `ChartNotSupported` | the folder belongs to Helm |
+//! | `InvalidKustomization`, `InvalidConfiguration`, `InvalidSchema` | a kustomization, or a file that it is configured by, cannot be meant so |
+//! | `FileNotFound`, `FileOutside`, `KustomizationCycle`, `RemoteNotFetched` | what a kustomization names is not there, or not to be read |
+//! | `InvalidPatch`, `InvalidSelector`, `InvalidGenerator`, `InvalidReplacement`, `InvalidVar`, `InvalidReference` | an entry of a kustomization cannot be meant so |
+//! | `PatchFailed`, `InvalidField`, `InvalidNamespace`, `InvalidReplicas`, `ValidatorChanges` | an entry does not fit the objects |
+//! | `PluginNotRun` | a generator, transformer or validator is a program |
 //! | `InvalidIgnore` | a line of a `.tandemignore` is no pattern |
 //! | `LimitExceeded` | a limit was passed; which, and what was left unread |
 //! | `Unreadable` | the store failed |

@@ -1,15 +1,17 @@
-//! Plain YAML and JSON below a folder.
+//! The folder that a Sync names: a kustomization is built, anything else is read as plain YAML and
+//! JSON below the folder, and folders in it that have a kustomization are built.
 //!
 //! Every file named `.yaml`, `.yml` or `.json` is read, folders and files in the order of their
 //! names. Left out are files and folders whose name starts with a dot (`.github`, `.gitlab-ci.yml`:
 //! made for tools, not for the cluster) and what a `.tandemignore` names. Nothing else is left out
 //! in silence: a symbolic link is never followed, neither out of the tree nor in it, because what
 //! it shows is reviewed elsewhere; it is a problem, as are submodules, files that Git LFS keeps
-//! elsewhere, and folders that belong to kustomize or Helm.
+//! elsewhere, and folders that belong to Helm.
 
 use std::collections::HashMap;
 
 use super::ignored::{self, Ignored};
+use super::kustomize;
 use super::objects::File;
 use super::path::{self, join};
 use super::{Entry, EntryKind, Limits, Recorder, Rendered, Tree, TreeError};
@@ -17,8 +19,9 @@ use crate::object::{Manifest, ObjectId, Origin, Problem, yaml};
 
 /// Reads every manifest below `path`, in the order of names.
 ///
-/// The read set of a folder that exists is that folder alone: its id covers all that it holds.
-/// Where it does not exist, the miss stands in it.
+/// The read set of a plain folder is that folder, whose id covers all that it holds, and what its
+/// kustomizations read elsewhere; that of a kustomization is the files that it read, and that there
+/// are no others. Where there is no such folder, the miss stands in it.
 pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
     let path = match path::normal(path) {
         Ok(path) => path,
@@ -26,9 +29,16 @@ pub fn render(tree: &dyn Tree, path: &str, limits: &Limits) -> Rendered {
     };
     let recorder = Recorder::new(tree);
     let mut rendered = Rendered::default();
+    let mut walk = Walk::new(tree, &recorder, limits);
+    if walk.kustomization(&path).is_some() {
+        let nothing = walk.nothing(&path);
+        rendered = Rendered { manifests: walk.manifests, problems: walk.problems, ..Rendered::default() };
+        rendered.problems.extend(nothing);
+        rendered.read_set = recorder.into_read_set();
+        return rendered;
+    }
     let problem = match recorder.list(&path) {
         Ok(Some(entries)) => {
-            let mut walk = Walk::new(tree, limits);
             // A limit that was passed has its problem already.
             let _ = walk.folder(&path, entries, 1);
             let nothing = walk.nothing(&path);
@@ -48,6 +58,7 @@ struct Full;
 
 struct Walk<'a> {
     tree: &'a dyn Tree,
+    record: &'a Recorder<'a>,
     limits: &'a Limits,
     ignored: Ignored,
     manifests: Vec<Manifest>,
@@ -57,13 +68,28 @@ struct Walk<'a> {
     files: u32,
     bytes: u64,
     nodes: u64,
+    /// Whether there was a kustomization.
+    built: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn new(tree: &'a dyn Tree, limits: &'a Limits) -> Self {
+    fn new(tree: &'a dyn Tree, record: &'a Recorder<'a>, limits: &'a Limits) -> Self {
         let ignored = Ignored::default();
         let (manifests, problems, places) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { tree, limits, ignored, manifests, problems, places, folders: 0, files: 0, bytes: 0, nodes: 0 }
+        Self {
+            tree,
+            record,
+            limits,
+            ignored,
+            manifests,
+            problems,
+            places,
+            folders: 0,
+            files: 0,
+            bytes: 0,
+            nodes: 0,
+            built: false,
+        }
     }
 
     fn folder(&mut self, folder: &str, mut entries: Vec<Entry>, depth: u32) -> Result<(), Full> {
@@ -80,6 +106,11 @@ impl<'a> Walk<'a> {
         }
         self.rules(folder, &entries);
         entries.retain(|entry| !self.left_out(folder, entry));
+        if entries.iter().any(|entry| entry.kind != EntryKind::Folder && kustomize::NAMES.contains(&&*entry.name))
+            && let Some(done) = self.kustomization(folder)
+        {
+            return done;
+        }
         if let Some(problem) = rendered_otherwise(folder, &entries) {
             self.problems.push(problem);
             return Ok(());
@@ -110,6 +141,15 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Builds a folder that has a kustomization. `None` where it has none.
+    fn kustomization(&mut self, folder: &str) -> Option<Result<(), Full>> {
+        let (manifests, problems) = kustomize::build(self.tree, self.record, folder, self.limits)?;
+        self.folders += 1;
+        self.built = true;
+        self.problems.extend(problems);
+        Some(manifests.into_iter().try_for_each(|manifest| self.object(manifest)))
     }
 
     fn left_out(&self, folder: &str, entry: &Entry) -> bool {
@@ -217,6 +257,7 @@ impl<'a> Walk<'a> {
         }
         let place = if path.is_empty() { "the repository".to_owned() } else { format!("{path:?}") };
         let message = match self.files {
+            0 if self.built => format!("the kustomization of {place} builds no object"),
             0 => format!("{place} holds no .yaml, .yml or .json file"),
             files => format!("{place} holds no object in its {files} files"),
         };
@@ -235,7 +276,6 @@ fn is_manifest(name: &str) -> bool {
 fn rendered_otherwise(folder: &str, entries: &[Entry]) -> Option<Problem> {
     entries.iter().filter(|entry| entry.kind != EntryKind::Folder).find_map(|entry| {
         let (rule, tool) = match entry.name.as_str() {
-            "kustomization.yaml" | "kustomization.yml" | "Kustomization" => ("KustomizationNotSupported", "kustomize"),
             "Chart.yaml" => ("ChartNotSupported", "Helm"),
             _ => return None,
         };
@@ -246,7 +286,7 @@ fn rendered_otherwise(folder: &str, entries: &[Entry]) -> Option<Problem> {
 }
 
 /// A file whose content is not in the repository, or not readable there.
-fn kept_elsewhere(bytes: &[u8]) -> Option<Problem> {
+pub(super) fn kept_elsewhere(bytes: &[u8]) -> Option<Problem> {
     if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
         let problem = Problem::new("LfsPointer", "the file is a pointer of Git LFS, whose content is kept elsewhere");
         return Some(problem.hint("keep manifests in Git itself: git lfs untrack, and add the file again"));
@@ -260,7 +300,7 @@ fn kept_elsewhere(bytes: &[u8]) -> Option<Problem> {
     None
 }
 
-fn unreadable(path: &str, error: &TreeError) -> Problem {
+pub(super) fn unreadable(path: &str, error: &TreeError) -> Problem {
     let problem = match error {
         TreeError::TooLarge { size, limit, .. } => {
             Problem::new("LimitExceeded", format!("the file has {size} bytes, more than the {limit} that are allowed"))

@@ -13,6 +13,12 @@ pub trait Tree {
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError>;
     /// Content of a file of at most `limit` bytes; `None` where there is no file of that path.
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError>;
+    /// Target of a symbolic link, as it is written; `None` where none stands at the path. Only who
+    /// means to follow it within the tree asks. A tree without links needs no more than this.
+    fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
+        let _ = path;
+        Ok(None)
+    }
     /// Identity of what stands at the path: an id that changes when the content does (for a
     /// folder, all that it holds); `None` where nothing stands there.
     fn id(&self, path: &str) -> Result<Option<String>, TreeError>;
@@ -117,7 +123,8 @@ impl<'a> Recorder<'a> {
         ReadSet { records }
     }
 
-    fn note(&self, path: &str) -> Result<(), TreeError> {
+    /// Notes that something was looked at, without looking.
+    pub(super) fn note(&self, path: &str) -> Result<(), TreeError> {
         if !self.seen.borrow().contains_key(path) {
             let id = self.tree.id(path)?;
             self.seen.borrow_mut().insert(path.to_owned(), id);
@@ -139,6 +146,11 @@ impl Tree for Recorder<'_> {
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
         self.note(path)?;
         self.tree.read(path, limit)
+    }
+
+    fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
+        self.note(path)?;
+        self.tree.link(path)
     }
 
     fn id(&self, path: &str) -> Result<Option<String>, TreeError> {

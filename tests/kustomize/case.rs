@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tandem::object::yaml;
+use tandem::render::MemTree;
 
 /// A case.
 pub struct Case {
@@ -214,4 +215,11 @@ pub fn differ(want: &[Value], got: &[Value]) -> Option<String> {
     let (want, got) = (text(want), text(got));
     let diff = similar::TextDiff::from_lines(&want, &got);
     Some(diff.unified_diff().context_radius(4).header("want", "got").to_string())
+}
+/// A tree in memory.
+pub fn in_memory(tree: &[Node]) -> MemTree {
+    tree.iter().fold(MemTree::new(), |tree, node| match &node.content {
+        Content::File(content) => tree.file(&node.path, content.clone()),
+        Content::Link(target) => tree.symlink(&node.path, target),
+    })
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{Event, Parser};
 
-use super::{scalar, text};
+use super::{Dialect, scalar, text};
 
 /// The line of every field and item of a document.
 #[derive(Debug, Default)]
@@ -103,7 +103,8 @@ impl Walk {
                 if let Some(Level { next: next @ Next::Key, .. }) = self.levels.last_mut() {
                     *next = Next::Value;
                     let tag = tag.as_deref();
-                    let name = scalar::resolve(text, style, tag).and_then(scalar::Scalar::key).unwrap_or_default();
+                    let name = scalar::resolve(Dialect::Kubectl, text, style, tag);
+                    let name = name.and_then(|name| name.key(Dialect::Kubectl)).unwrap_or_default();
                     self.path.push('/');
                     self.path.push_str(&name.replace('~', "~0").replace('/', "~1"));
                     self.note(line);

@@ -8,7 +8,7 @@ use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::scalar::{self, Scalar};
 use super::tally::{Halt, Tally, line_of};
-use super::{Document, Limits};
+use super::{Dialect, Document, Limits};
 
 /// Reads texts of one file, one after the other, and keeps what it found and counted.
 pub struct Loader<'a> {
@@ -16,6 +16,7 @@ pub struct Loader<'a> {
     pub documents: Vec<Document>,
     /// What was counted, and every problem.
     pub tally: Tally<'a>,
+    dialect: Dialect,
     seen: u32,
 }
 
@@ -59,6 +60,25 @@ struct Open<'t> {
 }
 
 impl Open<'_> {
+    /// Whether the next value is that of an annotation: of the document, or of an item of a list.
+    fn in_annotations(&self) -> bool {
+        let is =
+            |frame: &Frame<'_>, name: &str| matches!(frame, Frame::Map { key: Key::Field(key, _), .. } if key == name);
+        match &*self.frames {
+            [Frame::Map { .. }] | [] => false,
+            [around @ .., metadata, annotations, Frame::Map { .. }] => {
+                is(metadata, "metadata")
+                    && is(annotations, "annotations")
+                    && match around {
+                        [] => true,
+                        [.., items, Frame::List { .. }] => is(items, "items"),
+                        _ => false,
+                    }
+            }
+            _ => false,
+        }
+    }
+
     /// A problem of this document, which is left out for it.
     fn problem(&mut self, tally: &mut Tally<'_>, line: u32, rule: &str, message: String) -> Result<(), Halt> {
         self.faulty = true;
@@ -68,8 +88,8 @@ impl Open<'_> {
 
 impl<'a> Loader<'a> {
     /// A loader that has read nothing.
-    pub fn new(file: &'a str, limits: &'a Limits) -> Self {
-        Self { documents: Vec::new(), tally: Tally::new(file, limits), seen: 0 }
+    pub fn new(dialect: Dialect, file: &'a str, limits: &'a Limits) -> Self {
+        Self { documents: Vec::new(), tally: Tally::new(file, limits), dialect, seen: 0 }
     }
 
     /// Reads all documents of a text that starts at `first` of the file. `false`: a limit was
@@ -191,15 +211,21 @@ impl<'a> Loader<'a> {
                 *key = Key::Merge(line);
                 return Ok(());
             }
-            let resolved = scalar::resolve(text, style, tag);
+            let resolved = scalar::resolve(self.dialect, text, style, tag);
             if anchor != 0
-                && let Ok(value) = resolved.clone().and_then(Scalar::into_value)
+                && let Ok(value) = resolved.clone().and_then(|value| value.into_value(self.dialect))
             {
                 open.anchors.insert(anchor, value);
             }
-            return self.key(open, resolved.and_then(Scalar::key), line);
+            return self.key(open, resolved.and_then(|value| value.key(self.dialect)), line);
         }
-        let value = match scalar::resolve(text, style, tag).and_then(Scalar::into_value) {
+        let kept = (self.dialect != Dialect::Kubectl && open.in_annotations()).then(|| text.clone());
+        let resolved = scalar::resolve(self.dialect, text, style, tag).map(|value| match (value, kept) {
+            (Scalar::Null, _) if self.dialect == Dialect::Patch => Scalar::Null,
+            (_, Some(text)) => Scalar::Text(text),
+            (value, None) => value,
+        });
+        let value = match resolved.and_then(|value| value.into_value(self.dialect)) {
             Ok(value) => value,
             Err(message) => {
                 open.problem(&mut self.tally, line, "InvalidYaml", message)?;

@@ -52,16 +52,43 @@ impl Default for Limits {
     }
 }
 
+/// Whether kustomize reads what is written so, without quotes, as a text.
+pub fn is_text(written: &str) -> bool {
+    matches!(scalar::plain(Dialect::Kustomize, written.into()), scalar::Scalar::Text(text) if text == written)
+}
+
+/// A float as kubectl has it: a whole one is an integer. Null where JSON cannot say it.
+pub fn number(float: f64) -> Value {
+    scalar::float(float).unwrap_or_default()
+}
+
 /// Nodes of a value: scalars, keys, lists and mappings. A node takes some 100 bytes of memory.
 pub fn nodes(value: &Value) -> u64 {
     tally::size(value).0
 }
 
-/// Reads the documents of a file. A document with a problem is left out, and the documents after
+/// Whose reader a file is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// kubectl's.
+    Kubectl,
+    /// kustomize's for resources: `yes` and `on` are texts, a date is a time, keys are texts, and an
+    /// annotation is the text that is written.
+    Kustomize,
+    /// kustomize's for patches: the same, and null is null for annotations too.
+    Patch,
+}
+
+/// Reads the documents of a file as kubectl does. A document with a problem is left out, and the documents after
 /// it are still read; where they cannot be, a problem says so.
 ///
 /// `file` stands in the problems, and decides (`.json`) in whose words a syntax error is told.
 pub fn read(file: &str, bytes: &[u8], limits: &Limits) -> (Vec<Document>, Vec<Problem>) {
+    read_as(Dialect::Kubectl, file, bytes, limits)
+}
+
+/// The same, as somebody else's reader does.
+pub fn read_as(dialect: Dialect, file: &str, bytes: &[u8], limits: &Limits) -> (Vec<Document>, Vec<Problem>) {
     if bytes.len() as u64 > limits.bytes {
         let message = format!("the file has {} bytes, more than the {} that are allowed", bytes.len(), limits.bytes);
         return (Vec::new(), vec![Problem::new("LimitExceeded", message).in_file(file, None)]);
@@ -74,7 +101,11 @@ pub fn read(file: &str, bytes: &[u8], limits: &Limits) -> (Vec<Document>, Vec<Pr
             return (Vec::new(), vec![problem]);
         }
     };
-    let mut loader = load::Loader::new(file, limits);
+    if dialect != Dialect::Kubectl && text.starts_with('%') {
+        let message = "a YAML directive at the head of a file is nothing that kustomize reads";
+        return (Vec::new(), vec![Problem::new("InvalidYaml", message).in_file(file, Some(1)).hint("remove the line")]);
+    }
+    let mut loader = load::Loader::new(dialect, file, limits);
     match text::json_values(text) {
         text::Json::Values(values) => {
             for value in values {

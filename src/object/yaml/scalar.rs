@@ -9,6 +9,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Number, Value};
 use serde_yaml::granit_parser::{ScalarStyle, Tag};
 
+use super::Dialect;
+
 /// The namespace of YAML's own tags, written `!!`.
 const CORE: &str = "tag:yaml.org,2002:";
 
@@ -43,16 +45,25 @@ pub fn is_merge(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> bool {
 
 /// The scalar that a text stands for. An error says what is wrong without repeating the text,
 /// which may be a secret.
-pub fn resolve<'a>(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Scalar<'a>, String> {
+pub fn resolve<'a>(
+    dialect: Dialect,
+    text: Cow<'a, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+) -> Result<Scalar<'a>, String> {
     let Some(tag) = tag else {
-        return Ok(if style == ScalarStyle::Plain { plain(text) } else { Scalar::Text(text) });
+        return Ok(match style {
+            ScalarStyle::Plain => plain(dialect, text),
+            ScalarStyle::Folded if dialect != Dialect::Kubectl => Scalar::Text(rewritten(text)),
+            _ => Scalar::Text(text),
+        });
     };
     let Some(name) = tag.suffix_in_namespace(CORE) else {
         // Go's reader takes a tag that it does not know for a text.
         return Ok(Scalar::Text(text));
     };
     let wrong = || Err(format!("the value is no {}, as its tag !!{name} says", named(&name)));
-    match (&*name, plain_for(&name, text)) {
+    match (&*name, plain_for(dialect, &name, text)) {
         ("binary", Scalar::Text(text)) => binary(&text).map(Scalar::Text),
         ("int", value @ (Scalar::Int(_) | Scalar::Uint(_)))
         | ("bool", value @ Scalar::Bool(_))
@@ -65,9 +76,9 @@ pub fn resolve<'a>(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>) ->
     }
 }
 
-fn plain_for<'a>(tag: &str, text: Cow<'a, str>) -> Scalar<'a> {
+fn plain_for<'a>(dialect: Dialect, tag: &str, text: Cow<'a, str>) -> Scalar<'a> {
     match tag {
-        "int" | "bool" | "null" | "float" => plain(text),
+        "int" | "bool" | "null" | "float" => plain(dialect, text),
         _ => Scalar::Text(text),
     }
 }
@@ -81,11 +92,16 @@ fn named(tag: &str) -> &str {
     }
 }
 
-fn plain(text: Cow<'_, str>) -> Scalar<'_> {
+/// What a text without quotes and tag stands for.
+pub fn plain(dialect: Dialect, text: Cow<'_, str>) -> Scalar<'_> {
     match &*text {
         "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Scalar::Bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+        "true" | "True" | "TRUE" => return Scalar::Bool(true),
+        "false" | "False" | "FALSE" => return Scalar::Bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" if dialect == Dialect::Kubectl => {
+            return Scalar::Bool(true);
+        }
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" if dialect == Dialect::Kubectl => {
             return Scalar::Bool(false);
         }
         ".nan" | ".NaN" | ".NAN" => return Scalar::Float(f64::NAN),
@@ -93,13 +109,57 @@ fn plain(text: Cow<'_, str>) -> Scalar<'_> {
         "-.inf" | "-.Inf" | "-.INF" => return Scalar::Float(f64::NEG_INFINITY),
         _ => {}
     }
+    if dialect != Dialect::Kubectl
+        && let Some(time) = timestamp(&text)
+    {
+        return Scalar::Text(time.into());
+    }
     let number = match text.as_bytes()[0] {
         b'.' => dotted(&text),
-        // A date never parses as a number, so nothing needs to tell dates apart.
+        // A date never parses as a number, so nothing else needs to tell dates apart.
         b'0'..=b'9' | b'+' | b'-' => number(&text),
         _ => None,
     };
     number.unwrap_or(Scalar::Text(text))
+}
+
+/// A folded text as it is after kustomize has written it and read it again: its writer sets one
+/// line feed more behind a line than a reader takes away again where the next line is indented, and
+/// at the end of a text that keeps several.
+fn rewritten(text: Cow<'_, str>) -> Cow<'_, str> {
+    let blank = |c: Option<char>| matches!(c, None | Some(' ' | '\t'));
+    if blank(text.trim_start_matches('\n').chars().next()) || !text.contains('\n') {
+        return text;
+    }
+    let mut written = String::with_capacity(text.len() + 8);
+    let mut rest = &*text;
+    while let Some(at) = rest.find('\n') {
+        let (line, behind) = rest.split_at(at);
+        let next = behind.trim_start_matches('\n');
+        let feeds = behind.len() - next.len();
+        written.push_str(line);
+        let plain = !line.is_empty() && !line.starts_with([' ', '\t']);
+        let more = if next.is_empty() { feeds > 1 } else { next.starts_with([' ', '\t']) };
+        written.extend(std::iter::repeat_n('\n', feeds + usize::from(plain && more)));
+        rest = next;
+    }
+    written.push_str(rest);
+    Cow::Owned(written)
+}
+
+/// A day, which kustomize makes its midnight in UTC. Other forms of time stay as they are written.
+fn timestamp(text: &str) -> Option<String> {
+    let year = text.get(..4).filter(|year| year.bytes().all(|b| b.is_ascii_digit()))?;
+    let (month, rest) = digits(text[4..].strip_prefix('-')?, 2)?;
+    let (day, rest) = digits(rest.strip_prefix('-')?, 2)?;
+    let date = format!("{year}-{month:02}-{day:02}");
+    (rest.is_empty() && date.parse::<jiff::civil::Date>().is_ok()).then(|| format!("{date}T00:00:00Z"))
+}
+
+/// A number of one or a few digits, and what follows it.
+fn digits(text: &str, most: usize) -> Option<(u32, &str)> {
+    let end = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    Some((text[..end].parse().ok()?, &text[end..]))
 }
 
 fn number(text: &str) -> Option<Scalar<'static>> {
@@ -192,11 +252,12 @@ fn binary(text: &str) -> Result<Cow<'static, str>, String> {
 impl Scalar<'_> {
     /// The value in JSON: a whole float is an integer, and what passes `i64` a float, as kubectl
     /// decodes the JSON that Go's encoder wrote.
-    pub fn into_value(self) -> Result<Value, String> {
+    pub fn into_value(self, dialect: Dialect) -> Result<Value, String> {
         Ok(match self {
             Self::Null => Value::Null,
             Self::Bool(flag) => Value::Bool(flag),
             Self::Int(int) => Value::Number(int.into()),
+            Self::Uint(uint) if dialect != Dialect::Kubectl => Value::Number(uint.into()),
             #[allow(clippy::cast_precision_loss)] // As kubectl does it.
             Self::Uint(uint) => float(uint as f64)?,
             Self::Float(number) => float(number)?,
@@ -204,11 +265,15 @@ impl Scalar<'_> {
         })
     }
 
-    /// The scalar as the key of a mapping, written as `sigs.k8s.io/yaml` does.
-    pub fn key<'k>(self) -> Result<Cow<'k, str>, String>
+    /// The scalar as the key of a mapping, written as `sigs.k8s.io/yaml` does; kustomize takes
+    /// texts alone.
+    pub fn key<'k>(self, dialect: Dialect) -> Result<Cow<'k, str>, String>
     where
         Self: 'k,
     {
+        if dialect != Dialect::Kubectl && !matches!(self, Self::Text(_)) {
+            return Err("kustomize takes no key that is not a text; put it into quotes".to_owned());
+        }
         Ok(match self {
             Self::Null => return Err("null cannot be a key".to_owned()),
             Self::Uint(_) => return Err("a number of this size cannot be a key".to_owned()),
@@ -220,7 +285,8 @@ impl Scalar<'_> {
     }
 }
 
-fn float(number: f64) -> Result<Value, String> {
+/// A float in JSON; see [`Scalar::into_value`].
+pub fn float(number: f64) -> Result<Value, String> {
     if !number.is_finite() {
         return Err("the value is no finite number, which JSON cannot say".to_owned());
     }

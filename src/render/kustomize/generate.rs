@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::resource::{Behavior, Resource};
 use super::select::scalar_text;
 use super::types::{Generator, GeneratorOptions};
-use crate::object::Origin;
+use crate::object::{Origin, yaml};
 
 /// The longest line of an env file. kustomize drops a longer one and all behind it without a word.
 const MAX_LINE: usize = 64 * 1024;
@@ -167,9 +167,22 @@ fn pairs(kind: &str, args: &Generator, read: &mut Read<'_>) -> Result<BTreeMap<S
         return Err(format!("the generator of a {kind} has no name; give it one"));
     }
     let mut all = BTreeMap::new();
-    let mut add = |key: String, value: Vec<u8>, source: &str| match all.insert(key.clone(), value) {
-        Some(_) => Err(format!("{source} of generator {:?} has the key {key:?} a second time; remove one", args.name)),
-        None => Ok(()),
+    let mut add = |key: String, value: Vec<u8>, source: &str| {
+        let told = format!("{source} of generator {:?}", args.name);
+        if !yaml::is_text(&key) {
+            return Err(format!(
+                "{told} has the key {key:?}, which reads as no text: kustomize writes it without quotes"
+            ));
+        }
+        if kind == "ConfigMap" && value.starts_with(b"\t") && value.contains(&b'\n') {
+            return Err(format!(
+                "{told} has a text that starts with a tab under {key:?}: kustomize cannot read it again"
+            ));
+        }
+        match all.insert(key.clone(), value) {
+            Some(_) => Err(format!("{told} has the key {key:?} a second time; remove one")),
+            None => Ok(()),
+        }
     };
     let env = (!args.env.is_empty()).then_some(&args.env);
     for path in args.envs.iter().chain(env) {
@@ -219,7 +232,7 @@ fn base_name(path: &str) -> &str {
     }
 }
 
-/// The lines of an env file. A line without `=` has an empty value; one without key is left out.
+/// The lines of an env file. One without a key is left out.
 fn env_file(path: &str, content: &[u8]) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
     for (at, line) in content.split(|byte| *byte == b'\n').enumerate() {
@@ -235,7 +248,10 @@ fn env_file(path: &str, content: &[u8]) -> Result<Vec<(String, String)>, String>
         if line.starts_with('#') {
             continue;
         }
-        let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        let Some((key, value)) = line.split_once('=').or_else(|| line.is_empty().then_some(("", ""))) else {
+            let why = "kustomize would take the value from its own environment, and a build has none";
+            return Err(format!("{path}: line {} has no `=`: {why}", at + 1));
+        };
         if !key.is_empty() {
             found.push((key.to_owned(), value.to_owned()));
         }

@@ -55,16 +55,6 @@ impl Matcher {
     pub fn takes_metadata(&self, body: &Value) -> bool {
         self.labels.fit(body.pointer("/metadata/labels")) && self.annotations.fit(body.pointer("/metadata/annotations"))
     }
-
-    /// Whether the selector asks for labels or annotations.
-    pub fn asks_metadata(&self) -> bool {
-        !self.labels.0.is_empty() || !self.annotations.0.is_empty()
-    }
-
-    /// Whether the selector asks for a group, version, kind, name or namespace.
-    pub fn asks_id(&self) -> bool {
-        [&self.group, &self.version, &self.kind, &self.name, &self.namespace].iter().any(|regex| regex.is_some())
-    }
 }
 
 fn fits(regex: Option<&Regex>, text: &str) -> bool {

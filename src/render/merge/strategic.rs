@@ -13,11 +13,9 @@ pub fn strategic(target: &mut Value, patch: &Value, schema: &Schema) -> Result<(
     // Directives are taken out of the patch as they are met, and what it adds is moved.
     let mut patch = patch.clone();
     match (Walk { schema }).both(Some(target), Some(&mut patch), None) {
-        Ok(Outcome::Kept) => Ok(()),
-        Ok(Outcome::Taken) => {
-            *target = patch;
-            Ok(())
-        }
+        // kustomize drops an object that is replaced as a whole: `$patch: replace` at its head has
+        // no effect.
+        Ok(Outcome::Kept | Outcome::Taken) => Ok(()),
         Ok(Outcome::Cleared) => {
             *target = Value::Null;
             Ok(())
