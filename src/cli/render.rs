@@ -16,35 +16,39 @@ Examples:
   tandem render                     the current folder
   tandem render shop/ -o json       {manifests, problems}, each object with its file and line
   tandem render shop/ --rev main    the folder as it is in a commit
-  tandem render shop/ --show-secrets | kubectl diff -f -
+  tandem render shop/ | kubectl diff -f -
 
 Exit codes: 0 rendered, 3 with every problem on stderr.";
 
 /// Print the objects of a folder, and every problem with file and line
 ///
 /// Reads the folder of a working copy as the agent would read it from a commit, or from a commit
-/// itself: files that Git ignores are left out, and no symbolic link is followed. The objects are printed as YAML, or as
-/// one value with the problems under `-o json`. Values of Secrets are masked; those of
-/// `stringData` stand masked in `data`, which no API server takes.
+/// itself: a kustomization is built as kustomize builds it, anything else is read as plain YAML and
+/// JSON, and files that Git ignores are left out. The objects are printed as YAML, none of them
+/// where there is a problem, or as one value with the problems under `-o json`. Secrets are printed
+/// as they stand in the files; --mask-secrets is for output that others read. Masked values of
+/// `stringData` stand in `data`, where no API server takes them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// Print values of Secrets as they are
+    /// Mask values of Secrets
     #[arg(long)]
-    show_secrets: bool,
+    mask_secrets: bool,
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<Exit, Stop> {
     let mut shown = Shown::from(args.source.render()?);
-    let masked = if args.show_secrets { 0 } else { shown.mask() };
+    let masked = if args.mask_secrets { shown.mask() } else { 0 };
     match output.form() {
+        // What is piped into kubectl is all of it or nothing.
+        Form::Text if !shown.problems.is_empty() => {}
         Form::Text => output.bytes(shown.text().as_bytes())?,
         Form::Json | Form::Yaml => output.result(&shown, |_, _| String::new())?,
     }
     if masked > 0 {
-        output.note(&format!("values of {} are masked; --show-secrets prints them", count(masked, "Secret")));
+        output.note(&format!("values of {} are masked", count(masked, "Secret")));
     }
     if shown.problems.is_empty() {
         return Ok(Exit::Nothing);

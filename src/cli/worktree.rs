@@ -13,7 +13,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Fault};
-use crate::render::{Entry, EntryKind, Tree, TreeError};
+use crate::render::{Entry, EntryKind, KUSTOMIZATIONS, Tree, TreeError};
 
 /// Why a folder cannot be read as a working copy.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +51,9 @@ impl Failure for WorkTreeError {
     }
 }
 
-/// A working copy. Its root is the enclosing Git working copy, or the folder itself where there is
-/// none.
+/// A working copy. Its root is the enclosing Git working copy. Where there is none it is the folder
+/// itself, or, where that has a kustomization, whose bases may stand anywhere, that of the file
+/// system.
 #[derive(Debug)]
 pub struct WorkTree {
     root: PathBuf,
@@ -63,6 +64,10 @@ pub struct WorkTree {
     ids: RefCell<HashMap<String, Option<String>>>,
 }
 
+fn has_kustomization(folder: &Path) -> bool {
+    KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file())
+}
+
 impl WorkTree {
     /// Opens the working copy around `path`, a folder.
     pub fn open(path: &Path) -> Result<Self, WorkTreeError> {
@@ -71,7 +76,9 @@ impl WorkTree {
         if !folder.is_dir() {
             return Err(WorkTreeError::NotAFolder(shown));
         }
-        let root = folder.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&folder).to_owned();
+        let alone = || if has_kustomization(&folder) { folder.ancestors().last() } else { None };
+        let root = folder.ancestors().find(|above| above.join(".git").exists()).or_else(alone);
+        let root = root.unwrap_or(&folder).to_owned();
         let below = folder.strip_prefix(&root).expect("the root is an ancestor");
         let names: Option<Vec<&str>> = below.iter().map(OsStr::to_str).collect();
         let folder = names.ok_or(WorkTreeError::NotUtf8(shown))?.join("/");
@@ -290,6 +297,11 @@ mod tests {
         fs::remove_dir(folder.path().join(".git")).expect("removed");
         let alone = WorkTree::open(&folder.path().join("apps/shop")).expect("opens");
         assert_eq!((alone.folder(), alone.read("web.yaml", 10)), ("", Ok(Some(Vec::new()))));
+        fs::write(folder.path().join("apps/shop/kustomization.yaml"), "").expect("written");
+        let built = WorkTree::open(&folder.path().join("apps/shop")).expect("opens");
+        let other = folder.path().canonicalize().expect("a path").join("apps");
+        let other = other.strip_prefix("/").expect("absolute").to_str().expect("UTF-8").to_owned();
+        assert!(built.list(&other).expect("lists").is_some(), "bases stand anywhere");
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod path;
 pub mod plain;
 mod tree;
 
+pub use kustomize::NAMES as KUSTOMIZATIONS;
 pub use memory::MemTree;
 pub use tree::{Entry, EntryKind, ReadRecord, ReadSet, Recorder, Tree, TreeError};
 

@@ -15,9 +15,9 @@ stringData: {password: hunter2}
 ";
 
 #[test]
-fn objects_come_out_as_yaml_with_their_place_and_secrets_masked() {
+fn objects_come_out_as_yaml_with_their_place_and_secrets_masked_where_asked() {
     let folder = Folder::with(&[("shop/web.yaml", WEB), ("shop/notes.txt", "not read")]);
-    insta::assert_snapshot!(folder.run(&["render", "shop"]), @r#"
+    insta::assert_snapshot!(folder.run(&["render", "shop", "--mask-secrets"]), @r#"
     exit 0
     --- stdout
     # shop/web.yaml:1
@@ -36,9 +36,9 @@ fn objects_come_out_as_yaml_with_their_place_and_secrets_masked() {
     metadata:
       name: db
     --- stderr
-    note: values of 1 Secret are masked; --show-secrets prints them
+    note: values of 1 Secret are masked
     "#);
-    let shown = folder.run(&["render", "shop", "--show-secrets"]);
+    let shown = folder.run(&["render", "shop"]);
     assert!(shown.contains("hunter2") && !shown.contains("--- stderr"), "{shown}");
 }
 
@@ -91,12 +91,6 @@ fn every_problem_is_told_with_its_place() {
     ]);
     insta::assert_snapshot!(folder.run(&["render"]), @r#"
     exit 3
-    --- stdout
-    # b.yaml:1
-    apiVersion: v1
-    kind: ConfigMap
-    metadata:
-      name: b
     --- stderr
     a.yaml:6: the key "x" stands twice in one mapping, first at line 5 (DuplicateKey)
     c.yaml:1: ConfigMap/b: the object stands twice, first at b.yaml:1 (DuplicateObject)
@@ -111,15 +105,35 @@ fn links_out_of_the_working_copy_are_told_and_not_followed() {
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("shop/b.yaml")).expect("link");
     insta::assert_snapshot!(folder.run(&["render", "shop"]), @r"
     exit 3
-    --- stdout
-    # shop/a.yaml:1
-    apiVersion: v1
-    kind: ConfigMap
-    metadata:
-      name: a
     --- stderr
     shop/b.yaml: symbolic links are not followed (SymlinkNotFollowed)
       hint: put the file itself here, or leave the link out by a .tandemignore
+    error: 1 problem
+    ");
+}
+
+#[test]
+fn a_kustomization_is_built_with_a_base_beside_it() {
+    let folder = Folder::with(&[
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"),
+        ("prod/kustomization.yaml", "resources: [../base]\nnamePrefix: prod-\n"),
+        ("bad/kustomization.yaml", "resources: [../bse]\nnamePrefx: prod-\n"),
+    ]);
+    insta::assert_snapshot!(folder.run(&["render", "prod"]), @r"
+    exit 0
+    --- stdout
+    # base/web.yaml:1
+    apiVersion: v1
+    kind: ConfigMap
+    metadata:
+      name: prod-web
+    ");
+    insta::assert_snapshot!(folder.run(&["render", "bad"]), @r"
+    exit 3
+    --- stderr
+    bad/kustomization.yaml:2: namePrefx: there is no such field (InvalidKustomization)
+      hint: did you mean namePrefix?
     error: 1 problem
     ");
 }
