@@ -109,7 +109,7 @@ const REPLACEMENT_FIELD: Shape =
 const VAR: Shape = Fields(&[
     ("name", Text),
     ("objref", Fields(&[("apiVersion", Text), GVK[0], GVK[1], GVK[2], ("name", Text), ("namespace", Text)])),
-    ("fieldref", Fields(&[("fieldPath", Text), ("fieldpath", Text)])),
+    ("fieldref", Fields(&[("fieldPath", Text)])),
 ]);
 
 const LABEL: Shape = Fields(&[

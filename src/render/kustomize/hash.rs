@@ -4,11 +4,10 @@
 //! `<`, `>` and `&`, and numbers that went through a 64-bit float. The name is part of that JSON
 //! and always empty there.
 
-use std::fmt::Write as _;
-
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
+use super::go_json;
 use super::select::scalar_text;
 
 /// The suffix for a ConfigMap or Secret, without the dash.
@@ -27,38 +26,39 @@ pub fn hash(body: &Value) -> Result<String, String> {
             ));
         }
     };
-    // In the order of their names, as Go writes a map.
-    let mut text = String::from("{");
-    for field in ["binaryData", "data", "kind", "name", "stringData", "type"] {
-        let value = match field {
-            "kind" => body["kind"].clone(),
-            "name" => Value::from(""),
-            _ if !fields.contains(&field) => continue,
+    let mut counted = Map::new();
+    counted.insert("kind".to_owned(), body["kind"].clone());
+    counted.insert("name".to_owned(), Value::from(""));
+    for field in fields {
+        let value = match body.get(*field) {
+            Some(value @ (Value::Object(_) | Value::Array(_))) => content(Some(value)),
             // These two count only where they are there.
-            "binaryData" | "stringData" => match body.get(field) {
-                Some(value @ (Value::Object(_) | Value::Array(_))) => content(Some(value)),
-                _ => continue,
-            },
-            _ => content(body.get(field)),
+            _ if matches!(*field, "binaryData" | "stringData") => continue,
+            value => content(value),
         };
-        if text.len() > 1 {
-            text.push(',');
-        }
-        write_string(&mut text, field);
-        text.push(':');
-        write_value(&mut text, &value);
+        counted.insert((*field).to_owned(), value);
     }
-    text.push('}');
+    let text = go_json::compact(&Value::Object(counted));
     Ok(letters(&Sha256::digest(text.as_bytes())))
 }
 
 /// What Go reads where it expects a mapping or a text.
 fn content(value: Option<&Value>) -> Value {
     match value {
-        Some(Value::Object(fields)) => Value::Object(fields.clone()),
+        Some(fields @ Value::Object(_)) => floats(fields),
         Some(Value::Array(_)) => Value::Null,
         Some(scalar) => Value::from(scalar_text(scalar)),
         None => Value::from(""),
+    }
+}
+
+/// Go reads every number below a mapping as a 64-bit float.
+fn floats(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().and_then(Number::from_f64).map_or(Value::Null, Value::Number),
+        Value::Array(elements) => elements.iter().map(floats).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), floats(value))).collect(),
+        other => other.clone(),
     }
 }
 
@@ -74,73 +74,6 @@ fn letters(digest: &[u8]) -> String {
         other => char::from_digit(u32::from(other), 16).unwrap_or('g'),
     };
     digest.iter().take(5).flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
-}
-
-/// JSON as Go's encoder writes it.
-fn write_value(text: &mut String, value: &Value) {
-    match value {
-        Value::Null => text.push_str("null"),
-        Value::Bool(yes) => text.push_str(if *yes { "true" } else { "false" }),
-        Value::Number(number) => text.push_str(&go_float(number.as_f64().unwrap_or_default())),
-        Value::String(string) => write_string(text, string),
-        Value::Array(elements) => {
-            text.push('[');
-            for (at, element) in elements.iter().enumerate() {
-                if at > 0 {
-                    text.push(',');
-                }
-                write_value(text, element);
-            }
-            text.push(']');
-        }
-        Value::Object(fields) => write_fields(text, fields),
-    }
-}
-
-fn write_fields(text: &mut String, fields: &Map<String, Value>) {
-    let mut sorted: Vec<_> = fields.iter().collect();
-    sorted.sort_by_key(|(key, _)| *key);
-    text.push('{');
-    for (at, (key, value)) in sorted.into_iter().enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        write_string(text, key);
-        text.push(':');
-        write_value(text, value);
-    }
-    text.push('}');
-}
-
-/// Like everyone's JSON, and what could end a script in HTML is escaped.
-pub fn write_string(text: &mut String, string: &str) {
-    text.push('"');
-    for c in string.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c)); // Writing to a String cannot fail.
-            }
-            c => text.push(c),
-        }
-    }
-    text.push('"');
-}
-
-/// A float as Go's JSON has it: without exponent from 1e-6 up to 1e21.
-pub fn go_float(number: f64) -> String {
-    let size = number.abs();
-    if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        let text = format!("{number:e}");
-        return if text.contains("e-") { text } else { text.replace('e', "e+") };
-    }
-    number.to_string()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod fieldspec;
 mod files;
 mod finish;
 mod generate;
+mod go_json;
 mod hash;
 mod inline;
 mod metadata;

@@ -47,18 +47,3 @@ fn hashes_are_those_of_kustomize() {
     let error = hash(&json!({"kind": "Deployment"})).expect_err("another kind");
     assert!(error.contains("Deployment") && error.contains("disableNameSuffixHash"), "{error}");
 }
-
-#[test]
-fn floats_are_written_as_go_writes_them() {
-    for (number, expected) in [
-        (0.0, "0"),
-        (-1.5, "-1.5"),
-        (1e20, "100000000000000000000"),
-        (1e21, "1e+21"),
-        (1.25e-7, "1.25e-7"),
-        (0.000_001, "0.000001"),
-        (9_007_199_254_740_993.0, "9007199254740992"),
-    ] {
-        assert_eq!(go_float(number), expected);
-    }
-}
