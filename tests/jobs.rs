@@ -151,3 +151,64 @@ fn a_job_that_ran_and_went_while_the_agent_was_down_does_not_run_again() {
     let sent = |commit: &str| tenant.writes(commit).iter().filter(|write| write.contains(" jobs/")).count();
     assert_eq!((sent(&first), sent(&second)), (1, 0));
 }
+
+/// It is not ours to end a migration half-way, and what waits for its end goes on by itself then.
+#[test]
+fn a_changed_job_that_still_runs_is_waited_for_unless_git_says_otherwise() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    let uid = || lab.get(namespace, "job/migrate")["metadata"]["uid"].as_str().expect("uid").to_owned();
+    // No node takes its Pod, so it runs until its deadline is set.
+    let stuck = |image: &str, more: &str| {
+        job("migrate", more, image, "").replace("restartPolicy", "nodeSelector: {disk: none-such}, restartPolicy")
+    };
+    for (on_invalid, sync) in [("Hold", "one"), ("ApplyRest", "two")] {
+        repo.write("deploy/job.yaml", &stuck("1", ""));
+        repo.write("deploy/web.yaml", &web());
+        let first = repo.push(&format!("a Job that does not end, {on_invalid}"));
+        if sync == "one" {
+            tenant.repository("repo", &repo);
+        }
+        tenant.sync(sync, "deploy", &format!("onInvalid: {on_invalid}"));
+        lab.wait(namespace, &format!("sync/{sync}"), |object| match object["status"]["appliedRevision"].as_str() {
+            Some(revision) if revision.ends_with(&first) => Ok(()),
+            other => Err(format!("{other:?}: {:#}", object["status"])),
+        });
+        let before = uid();
+
+        repo.write("deploy/job.yaml", &job("migrate", "", "2", ""));
+        repo.write("deploy/web.yaml", &web().replace("web:1", "web:2"));
+        let second = repo.push("another image for both");
+        tenant.wait_message(sync, "Reconciling", &["migrate", "still runs", "tandemcd.io/force"]);
+        assert_eq!(uid(), before);
+        let image = &lab.get(namespace, "deployment/web")["spec"]["template"]["spec"]["containers"][0]["image"];
+        let expected = if on_invalid == "Hold" { "web:1" } else { "web:2" };
+        assert_eq!(image, &format!("registry.example.com/{expected}"), "{on_invalid}");
+
+        let deadline = "{\"spec\": {\"activeDeadlineSeconds\": 1}}";
+        lab.k(&["-n", namespace, "patch", "job/migrate", "--type=merge", "-p", deadline]);
+        tenant.wait_applied(sync, &second);
+        let after = lab.get(namespace, "job/migrate");
+        assert_ne!(after["metadata"]["uid"], before.as_str());
+        assert_eq!(after["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example.com/run:2");
+
+        // At once, where Git says so.
+        repo.write("deploy/job.yaml", &stuck("3", ""));
+        repo.push("a third that does not end");
+        lab.wait(namespace, "job/migrate", |object| match object["spec"]["template"]["spec"]["containers"][0]["image"]
+            .as_str()
+        {
+            Some(image) if image.ends_with(":3") => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+        let before = uid();
+        repo.write("deploy/job.yaml", &job("migrate", ", annotations: {tandemcd.io/force: enabled}", "4", ""));
+        let fourth = repo.push("a fourth, by force");
+        tenant.wait_applied(sync, &fourth);
+        assert_ne!(uid(), before);
+        assert!(tenant.writes(&fourth).contains(&"delete jobs/migrate".to_owned()), "deleted, and not ended");
+        lab.k(&["-n", namespace, "delete", "sync", sync, "--timeout=60s"]);
+        lab.k(&["-n", namespace, "delete", "job/migrate", "deployment/web"]);
+    }
+}

@@ -26,5 +26,6 @@ mod order;
 mod prune;
 mod reasons;
 mod render_cases;
+mod shared_fields;
 mod tidy;
 mod yaml_kubectl;

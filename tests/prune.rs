@@ -218,6 +218,97 @@ fn what_holds_data_or_takes_others_along_waits_for_a_line_however_little_it_is()
     lab.wait_absent("", &format!("namespace/{inner}"));
 }
 
+/// A definition takes its objects along, also those that no Sync knows; a StatefulSet holds data.
+#[test]
+fn a_definition_and_a_stateful_set_wait_for_a_line_too() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let group = format!("{}.example.com", unique("kept"));
+    let definition = format!(
+        "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: wells.{group}}}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{kind: Well, plural: wells, singular: well, listKind: WellList}}
+  versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object}}}}}}]
+"
+    );
+    repo.write("deploy/keep.yaml", &configs("keep", 3));
+    repo.write("deploy/definition.yaml", &definition);
+    repo.write("deploy/db.yaml", &stateful_set("db", "db", ""));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    lab.apply(&format!("{{apiVersion: {group}/v1, kind: Well, metadata: {{name: w, namespace: {namespace}}}}}"));
+
+    repo.remove("deploy/definition.yaml");
+    repo.remove("deploy/db.yaml");
+    repo.push("both leave");
+    let line = format!("Tandem-Delete: lab/{namespace}/sync 2");
+    tenant.wait_message("sync", "Held", &[&line, "StatefulSet", "CustomResourceDefinition"]);
+    lab.get(namespace, "statefulset/db");
+    lab.get(namespace, &format!("wells.{group}/w"));
+    let paid = repo.push(&format!("they go\n\n{line}"));
+    tenant.wait_applied("sync", &paid);
+    lab.wait_absent(namespace, "statefulset/db");
+    lab.wait_absent("", &format!("crd/wells.{group}"));
+}
+
+fn stateful_set(name: &str, app: &str, more: &str) -> String {
+    format!(
+        "---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: {name}{more}}}
+spec:
+  replicas: 1
+  serviceName: {name}
+  selector: {{matchLabels: {{app: {app}}}}}
+  template:
+    metadata: {{labels: {{app: {app}}}}}
+    spec: {{containers: [{{name: db, image: 'registry.example.com/db:1'}}]}}
+"
+    )
+}
+
+/// Git may say that an object is deleted and created anew; that is a deletion all the same.
+#[test]
+fn a_recreation_by_force_counts_as_a_deletion() {
+    const FORCE: &str = ", annotations: {tandemcd.io/force: enabled}";
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenants = Tenant::several(lab, 2);
+    repo.write("deploy/db.yaml", &stateful_set("db", "one", FORCE));
+    repo.write("deploy/keep.yaml", &configs("keep", 3));
+    let first = repo.push("first");
+    for (tenant, on_invalid) in tenants.iter().zip(["Hold", "ApplyRest"]) {
+        tenant.deploy(&repo, &format!("onInvalid: {on_invalid}"));
+        tenant.wait_applied("sync", &first);
+    }
+    let uid = |tenant: &Tenant| lab.get(&tenant.namespace, "statefulset/db")["metadata"]["uid"].clone();
+    let before: Vec<_> = tenants.iter().map(uid).collect();
+
+    repo.write("deploy/db.yaml", &stateful_set("db", "two", FORCE));
+    repo.push("another selector");
+    let line = |tenant: &Tenant| format!("Tandem-Delete: lab/{}/sync 1", tenant.namespace);
+    for tenant in &tenants {
+        tenant.wait_message("sync", "Held", &[&line(tenant), "StatefulSet", "db"]);
+    }
+    assert_eq!(tenants.iter().map(uid).collect::<Vec<_>>(), before);
+
+    let lines: Vec<_> = tenants.iter().map(line).collect();
+    let paid = repo.push(&format!("it is meant\n\n{}", lines.join("\n")));
+    for (tenant, before) in tenants.iter().zip(before) {
+        tenant.wait_applied("sync", &paid);
+        let after = lab.get(&tenant.namespace, "statefulset/db");
+        assert_ne!(after["metadata"]["uid"], before);
+        assert_eq!(after["spec"]["selector"]["matchLabels"]["app"], "two");
+    }
+}
+
 #[test]
 fn a_sync_that_goes_leaves_what_it_owned_or_takes_it_along() {
     let (lab, repo) = (Lab::shared(), Repo::new());

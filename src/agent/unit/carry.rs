@@ -18,6 +18,25 @@ use super::Unit;
 use super::pass::{Aim, Stop, Target};
 use super::stages::Wrong;
 
+/// What a refused dry-run comes to.
+pub(super) enum Judged {
+    /// It can be carried out all the same.
+    Taken,
+    /// It cannot.
+    Wrong(Problem),
+    /// It is a Job that runs with its former manifest.
+    Running,
+}
+
+/// The wait for a Job that runs with its former manifest: to end it half-way is not ours to decide.
+pub(super) fn still_running(job: &ObjectId, stage: Stage) -> Stop {
+    let force = crate::object::annotation::FORCE;
+    let message = format!(
+        "{job} still runs as it was before, and is replaced when it has finished; {force}: enabled replaces it at once"
+    );
+    Stop::Waiting(Progress { stage, message })
+}
+
 impl Unit {
     /// Whether the plan may be carried out: problems, budget.
     pub(super) async fn admit(
@@ -112,21 +131,22 @@ impl Unit {
         Ok(found)
     }
 
-    /// A refused dry-run: a problem, a recreation that the manifest permits, or a failure to ask.
+    /// A refused dry-run: a problem, a recreation that the manifest permits, a Job that is to be
+    /// waited for, or a failure to ask.
     pub(super) async fn judge_refusal(
         &mut self,
         target: &Target,
         change: &mut Change,
         desired: &Desired,
         error: ClusterError,
-    ) -> Result<Option<Problem>, Stop> {
+    ) -> Result<Judged, Stop> {
         let Some(refusal) = error.refusal() else { return Err(Stop::failed(Stage::Validate, &error)) };
         match refusal.why {
             RefusalReason::TooManyRequests | RefusalReason::Unavailable | RefusalReason::Expired => {
                 return Err(Stop::failed(Stage::Validate, &error));
             }
             // The webhook cannot be asked without side effects: unchecked, not refused.
-            RefusalReason::DryRunUnsupported(_) => return Ok(None),
+            RefusalReason::DryRunUnsupported(_) => return Ok(Judged::Taken),
             _ => {}
         }
         let immutable = refusal.why == RefusalReason::Invalid && self.is_immutable(target, change, desired).await?;
@@ -135,9 +155,18 @@ impl Unit {
             && let Some(recreation) = plan::recreate(change, desired, seen)
         {
             *change = recreation;
-            return Ok(None);
+            return Ok(Judged::Taken);
         }
-        Ok(Some(problem(desired, &error, immutable)))
+        if immutable && self.is_running_job(&change.id) {
+            return Ok(Judged::Running);
+        }
+        Ok(Judged::Wrong(problem(desired, &error, immutable)))
+    }
+
+    /// Whether it is a Job that has not finished: a changed one replaces it once it has.
+    pub(super) fn is_running_job(&self, id: &ObjectId) -> bool {
+        let running = |live: &Live| matches!(live, Live::Present(seen) if seen.finished == plan::Finished::No);
+        id.group == "batch" && id.kind == "Job" && self.observed.get(id).is_some_and(running)
     }
 
     /// Whether an update is refused because a field is immutable: created anew, under another name,

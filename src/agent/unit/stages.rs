@@ -17,6 +17,7 @@ use crate::report::facts::{Stage, Verdict};
 use crate::report::outcome::Outcome;
 
 use super::Unit;
+use super::carry::{Judged, still_running};
 use super::clear::unreachable;
 use super::live::Source;
 use super::pass::{Aim, Stop, Target, millis};
@@ -143,7 +144,9 @@ impl Unit {
         };
         let held = !wrong.problems.is_empty() && self.sync.spec.on_invalid == OnInvalid::Hold;
         match asked {
-            Err(Stop::Failed(..)) if held && target.aim == Aim::Newest => Err(wrong.refused(outcome)),
+            Err(Stop::Failed(..) | Stop::Waiting(_)) if held && target.aim == Aim::Newest => {
+                Err(wrong.refused(outcome))
+            }
             Ok((plan, mut refused)) => {
                 refused.retain(|_, problem| !wrong.may_cause(problem));
                 Ok((plan, refused))
@@ -317,6 +320,7 @@ impl Unit {
         let answers = together(questions).await;
         let mut refused = Refusals::new();
         let mut guarded = Vec::new();
+        let mut running = None;
         for (at, answer) in answers {
             let id = plan.changes[at].id.clone();
             match answer {
@@ -328,18 +332,22 @@ impl Unit {
                     self.validated.extend(plan.changes[at].desired.map(|digest| (id.clone(), digest)));
                     self.refine(&mut plan.changes[at], wanted[&id], &answer);
                 }
-                Err(error) => {
-                    let judged = self.judge_refusal(target, &mut plan.changes[at], wanted[&id], error).await?;
-                    refused.extend(judged.map(|problem| (id, problem)));
-                }
+                Err(error) => match self.judge_refusal(target, &mut plan.changes[at], wanted[&id], error).await? {
+                    Judged::Taken => {}
+                    Judged::Wrong(problem) => {
+                        refused.insert(id, problem);
+                    }
+                    Judged::Running => running = Some(id),
+                },
             }
         }
         let gone = self.find_in_the_way(target, &mut plan).await?;
         outcome.time(Stage::Validate, millis(clock));
         let stays = |error: &&ClusterError| unreachable(error).is_none_or(|webhook| !gone.contains(&webhook));
-        match guarded.iter().find(stays) {
-            Some(error) => Err(Stop::failed(Stage::Validate, error)),
-            None => Ok((plan, refused)),
+        match (guarded.iter().find(stays), running) {
+            (Some(error), _) => Err(Stop::failed(Stage::Validate, error)),
+            (None, Some(job)) if refused.is_empty() => Err(still_running(&job, Stage::Validate)),
+            (None, _) => Ok((plan, refused)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::report::message::Takeover;
 use crate::report::outcome::Outcome;
 
 use super::Unit;
-use super::carry::problem;
+use super::carry::{problem, still_running};
 use super::clear::unreachable;
 use super::pass::{Stop, Target, millis};
 use super::together::together;
@@ -35,6 +35,14 @@ struct Done {
     millis: u64,
 }
 
+/// What the API server did not take.
+#[derive(Default)]
+struct Refused {
+    problems: Vec<Problem>,
+    /// A changed Job that still runs as it was before.
+    running: Option<ObjectId>,
+}
+
 impl Unit {
     /// Applies, phase by phase. What is refused is collected; a failure that time mends ends the
     /// pass after its phase, so that every answer is recorded.
@@ -45,7 +53,7 @@ impl Unit {
         outcome: &mut Outcome,
     ) -> Result<Vec<Problem>, Stop> {
         let clock = Clock::now();
-        let mut refused = Vec::new();
+        let mut refused = Refused::default();
         let mut end = Ok(());
         for step in admitted.steps().iter().filter(|step| step.course == Course::Apply) {
             end = self.step(target, admitted, step, &mut refused, outcome).await;
@@ -57,7 +65,10 @@ impl Unit {
         end?;
         // Jobs of a phase that changes nothing may still run.
         self.may_enter(Phase::After, admitted)?;
-        Ok(refused)
+        match refused.running {
+            Some(job) if refused.problems.is_empty() => Err(still_running(&job, Stage::Apply)),
+            _ => Ok(refused.problems),
+        }
     }
 
     async fn step(
@@ -65,7 +76,7 @@ impl Unit {
         target: &Target,
         admitted: &Admitted,
         step: &Step<'_>,
-        refused: &mut Vec<Problem>,
+        refused: &mut Refused,
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
         self.may_enter(step.phase, admitted)?;
@@ -109,7 +120,11 @@ impl Unit {
         for (change, desired, error) in refusals {
             let invalid = error.refusal().is_some_and(|refusal| refusal.why == RefusalReason::Invalid);
             let immutable = invalid && self.is_immutable(target, change.change, desired).await?;
-            refused.push(problem(desired, &error, immutable));
+            if immutable && self.is_running_job(desired.id()) {
+                refused.running = Some(desired.id().clone());
+            } else {
+                refused.problems.push(problem(desired, &error, immutable));
+            }
         }
         if let Some(stop) = failed {
             return Err(stop);
