@@ -407,6 +407,28 @@ async fn idle_workers_end() {
     eventually("no worker is left", || readers.workers.idle_ids().is_empty()).await;
 }
 
+/// The content that takes most memory for its size: mappings of one name each.
+#[tokio::test]
+async fn content_at_the_limits_is_told_and_kills_no_worker() {
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    // A little below the limit on nodes of each file, of which each mapping takes three.
+    let bomb = |name: u32| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a{name}}}\nlist:\n{}", "- a:\n".repeat(333_000))
+    };
+    let files: Vec<_> = (0..4).map(|n| (format!("bad/{n}.yaml"), bomb(n))).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let commit = app.push("bombs", &files);
+    let server = serve("git-http", &["--root", &repositories.root()]);
+    let source = Source::new(server.repository("app"));
+    let readers = Readers::with(|settings| settings.render_timeout = Duration::from_secs(120));
+    readers.fetch(&source, "main").await.expect("fetched");
+    let rendered = readers.workers.render(&source.url, &commit, "bad", &Limits::agent()).await.expect("rendered");
+    let rules: Vec<_> = rendered.problems.iter().map(|problem| problem.rule.as_str()).collect();
+    assert_eq!(rules, ["LimitExceeded"]);
+    assert!(rendered.problems[0].message.contains("memory"), "{}", rendered.problems[0]);
+}
+
 #[tokio::test]
 async fn content_that_needs_too_much_memory_or_time_ends_its_worker_alone() {
     let repositories = Repositories::new();

@@ -55,8 +55,8 @@ pub struct Limits {
     pub documents: u32,
     /// Nodes (scalars, sequences, mappings) in one file, aliases expanded.
     pub nodes: u32,
-    /// Nodes of all objects together: what bounds the memory of a render.
-    pub total_nodes: u32,
+    /// Bytes of memory, about, that all objects take together.
+    pub total_memory: u64,
     /// Depth of nesting in a document, and of folders.
     pub depth: u32,
     /// Aliases in one file.
@@ -66,6 +66,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// Those of a command line, which has the memory of a person's machine.
     fn default() -> Self {
         Self {
             file_bytes: 16 << 20,
@@ -73,7 +74,7 @@ impl Default for Limits {
             files: 50_000,
             documents: 10_000,
             nodes: 1_000_000,
-            total_nodes: 3_000_000,
+            total_memory: 1 << 30,
             depth: 100,
             aliases: 10_000,
             objects: 50_000,
@@ -82,6 +83,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Those of the agent. Its worker holds what is rendered once and the agent itself up to three
+    /// times, and all of it has to fit into the 512 MiB that their Pod has together.
+    pub fn agent() -> Self {
+        Self { total_memory: 64 << 20, ..Self::default() }
+    }
+
     /// Those that hold for one file.
     pub fn yaml(&self) -> yaml::Limits {
         yaml::Limits {

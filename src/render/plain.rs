@@ -67,7 +67,7 @@ struct Walk<'a> {
     folders: u32,
     files: u32,
     bytes: u64,
-    nodes: u64,
+    memory: u64,
     /// Whether there was a kustomization.
     built: bool,
 }
@@ -87,7 +87,7 @@ impl<'a> Walk<'a> {
             folders: 0,
             files: 0,
             bytes: 0,
-            nodes: 0,
+            memory: 0,
             built: false,
         }
     }
@@ -233,10 +233,10 @@ impl<'a> Walk<'a> {
             return self
                 .full(format!("there are more than the {most} objects that are allowed"), &manifest.origin.file);
         }
-        self.nodes += yaml::nodes(&manifest.body);
-        if self.nodes > u64::from(self.limits.total_nodes) {
-            let most = self.limits.total_nodes;
-            let message = format!("the objects have more than the {most} nodes together that are allowed");
+        self.memory += yaml::memory(&manifest.body);
+        if self.memory > self.limits.total_memory {
+            let most = self.limits.total_memory;
+            let message = format!("the objects need more than the {most} bytes of memory together that are allowed");
             return self.full(message, &manifest.origin.file);
         }
         self.places.insert(manifest.id.clone(), manifest.origin.clone());

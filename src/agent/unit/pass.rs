@@ -267,7 +267,7 @@ impl Unit {
             return None;
         }
         // What fails here fails again in the pass, which tells it.
-        let rendered = workers.render(url, &found.commit, path, &Limits::default()).await.ok()?;
+        let rendered = workers.render(url, &found.commit, path, &Limits::agent()).await.ok()?;
         let same = workers.unchanged(url, &accepted.commit, std::slice::from_ref(&rendered.read_set)).await.ok()?;
         (rendered.problems.is_empty() && same == [true]).then_some(rendered)
     }

@@ -65,7 +65,7 @@ impl Unit {
             return Err(Stop::Verdict(quarantined(path)));
         }
         let clock = Clock::now();
-        let rendered = self.world.workers.render(&target.found.source.url, commit, path, &Limits::default()).await;
+        let rendered = self.world.workers.render(&target.found.source.url, commit, path, &Limits::agent()).await;
         outcome.time(Stage::Render, millis(clock));
         let rendered = match rendered {
             Ok(rendered) => rendered,

@@ -42,7 +42,7 @@ pub async fn read(first: &FirstSync, reading: &Reading, timeout: Duration, outpu
     workers.fetch(&reading.source, &listed).await?;
     progress.tell("rendering");
     let commit = listed.revision.commit;
-    let rendered = workers.render(&reading.source.url, &commit, &first.path, &Limits::default()).await?;
+    let rendered = workers.render(&reading.source.url, &commit, &first.path, &Limits::agent()).await?;
     drop(progress);
     if !rendered.problems.is_empty() {
         output.problems(&rendered.problems);

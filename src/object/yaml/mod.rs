@@ -62,9 +62,9 @@ pub fn number(float: f64) -> Value {
     scalar::float(float).unwrap_or_default()
 }
 
-/// Nodes of a value: scalars, keys, lists and mappings. A node takes some 100 bytes of memory.
-pub fn nodes(value: &Value) -> u64 {
-    tally::size(value).0
+/// Bytes of memory, about, that a value takes beside its own place.
+pub fn memory(value: &Value) -> u64 {
+    tally::memory(value)
 }
 
 /// Whose reader a file is read as.

@@ -106,13 +106,13 @@ pub struct Files<'a> {
     limits: &'a Limits,
     files: u32,
     bytes: u64,
-    nodes: u64,
+    memory: u64,
 }
 
 impl<'a> Files<'a> {
     /// Nothing was read yet.
     pub fn new(tree: &'a dyn Tree, record: &'a Recorder<'a>, limits: &'a Limits) -> Self {
-        Self { tree, record, limits, files: 0, bytes: 0, nodes: 0 }
+        Self { tree, record, limits, files: 0, bytes: 0, memory: 0 }
     }
 
     /// Limits of the render.
@@ -194,9 +194,9 @@ impl<'a> Files<'a> {
 
     /// Counts what an object holds against the limit of the whole render.
     pub fn count(&mut self, body: &Value, spot: &Spot) -> Result<(), Problem> {
-        self.nodes += yaml::nodes(body);
-        if self.nodes > u64::from(self.limits.total_nodes) {
-            return Err(limit(spot, "nodes together", u64::from(self.limits.total_nodes)));
+        self.memory += yaml::memory(body);
+        if self.memory > self.limits.total_memory {
+            return Err(limit(spot, "bytes of memory together", self.limits.total_memory));
         }
         Ok(())
     }
