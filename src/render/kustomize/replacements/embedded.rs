@@ -10,7 +10,7 @@ use crate::render::kustomize::types::FieldOptions;
 
 /// Reads a text as YAML: its first document, or null where it has none.
 pub fn read(text: &str) -> Result<Value, String> {
-    let (documents, problems) = yaml::read("", text.as_bytes(), &yaml::Limits::default());
+    let (documents, problems) = yaml::read_as(yaml::Dialect::Kustomize, "", text.as_bytes(), &yaml::Limits::default());
     match (problems.into_iter().next(), documents.into_iter().next()) {
         (Some(problem), _) => Err(format!("the text cannot be read as YAML: {}", problem.message)),
         (None, document) => Ok(document.map_or(Value::Null, |document| document.value)),

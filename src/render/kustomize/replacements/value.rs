@@ -90,9 +90,13 @@ pub fn plain(text: &str) -> Result<Value, String> {
     if text.trim_start_matches(['+', '-']).eq_ignore_ascii_case(".inf") || text.eq_ignore_ascii_case(".nan") {
         return Err(format!("{text:?} reads as a number that JSON has not"));
     }
-    let (documents, _) = yaml::read("", text.as_bytes(), &yaml::Limits::default());
+    // What has spaces in it would be written in quotes.
+    if text.contains(char::is_whitespace) {
+        return Ok(Value::from(text));
+    }
+    let (documents, _) = yaml::read_as(yaml::Dialect::Kustomize, "", text.as_bytes(), &yaml::Limits::default());
     match <[yaml::Document; 1]>::try_from(documents) {
-        Ok([document]) if document.value.is_number() => Ok(document.value),
+        Ok([document]) if document.value.is_number() || document.value.is_string() => Ok(document.value),
         _ => Ok(Value::from(text)),
     }
 }
