@@ -19,6 +19,7 @@ pub struct Registry {
 #[derive(Default)]
 struct Book {
     repositories: BTreeSet<Key>,
+    all_repositories: bool,
     tips: BTreeMap<Key, Arc<Tip>>,
     mailboxes: BTreeMap<Key, Mailbox>,
     states: BTreeMap<Key, SyncState>,
@@ -36,12 +37,17 @@ impl Registry {
         book.mailboxes.remove(sync);
         book.states.remove(sync);
         book.tell_dependants(sync);
+        book.tell_waiting(sync);
     }
 
     /// A Sync tells the others of itself. Those that depend on it learn of a change, and so do
     /// those that it may form a cycle with.
-    pub fn publish(&self, sync: &Key, state: SyncState) {
+    pub fn publish(&self, sync: &Key, mailbox: &Mailbox, state: SyncState) {
         let mut book = self.lock();
+        if !book.mailboxes.get(sync).is_some_and(|known| known.is(mailbox)) {
+            // Its last words come after it has left, or after another of its name has entered.
+            return;
+        }
         let before = book.states.insert(sync.clone(), state.clone());
         let told = |s: &SyncState| SyncState { read_set: None, ..s.clone() };
         if before.as_ref().map(told) != Some(told(&state)) {
@@ -88,14 +94,27 @@ impl Registry {
         self.lock().tips.get(repository).cloned()
     }
 
-    /// Whether a Repository is there, whatever it has found.
+    /// Whether a Repository is there, whatever it has found. Until all are listed, any may be.
     pub fn knows(&self, repository: &Key) -> bool {
-        self.lock().repositories.contains(repository)
+        let book = self.lock();
+        !book.all_repositories || book.repositories.contains(repository)
     }
 
-    /// A Repository is there.
+    /// A Repository is there; the Syncs that name it learn that.
     pub fn expect(&self, repository: Key) {
-        self.lock().repositories.insert(repository);
+        let mut book = self.lock();
+        for sync in book.users(&repository) {
+            book.tell(&sync, Trigger::Surroundings);
+        }
+        book.repositories.insert(repository);
+    }
+
+    /// All Repositories are listed: one that is not known is not there.
+    pub fn expect_no_more(&self) {
+        let mut book = self.lock();
+        if !std::mem::replace(&mut book.all_repositories, true) {
+            book.mailboxes.values().for_each(|mailbox| mailbox.put(Trigger::Surroundings));
+        }
     }
 
     /// Commits that Syncs have accepted, of every Repository with this URL.
@@ -175,5 +194,43 @@ impl Book {
     fn users(&self, repository: &Key) -> Vec<Key> {
         let uses = |state: &SyncState| state.repository.as_ref() == Some(repository);
         self.states.iter().filter(|(_, state)| uses(state)).map(|(key, _)| key.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_that_has_left_says_nothing_more() {
+        let registry = Registry::default();
+        let (sync, repository, other) = (Key::new("shop", "a"), Key::new("shop", "repo"), Key::new("shop", "b"));
+        let state = SyncState { repository: Some(repository.clone()), ..SyncState::default() };
+        let (former, present) = (Mailbox::default(), Mailbox::default());
+        registry.enter(sync.clone(), former.clone());
+        registry.publish(&sync, &former, state.clone());
+        assert_eq!(registry.undecided(&other, &repository, "c1"), std::slice::from_ref(&sync));
+        registry.leave(&sync);
+        registry.publish(&sync, &former, state.clone());
+        assert!(registry.undecided(&other, &repository, "c1").is_empty(), "nobody waits for it for ever");
+        registry.enter(sync.clone(), present.clone());
+        let planned = SyncState { planned: Some("c1".to_owned()), ..state.clone() };
+        registry.publish(&sync, &present, planned);
+        registry.publish(&sync, &former, state);
+        assert!(registry.undecided(&other, &repository, "c1").is_empty(), "its former task does not speak for it");
+    }
+
+    #[test]
+    fn a_repository_is_missing_only_when_all_are_listed_and_its_syncs_learn_of_it() {
+        let registry = Registry::default();
+        let (sync, repository, mailbox) = (Key::new("shop", "a"), Key::new("shop", "repo"), Mailbox::default());
+        let state = SyncState { repository: Some(repository.clone()), ..SyncState::default() };
+        registry.enter(sync.clone(), mailbox.clone());
+        registry.publish(&sync, &mailbox, state);
+        assert!(registry.knows(&repository), "it may be there");
+        registry.expect_no_more();
+        assert!(!registry.knows(&repository) && mailbox.take().surroundings);
+        registry.expect(repository.clone());
+        assert!(registry.knows(&repository) && mailbox.take().surroundings);
     }
 }

@@ -1,6 +1,6 @@
 //! One task for each Repository: asks the remote for news, fetches what is new, tells its Syncs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,13 +168,13 @@ impl Watcher {
     /// all, so that a commit to one folder of a large repository wakes only those who read it.
     async fn tip(&self) -> Tip {
         let spec = &self.repository.spec;
-        let mut untouched = BTreeSet::new();
+        let mut untouched = BTreeMap::new();
         if let Some(found) = &self.found {
-            let (keys, sets): (Vec<_>, Vec<_>) = self.world.registry.read_sets(&self.key).into_iter().unzip();
-            let sets: Vec<_> = sets.iter().map(|set| set.as_ref().clone()).collect();
+            let known = self.world.registry.read_sets(&self.key);
+            let sets: Vec<_> = known.iter().map(|(_, set)| set.as_ref().clone()).collect();
             match self.world.workers.unchanged(&found.source.url, found.commit(), &sets).await {
                 Ok(same) => {
-                    untouched = keys.into_iter().zip(same).filter(|(_, same)| *same).map(|(key, _)| key).collect();
+                    untouched = known.into_iter().zip(same).filter(|(_, same)| *same).map(|(known, _)| known).collect();
                 }
                 Err(failed) => {
                     tracing::debug!(repository = %self.key, error = %failed, "read sets: every Sync looks itself")
@@ -182,6 +182,7 @@ impl Watcher {
             }
         }
         Tip {
+            repository: self.key.clone(),
             found: self.found.clone(),
             failed: self.failed.clone(),
             allowed_namespaces: spec.allowed_namespaces.clone().into(),

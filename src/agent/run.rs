@@ -172,14 +172,16 @@ impl Agent {
         let mut election = self.election.clone();
         loop {
             self.heartbeat.beat();
-            let leading = election.borrow_and_update().leading;
-            if leading {
+            let elected = election.borrow_and_update().clone();
+            if elected.leading {
                 tracing::info!("this replica leads");
                 let term = stop.child_token();
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    _ = election.wait_for(|e| !e.leading) => tracing::warn!("the lease is lost: nothing more is written"),
-                    outcome = self.term(&term) => if let Err(failed) = outcome {
+                    _ = election.wait_for(|now| !now.same_term(&elected)) => {
+                        tracing::warn!("the lease is lost: nothing more is written");
+                    }
+                    outcome = self.term(&term, &elected) => if let Err(failed) = outcome {
                         tracing::error!(reason = %failed.reason, error = %failed, "the term ended");
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     },
@@ -198,7 +200,7 @@ impl Agent {
     }
 
     /// One term of leadership: it ends only with an error, or by being dropped.
-    async fn term(&self, stop: &CancellationToken) -> Result<(), Failed> {
+    async fn term(&self, stop: &CancellationToken, elected: &Election) -> Result<(), Failed> {
         let (listed, is_listed) = watch::channel(false);
         let (news, writer) = news::desk();
         let world = Arc::new(World {
@@ -215,6 +217,7 @@ impl Agent {
             metrics: self.metrics.clone(),
             news,
             election: self.election.clone(),
+            term: elected.clone(),
             key: self.key.clone(),
             passes: Semaphore::new(self.options.passes),
             namespace: self.options.namespace.clone(),

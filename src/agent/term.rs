@@ -22,11 +22,18 @@ pub struct Term {
     /// Of Syncs that have not been seen yet.
     inventories: HashMap<Key, Vec<Inventory>>,
     repositories: BTreeMap<Key, (repository::Handle, JoinHandle<()>)>,
-    syncs: BTreeMap<Key, (Mailbox, JoinHandle<()>)>,
+    syncs: BTreeMap<Key, Running>,
     listed_repositories: Roll,
     listed_syncs: Roll,
     synced: bool,
     kinds_listed: bool,
+}
+
+/// The task of a Sync.
+struct Running {
+    uid: Option<String>,
+    mailbox: Mailbox,
+    task: JoinHandle<()>,
 }
 
 /// Who answers while a whole list comes: who does not has gone while nobody watched.
@@ -89,6 +96,7 @@ impl Term {
             Event::ListEnded => {
                 let gone = self.listed_repositories.missing(self.repositories.keys());
                 gone.iter().for_each(|key| self.repository_gone(key));
+                self.world.registry.expect_no_more();
             }
             Event::Deleted(Ok(repository)) => self.repository_gone(&key_of(&repository.metadata)),
             Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
@@ -167,21 +175,26 @@ impl Term {
 
     fn applied(&mut self, sync: Sync) {
         let key = key_of(&sync.metadata);
-        let same = self.syncs.get(&key).filter(|(_, task)| !task.is_finished());
-        if let Some((mailbox, _)) = same {
-            mailbox.put(Trigger::Spec(Box::new(sync)));
+        let uid = sync.metadata.uid.clone();
+        if self.syncs.get(&key).is_some_and(|known| known.uid != uid) {
+            // Deleted and created anew while nobody watched: what was known is of the former one.
+            self.gone(&key);
+        }
+        if let Some(same) = self.syncs.get(&key).filter(|known| !known.task.is_finished()) {
+            same.mailbox.put(Trigger::Spec(Box::new(sync)));
             return;
         }
         let mailbox = Mailbox::default();
         let chunks = self.inventories.remove(&key).unwrap_or_default();
         let task = unit::start(self.world.clone(), key.clone(), mailbox.clone(), sync, chunks);
-        self.syncs.insert(key, (mailbox, task));
+        self.syncs.insert(key, Running { uid, mailbox, task });
     }
 
     fn gone(&mut self, key: &Key) {
-        if let Some((_, task)) = self.syncs.remove(key) {
-            task.abort();
+        if let Some(known) = self.syncs.remove(key) {
+            known.task.abort();
         }
+        self.world.claims.leave(key);
         self.world.registry.leave(key);
         self.world.metrics.forget_sync(&key.namespace, &key.name);
     }
@@ -189,8 +202,9 @@ impl Term {
     /// A definition of a kind changed: what waited for it may go on.
     pub async fn kind(&mut self, event: &Event<Value>) {
         match event {
-            Event::ListEnded => self.kinds_listed = true,
-            Event::Applied(_) | Event::Deleted(_) if self.kinds_listed => {
+            Event::ListEnded if !self.kinds_listed => self.kinds_listed = true,
+            // Also after a gap, in which any of them may have come.
+            Event::ListEnded | Event::Applied(_) | Event::Deleted(_) if self.kinds_listed => {
                 if let Err(error) = self.world.cluster.kinds().refresh(&self.world.cluster.own()).await {
                     tracing::warn!(%error, "kinds cannot be listed anew");
                 }
@@ -214,8 +228,8 @@ impl Drop for Term {
         for (_, task) in self.repositories.values() {
             task.abort();
         }
-        for (_, task) in self.syncs.values() {
-            task.abort();
+        for known in self.syncs.values() {
+            known.task.abort();
         }
     }
 }

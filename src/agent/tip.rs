@@ -1,12 +1,13 @@
 //! What a Repository has found.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::failure::Failed;
 use crate::git::{Listed, Source};
+use crate::render::ReadSet;
 
 /// Namespace and name of a Repository or Sync.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ impl std::fmt::Display for Key {
 /// The state of a Repository, as its Syncs see it.
 #[derive(Clone, Debug)]
 pub struct Tip {
+    /// Of which Repository.
+    pub repository: Key,
     /// The newest revision that was fetched whole; it stays while the remote fails.
     pub found: Option<Found>,
     /// Why the remote could not be asked, where that is so.
@@ -41,8 +44,9 @@ pub struct Tip {
     pub allowed_namespaces: Arc<[String]>,
     /// The one rewrite that it permits, as (from, to) commits.
     pub rewind: Option<(String, String)>,
-    /// Syncs whose last render read nothing that this revision changes.
-    pub untouched: Arc<BTreeSet<Key>>,
+    /// Syncs for whom this revision changes nothing of what was read, with what that was: they may
+    /// have rendered another commit since.
+    pub untouched: Arc<BTreeMap<Key, Arc<ReadSet>>>,
 }
 
 /// A fetched revision.

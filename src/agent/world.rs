@@ -45,6 +45,8 @@ pub struct World {
     pub scopes: Mutex<Option<(Arc<Snapshot>, Arc<Scopes>)>>,
     /// Who may write.
     pub election: watch::Receiver<Election>,
+    /// How that stood when this term began.
+    pub term: Election,
     /// Key of all digests.
     pub key: DigestKey,
     /// Whether every Sync was listed.
@@ -65,14 +67,16 @@ impl World {
         self.cluster.session(Actor::account(&sync.namespace, account), &purpose)
     }
 
-    /// Permission to change objects; `None` on a standby.
+    /// Permission to change objects. `None` while the lease is not renewed in time: either it is
+    /// renewed in a moment, or this term ends. Permits of later terms are not for this one, which
+    /// does not know what others wrote in between.
     pub fn permit(&self) -> Option<WritePermit> {
-        self.election.borrow().permit.clone().filter(WritePermit::valid)
+        self.term.permit.clone().filter(WritePermit::valid)
     }
 
     /// Whether this replica keeps the records: statuses, Events, inventories.
     pub fn leading(&self) -> bool {
-        self.election.borrow().leading
+        self.election.borrow().same_term(&self.term)
     }
 
     /// Kinds with their scopes, as last listed.

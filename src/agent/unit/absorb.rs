@@ -56,8 +56,9 @@ impl Unit {
             self.work = true;
         }
         if pending.surroundings {
+            let missed = matches!(self.facts.source, Source::Missing { .. });
             self.facts.source = self.source();
-            self.work |= self.handled.is_none();
+            self.work |= self.handled.is_none() || missed;
             if !matches!(self.facts.verdict, Verdict::Applied) {
                 self.refused = None;
             }
@@ -97,6 +98,10 @@ impl Unit {
     }
 
     fn take_tip(&mut self, tip: Arc<Tip>) {
+        if tip.repository != self.repository() {
+            // It was on its way when the spec named another Repository.
+            return;
+        }
         let before = self.tip.as_ref().and_then(|t| t.found.as_ref()).map(|f| f.commit().to_owned());
         let now = tip.found.as_ref().map(|f| f.commit().to_owned());
         let rewind = self.tip.as_ref().and_then(|t| t.rewind.clone()) != tip.rewind;
@@ -107,6 +112,7 @@ impl Unit {
         if before != now || rewind || allowed || missed {
             self.failures = 0;
             self.retry_at = None;
+            self.refused = None;
             self.work = true;
         }
     }
@@ -244,7 +250,7 @@ impl Unit {
         };
         if self.published.as_ref() != Some(&state) {
             self.published = Some(state.clone());
-            self.world.registry.publish(&self.key, state);
+            self.world.registry.publish(&self.key, &self.mailbox, state);
         }
     }
 }

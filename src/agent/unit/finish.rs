@@ -24,7 +24,7 @@ impl Unit {
             self.gone = true;
             return;
         }
-        let Some(permit) = self.world.permit() else { return };
+        let Some(permit) = self.world.permit() else { return self.again_with_permit() };
         let left = match self.sync.spec.service_account_name.as_deref().filter(|a| !a.is_empty()) {
             Some(account) if !self.sync.spec.suspend && self.sync.spec.mode == crate::api::Mode::Enforce => {
                 match self.world.session(&self.key, account, "deleted") {

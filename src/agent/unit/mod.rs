@@ -7,6 +7,7 @@
 mod absorb;
 mod carry;
 mod clear;
+mod end;
 mod finish;
 mod ledger;
 mod live;
@@ -15,6 +16,8 @@ mod pass;
 mod prune;
 mod stages;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod together;
 mod write;
 
@@ -26,7 +29,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::api::{Inventory, Sync, SyncStatus};
-use crate::failure::Fault;
 use crate::health::Health;
 use crate::object::{Digest, ObjectId};
 use crate::plan::Observed;
@@ -109,6 +111,8 @@ struct Unit {
     attempt: u32,
     failures: u32,
     retry_at: Option<Instant>,
+    /// When the next repair of an object that is fought over is due.
+    repair_at: Option<Instant>,
     recheck_at: Option<Instant>,
     tell_at: Option<Instant>,
     /// Since when a status is held back.
@@ -173,6 +177,7 @@ impl Unit {
             attempt: 0,
             failures: 0,
             retry_at: None,
+            repair_at: None,
             recheck_at: None,
             tell_at: None,
             tell_since: None,
@@ -195,11 +200,11 @@ impl Unit {
         loop {
             let pending = self.mailbox.take();
             self.absorb(pending);
+            let work = std::mem::take(&mut self.work);
             if self.deleted() {
                 // Boxed: the many Syncs that rest keep no room for what only a pass needs.
                 Box::pin(self.finish()).await;
-            } else if self.work {
-                self.work = false;
+            } else if work {
                 Box::pin(self.pass()).await;
             }
             self.assess();
@@ -215,7 +220,8 @@ impl Unit {
 
     /// Waits for news, or for the time of a retry, a full check or a held-back status.
     async fn rest(&mut self) {
-        let next = [self.retry_at, self.recheck_at, self.tell_at, self.limit_at].into_iter().flatten().min();
+        let times = [self.retry_at, self.repair_at, self.recheck_at, self.tell_at, self.limit_at];
+        let next = times.into_iter().flatten().min();
         match next {
             _ if self.work => return,
             Some(at) => {
@@ -229,6 +235,10 @@ impl Unit {
             self.refused = None;
             self.work = true;
         }
+        if self.repair_at.is_some_and(|at| at <= now) {
+            self.repair_at = None;
+            self.work = true;
+        }
         if self.limit_at.is_some_and(|at| at <= now) {
             self.limit_at = None;
         }
@@ -237,12 +247,6 @@ impl Unit {
             self.recheck = true;
             self.work = true;
         }
-    }
-
-    /// Plans the next try after an end that time may mend.
-    fn again_after(&mut self, fault: Fault) {
-        self.failures += 1;
-        self.retry_at = Some(Instant::now() + backoff::retry(fault, self.failures, random()));
     }
 
     fn deleted(&self) -> bool {

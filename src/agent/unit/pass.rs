@@ -6,7 +6,7 @@ use std::time::Instant as Clock;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::agent::tip::Found;
+use crate::agent::tip::{Found, Tip};
 use crate::api::Mode;
 use crate::cluster::Session;
 use crate::failure::{Failed, Failure, Fault};
@@ -44,8 +44,10 @@ pub(super) enum Aim {
 pub(super) enum Stop {
     /// Nothing can be done, and nothing is wrong with that: suspended, no commit yet.
     Idle,
-    /// This replica may not write now.
+    /// This replica may not write now: its lease was not renewed in time.
     NoPermit,
+    /// It was refused before; only a retry tries it again.
+    Known,
     /// It goes on when something in the cluster or in Git has happened.
     Waiting(Progress),
     /// This is how it ended; only another commit, another spec or a person changes it.
@@ -81,21 +83,22 @@ impl Unit {
             Ok(target) => self.attempt(&target).await,
             Err(stop) => Err(stop),
         };
-        let heal = end.is_err()
-            && !matches!(end, Err(Stop::Idle | Stop::Superseded | Stop::Again | Stop::NoPermit))
-            && self.needs_healing();
+        let cut_short = matches!(end, Err(Stop::Superseded | Stop::Again | Stop::NoPermit));
+        let heal = end.is_err() && !cut_short && !matches!(end, Err(Stop::Idle)) && self.needs_healing();
         self.note_end(end);
-        if heal
-            && let Ok(target) = self.aim_accepted()
-            && let Err(Stop::Failed(stage, failed)) = self.attempt(&target).await
-        {
-            tracing::warn!(sync = %self.key, stage = stage.as_str(), reason = %failed.reason, error = %failed, "healing");
-            self.again_after(failed.fault);
+        if heal {
+            let end = match self.aim_accepted() {
+                Ok(target) => self.attempt(&target).await,
+                Err(stop) => Err(stop),
+            };
+            self.note_healing(end);
         }
-        self.recheck = false;
         let interval = crate::agent::source::duration(self.sync.spec.interval.as_deref(), INTERVAL);
         self.recheck_at = Some(Instant::now() + interval);
-        self.facts.handled_request = self.annotation(annotation::REQUESTED_AT).map(str::to_owned);
+        if !cut_short {
+            self.recheck = false;
+            self.facts.handled_request = self.annotation(annotation::REQUESTED_AT).map(str::to_owned);
+        }
     }
 
     /// The newest commit, if it may be taken.
@@ -111,12 +114,12 @@ impl Unit {
         self.accept(&target.found).await?;
         let this = (target.found.commit().to_owned(), self.generation());
         if self.refused.as_ref() == Some(&this) {
-            return Err(Stop::Superseded);
+            return Err(Stop::Known);
         }
         Ok(target)
     }
 
-    fn target(&self, found: Found, aim: Aim) -> Result<Target, Stop> {
+    pub(super) fn target(&self, found: Found, aim: Aim) -> Result<Target, Stop> {
         let account = self.sync.spec.service_account_name.as_deref().filter(|a| !a.is_empty()).ok_or_else(|| {
             let message = "spec.serviceAccountName names no account: nothing is applied without one";
             let hint = "create a ServiceAccount with the rights that the manifests need, and name it";
@@ -166,7 +169,10 @@ impl Unit {
 
     /// The flow.
     async fn attempt(&mut self, target: &Target) -> Result<(), Stop> {
-        self.order(target).await?;
+        // What was applied whole before is put right wherever others are by now.
+        if target.aim == Aim::Newest || self.facts.applied != self.facts.accepted {
+            self.order(target).await?;
+        }
         if self.nothing_to_do(target) {
             self.save().await?;
             self.settle(target);
@@ -282,15 +288,17 @@ impl Unit {
     }
 
     /// Whether nothing can have changed since the last pass that had nothing left to do.
-    fn nothing_to_do(&self, target: &Target) -> bool {
+    pub(super) fn nothing_to_do(&self, target: &Target) -> bool {
         let Some((commit, generation)) = &self.handled else { return false };
-        let same = commit == target.found.commit()
-            || self.read_set.is_some() && self.tip.as_ref().is_some_and(|tip| tip.untouched.contains(&self.key));
+        // Compared with what was read for the handled commit, not with what was read for one before it:
+        // a commit that takes back another changes nothing against that.
+        let untouched = |tip: &Tip| self.read_set.is_some() && tip.untouched.get(&self.key) == self.read_set.as_ref();
+        let same = commit == target.found.commit() || self.tip.as_deref().is_some_and(untouched);
         same && *generation == self.generation() && !self.recheck && self.lost.is_empty() && !self.needs_healing()
     }
 
     /// Nothing is left to do for this commit.
-    fn settle(&mut self, target: &Target) {
+    pub(super) fn settle(&mut self, target: &Target) {
         let revision = &target.found.listed.revision;
         if target.aim == Aim::Heal {
             return;
@@ -311,59 +319,6 @@ impl Unit {
             let seconds = Timestamp::now().duration_since(target.found.seen_at).as_secs_f64();
             self.world.metrics.commit_applied(seconds);
         }
-    }
-
-    /// Takes note of how the attempt at the newest commit ended.
-    fn note_end(&mut self, end: Result<(), Stop>) {
-        let this = self.tip.as_ref().and_then(|t| t.found.as_ref()).map(|f| (f.commit().to_owned(), self.generation()));
-        let Err(stop) = end else { return };
-        match stop {
-            Stop::Idle | Stop::NoPermit => self.facts.progress = None,
-            Stop::Superseded => {}
-            Stop::Again => self.work = true,
-            Stop::Waiting(progress) => {
-                self.facts.progress = Some(progress);
-                self.handled = None;
-                let since = *self.waiting_since.get_or_insert_with(Instant::now);
-                // The watch makes the next pass due; this is for what no watch shows.
-                self.retry_at = Some(Instant::now() + std::time::Duration::from_secs(10));
-                if Instant::now() > since + self.timeout() {
-                    let message = self.facts.progress.take().map_or_else(String::new, |p| p.message);
-                    let failed = Failed::new(
-                        "WaitTimedOut",
-                        Fault::Cluster,
-                        format!("waited longer than {:?}: {message}", self.timeout()),
-                    );
-                    self.facts.verdict = Verdict::Failed { stage: Stage::Apply, failed };
-                }
-                return;
-            }
-            Stop::Verdict(verdict) => {
-                self.refused = this;
-                self.handled = None;
-                self.facts.progress = None;
-                self.facts.verdict = verdict;
-                if !matches!(self.facts.verdict, Verdict::WaitingForDependency { .. } | Verdict::DependencyCycle { .. })
-                {
-                    self.again_after(Fault::Repository);
-                } else {
-                    self.refused = None;
-                }
-            }
-            Stop::Hold(hold) => {
-                self.handled = None;
-                self.facts.progress = None;
-                tracing::warn!(sync = %self.key, reason = %hold.reason, why = %hold.message, "held");
-                self.facts.hold = Some(hold);
-            }
-            Stop::Failed(stage, failed) => {
-                self.handled = None;
-                self.facts.progress = None;
-                self.again_after(failed.fault);
-                self.facts.verdict = Verdict::Failed { stage, failed };
-            }
-        }
-        self.waiting_since = None;
     }
 }
 

@@ -133,13 +133,13 @@ impl Unit {
     }
 
     /// Whether an object is fought over, and its next repair not due.
-    fn fought_over(&mut self, id: &ObjectId, now: Duration) -> bool {
+    pub(super) fn fought_over(&mut self, id: &ObjectId, now: Duration) -> bool {
         let Some(at) = self.repairs.get(id).and_then(super::Repairs::not_before) else { return false };
         if at <= now {
             return false;
         }
         let due = tokio::time::Instant::now() + (at - now);
-        self.retry_at = Some(self.retry_at.map_or(due, |known| known.min(due)));
+        self.repair_at = Some(self.repair_at.map_or(due, |known| known.min(due)));
         true
     }
 

@@ -248,7 +248,12 @@ impl Contender {
                 permit.extend(began, wall, lasts);
                 tracing::info!(lease = self.options.name, transitions = record.transitions, "leading");
                 let enforced = (self.options.mode == Mode::Enforce).then(|| permit.clone());
-                self.tell.send_replace(Election { leading: true, permit: enforced, holder: record.holder.clone() });
+                self.tell.send_replace(Election {
+                    leading: true,
+                    transitions: record.transitions,
+                    permit: enforced,
+                    holder: record.holder.clone(),
+                });
                 self.held = Some(Held { permit, acquired });
             }
         }

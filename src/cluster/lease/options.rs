@@ -55,8 +55,39 @@ impl LeaseOptions {
 pub struct Election {
     /// Whether we hold it.
     pub leading: bool,
+    /// How often it had changed hands when we took it: what tells one time of holding it from the
+    /// next. Zero while we do not.
+    pub transitions: u64,
     /// Permission to write while we do; never in Shadow.
     pub permit: Option<WritePermit>,
     /// Who holds it, as last read; empty where nobody does.
     pub holder: String,
+}
+
+impl Election {
+    /// Whether we hold it, and have held it ever since `before`. That we lost it in between and won
+    /// it again may fall between two looks.
+    pub fn same_term(&self, before: &Self) -> bool {
+        self.leading && before.leading && self.transitions == before.transitions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_that_was_lost_and_won_again_is_another_term() {
+        let election = |leading, transitions| Election { leading, transitions, ..Election::default() };
+        let began = election(true, 3);
+        for (now, same) in [
+            (election(true, 3), true),
+            (election(false, 0), false),
+            (election(false, 3), false),
+            (election(true, 4), false),
+        ] {
+            assert_eq!(now.same_term(&began), same, "{now:?}");
+        }
+        assert!(!election(false, 0).same_term(&election(false, 0)), "a standby has no term");
+    }
 }

@@ -41,6 +41,18 @@ impl WritePermit {
         Self { shard: "by-hand".into(), transitions: 0, until: Arc::new(Mutex::new(Validity::Always)) }
     }
 
+    /// One whose lease was not renewed in time, for tests.
+    #[cfg(test)]
+    pub(crate) fn lapsed() -> Self {
+        Self { shard: "0".into(), transitions: 0, until: Arc::new(Mutex::new(Validity::Ended)) }
+    }
+
+    /// The lease is renewed after all, for tests.
+    #[cfg(test)]
+    pub(crate) fn renew(&self) {
+        self.set(Validity::Always);
+    }
+
     pub(super) fn minted(shard: &str, transitions: u64, lasts: Duration) -> Self {
         let permit = Self { shard: shard.into(), transitions, until: Arc::new(Mutex::new(Validity::Ended)) };
         permit.set(Validity::Until(Instant::now() + lasts, SystemTime::now() + lasts));

@@ -1,0 +1,328 @@
+//! A unit beside an API server that answers by hand: what a pass that could not go on leads to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use super::pass::Aim;
+use super::*;
+use crate::agent::ancestry::Ancestries;
+use crate::agent::claims::ClaimBook;
+use crate::agent::mailbox::{Loss, Sight, Trigger};
+use crate::agent::news;
+use crate::agent::observer::Observer;
+use crate::agent::registry::Registry;
+use crate::agent::term::Term;
+use crate::agent::worker::{Workers, WorkersSettings};
+use crate::cluster::lease::Election;
+use crate::cluster::observe::Event;
+use crate::cluster::{Cluster, ConnectOptions, WritePermit};
+use crate::git::{Listed, Source};
+use crate::inventory::Entry;
+use crate::object::DigestKey;
+use crate::render::ReadRecord;
+use crate::report::metrics::{Build, Metrics};
+use crate::revision::Revision;
+use crate::server::Receivers;
+
+/// The commit that is wanted.
+const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// Longer than anything but the hourly check may take.
+const LONG: Duration = Duration::from_secs(600);
+
+/// An API server that keeps nothing: what is written is taken, and what is read is not there.
+#[derive(Clone, Default)]
+struct Fake {
+    seen: Arc<Mutex<Vec<(String, String, Value)>>>,
+}
+
+impl Fake {
+    fn cluster(&self) -> Cluster {
+        let fake = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let fake = fake.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let bytes = body.collect().await?.to_bytes();
+                let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+                let path = head.uri.path().to_owned();
+                let (code, answer) = answer(head.method.as_str(), &path, &body);
+                fake.seen.lock().expect("not poisoned").push((head.method.to_string(), path, body));
+                Ok::<_, tower::BoxError>(
+                    Response::builder().status(code).body(Body::from(answer.to_string().into_bytes()))?,
+                )
+            }
+        });
+        Cluster::over(kube::Client::new(service, "default"), ConnectOptions::default())
+    }
+
+    /// Bodies of the requests of this method whose path ends so.
+    fn sent(&self, method: &str, path: &str) -> Vec<Value> {
+        let seen = self.seen.lock().expect("not poisoned");
+        seen.iter().filter(|(m, p, _)| m == method && p.ends_with(path)).map(|(.., body)| body.clone()).collect()
+    }
+}
+
+fn answer(method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let maps = json!({"resource": "configmaps", "responseKind": {"group": "", "version": "v1", "kind": "ConfigMap"},
+        "scope": "Namespaced", "verbs": ["get", "list", "watch", "patch", "delete", "create", "update"]});
+    match (method, path) {
+        ("GET", "/api") => (
+            200,
+            json!({"kind": "APIGroupDiscoveryList", "items": [
+                {"metadata": {"name": ""}, "versions": [{"version": "v1", "resources": [maps]}]}]}),
+        ),
+        ("GET", "/apis") => (200, json!({"kind": "APIGroupDiscoveryList", "items": []})),
+        ("GET", _) => (
+            404,
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+                "message": "not found", "details": {}}),
+        ),
+        _ => {
+            let mut taken = json!({"kind": "Sync", "metadata": {}});
+            taken.as_object_mut().expect("an object").extend(body.as_object().cloned().unwrap_or_default());
+            (200, taken)
+        }
+    }
+}
+
+/// What a unit stands on.
+struct Ground {
+    fake: Fake,
+    permit: WritePermit,
+    world: Arc<World>,
+    /// How the election stands; it is asked as long as this lives.
+    _election: watch::Sender<Election>,
+    _listed: watch::Sender<bool>,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    /// This replica leads, and the permit has lapsed.
+    fn lapsed() -> Self {
+        let (fake, permit, folder) = (Fake::default(), WritePermit::lapsed(), tempfile::tempdir().expect("a folder"));
+        let term = Election { leading: true, permit: Some(permit.clone()), ..Election::default() };
+        let (tell, election) = watch::channel(term.clone());
+        let (list, listed) = watch::channel(true);
+        let (cluster, key) = (fake.cluster(), DigestKey::new([7; 32]));
+        let build = Build { version: String::new(), commit: String::new() };
+        // Nothing is rendered here: every render fails.
+        let settings =
+            WorkersSettings { program: "/bin/false".into(), ..WorkersSettings::new(folder.path()).expect("settings") };
+        let world = World {
+            name: "lab".to_owned(),
+            observer: Observer::new(cluster.clone(), key.clone()),
+            cluster,
+            workers: Workers::new(settings).expect("workers"),
+            ancestries: Ancestries::default(),
+            claims: ClaimBook::default(),
+            quarantine: Mutex::default(),
+            scopes: Mutex::default(),
+            registry: Registry::default(),
+            metrics: Arc::new(Metrics::new(&build, Vec::new()).expect("metrics")),
+            news: news::desk().0,
+            election,
+            term,
+            key,
+            listed,
+            passes: Semaphore::new(1),
+            namespace: "tandem-system".to_owned(),
+            started: Instant::now(),
+        };
+        Self { fake, permit, world: Arc::new(world), _election: tell, _listed: list, _folder: folder }
+    }
+
+    /// A unit whose Repository is at the commit.
+    fn unit(&self, sync: Sync) -> Unit {
+        let key = Key::new("shop", "web");
+        let mailbox = Mailbox::default();
+        self.world.registry.expect(Key::new("shop", "repo"));
+        self.world.registry.enter(key.clone(), mailbox.clone());
+        let mut unit = Unit::new(self.world.clone(), key, mailbox, sync, Vec::new());
+        unit.take_spec();
+        self.world.registry.found(&Key::new("shop", "repo"), Arc::new(tip(COMMIT)));
+        let pending = unit.mailbox.take();
+        unit.absorb(pending);
+        unit
+    }
+
+    /// Statuses that were written.
+    fn told(&self) -> Vec<Value> {
+        self.fake.sent("PATCH", "/syncs/web/status").iter().map(|sent| sent["status"].clone()).collect()
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let look = async {
+            while !holds(self) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        assert!(timeout(LONG, look).await.is_ok(), "{what}: {:#?}", self.told());
+    }
+}
+
+/// A Sync with more of metadata and spec.
+fn sync(more: Value) -> Sync {
+    let mut sync = json!({
+        "apiVersion": "tandemcd.io/v1alpha1",
+        "kind": "Sync",
+        "metadata": {"namespace": "shop", "name": "web", "uid": "u1", "generation": 1},
+        "spec": {"path": "deploy", "repositoryRef": {"name": "repo"}, "serviceAccountName": "deployer"},
+    });
+    let Value::Object(more) = more else { panic!("{more} is no object") };
+    for (part, more) in more {
+        sync[&part].as_object_mut().expect("a part").extend(more.as_object().cloned().expect("an object"));
+    }
+    serde_json::from_value(sync).expect("a Sync")
+}
+
+fn tip(commit: &str) -> Tip {
+    let revision = Revision { name: "main".to_owned(), commit: commit.to_owned() };
+    let found = Found {
+        listed: Listed { revision, reference: None, received_bytes: 0 },
+        source: Arc::new(Source::new("https://git.example.com/shop.git")),
+        seen_at: Timestamp::UNIX_EPOCH,
+    };
+    Tip {
+        repository: Key::new("shop", "repo"),
+        found: Some(found),
+        failed: None,
+        allowed_namespaces: Arc::from([]),
+        rewind: None,
+        untouched: Arc::default(),
+    }
+}
+
+/// A ConfigMap that was applied.
+fn owned(unit: &mut Unit) -> ObjectId {
+    let id = ObjectId::new("shop", "a", "", "ConfigMap");
+    let entry = Entry {
+        version: "v1".to_owned(),
+        uid: Some("u2".to_owned()),
+        desired: None,
+        baseline: None,
+        flags: BTreeSet::new(),
+        unknown: BTreeSet::new(),
+    };
+    unit.ledger.set(&id, entry);
+    id
+}
+
+/// A renewal that comes late leaves a gap in which nothing may be written, and the term goes on.
+#[tokio::test(start_paused = true)]
+async fn a_pass_in_a_gap_between_two_renewals_is_made_again() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({})));
+    unit.handled = Some((COMMIT.to_owned(), 1));
+    unit.unsaved = true;
+    let running = tokio::spawn(unit.run());
+    ground.until("what it waits for is told", |ground| !ground.told().is_empty()).await;
+    let told = ground.told();
+    assert!(told[0].to_string().contains("lease") && told[0].get("attemptedRevision").is_none(), "{told:#?}");
+    ground.permit.renew();
+    let tried = |ground: &Ground| ground.told().last().is_some_and(|told| told.get("attemptedRevision").is_some());
+    ground.until("the commit is tried", tried).await;
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_farewell_in_a_gap_between_two_renewals_is_said_later() {
+    let ground = Ground::lapsed();
+    let unit = ground.unit(sync(json!({})));
+    let deleted = json!({"deletionTimestamp": "2026-11-24T04:17:32Z", "finalizers": ["tandemcd.io/sync"]});
+    unit.mailbox.put(Trigger::Spec(Box::new(sync(json!({"metadata": deleted})))));
+    let running = tokio::spawn(unit.run());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(ground.fake.sent("PATCH", "/syncs/web").is_empty(), "nothing is sent without a permit");
+    ground.permit.renew();
+    assert!(timeout(LONG, running).await.is_ok(), "the finalizer is never removed");
+    assert_eq!(ground.fake.sent("PATCH", "/syncs/web").len(), 1);
+}
+
+/// Also where what it depends on is not there any more: what was applied once needs no order.
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_is_looked_at_while_a_commit_stays_refused() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({"spec": {"dependsOn": [{"name": "gone"}]}})));
+    let id = owned(&mut unit);
+    let revision = Revision { name: "main".to_owned(), commit: COMMIT.to_owned() };
+    (unit.facts.accepted, unit.facts.applied) = (Some(revision.clone()), Some(revision));
+    unit.refused = Some((COMMIT.to_owned(), 1));
+    unit.take_sight(id, Sight { last: None, loss: Some(Loss::Shown) });
+    unit.pass().await;
+    assert_eq!(ground.fake.sent("GET", "/namespaces/shop/configmaps/a").len(), 1, "it is read");
+    assert!(unit.retry_at.is_some(), "the healing failed, and is tried again");
+}
+
+/// A pass that leaves out what is fought over ends well, and the repair stays due.
+#[tokio::test(start_paused = true)]
+async fn a_repair_that_is_put_off_in_a_fight_is_made_when_it_is_due() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({})));
+    let id = owned(&mut unit);
+    let now = ground.world.now();
+    (0..4).for_each(|_| unit.repairs.entry(id.clone()).or_default().note(now));
+    assert!(unit.fought_over(&id, now), "it is fought over");
+    let found = tip(COMMIT).found.expect("found");
+    let target = unit.target(found, Aim::Newest).map_err(|_| ()).expect("a target");
+    unit.settle(&target);
+    unit.work = false;
+    let rested = timeout(Duration::from_secs(60), async {
+        while !unit.work {
+            unit.rest().await;
+        }
+    });
+    assert!(rested.await.is_ok(), "nothing wakes it");
+    assert!(!unit.fought_over(&id, ground.world.now()), "it may be put right");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_is_untouched_only_against_what_the_handled_one_read() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({})));
+    let read = |id: &str| {
+        let records = vec![ReadRecord { path: "deploy".to_owned(), id: Some(id.to_owned()) }];
+        Arc::new(ReadSet { records })
+    };
+    unit.handled = Some(("b".repeat(40), 1));
+    unit.read_set = Some(read("new"));
+    let found = tip(COMMIT).found.expect("found");
+    let target = unit.target(found, Aim::Newest).map_err(|_| ()).expect("a target");
+    for (against, nothing) in [("new", true), ("old", false)] {
+        let untouched = Arc::new(BTreeMap::from([(unit.key.clone(), read(against))]));
+        unit.tip = Some(Arc::new(Tip { untouched, ..tip(COMMIT) }));
+        assert_eq!(unit.nothing_to_do(&target), nothing, "compared with the {against} one");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_repository_found_is_not_taken() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({})));
+    let late = Tip { repository: Key::new("shop", "former"), ..tip(&"b".repeat(40)) };
+    unit.mailbox.put(Trigger::Tip(Arc::new(late)));
+    let pending = unit.mailbox.take();
+    unit.absorb(pending);
+    let found = unit.tip.as_ref().and_then(|tip| tip.found.as_ref()).map(Found::commit);
+    assert_eq!(found, Some(COMMIT));
+}
+
+/// Deleted and created anew between two lists: it is another Sync, though its generation is the same.
+#[tokio::test(start_paused = true)]
+async fn a_sync_of_another_uid_is_another_sync() {
+    let ground = Ground::lapsed();
+    let mut term = Term::new(ground.world.clone(), Receivers::default(), Vec::new());
+    ground.world.registry.expect_no_more();
+    term.sync(Event::Applied(Ok(sync(json!({})))));
+    ground.until("the first is told", |ground| !ground.told().is_empty()).await;
+    term.sync(Event::Applied(Ok(sync(json!({"metadata": {"uid": "u9"}, "spec": {"suspend": true}})))));
+    let suspended = |ground: &Ground| ground.told().last().is_some_and(|told| told.to_string().contains("Suspended"));
+    ground.until("the second is told", suspended).await;
+}
