@@ -6,6 +6,7 @@ mod hang;
 mod kills;
 mod outage;
 mod restart;
+mod stall;
 
 use std::collections::BTreeMap;
 

@@ -222,7 +222,7 @@ async fn a_pass_in_a_gap_between_two_renewals_is_made_again() {
     let mut unit = ground.unit(sync(json!({})));
     unit.handled = Some((COMMIT.to_owned(), 1));
     unit.unsaved = true;
-    let running = tokio::spawn(unit.run());
+    let running = tokio::spawn(Box::new(unit).run());
     ground.until("what it waits for is told", |ground| !ground.told().is_empty()).await;
     let told = ground.told();
     assert!(told[0].to_string().contains("lease") && told[0].get("attemptedRevision").is_none(), "{told:#?}");
@@ -238,7 +238,7 @@ async fn a_farewell_in_a_gap_between_two_renewals_is_said_later() {
     let unit = ground.unit(sync(json!({})));
     let deleted = json!({"deletionTimestamp": "2026-11-24T04:17:32Z", "finalizers": ["tandemcd.io/sync"]});
     unit.mailbox.put(Trigger::Spec(Box::new(sync(json!({"metadata": deleted})))));
-    let running = tokio::spawn(unit.run());
+    let running = tokio::spawn(Box::new(unit).run());
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(ground.fake.sent("PATCH", "/syncs/web").is_empty(), "nothing is sent without a permit");
     ground.permit.renew();
