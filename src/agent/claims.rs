@@ -1,7 +1,7 @@
 //! What each Sync says about objects, so that two never fight over one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::object::ObjectId;
 use crate::plan::{Claim, Claims, SyncName};
@@ -16,8 +16,9 @@ pub struct ClaimBook {
 
 #[derive(Default)]
 struct Book {
-    by_object: HashMap<ObjectId, BTreeMap<Key, Claim>>,
-    by_sync: BTreeMap<Key, BTreeSet<ObjectId>>,
+    /// Sorted by the Syncs' names; nearly always one.
+    by_object: HashMap<ObjectId, Vec<(Arc<Key>, Claim)>>,
+    by_sync: BTreeMap<Arc<Key>, BTreeSet<ObjectId>>,
 }
 
 impl ClaimBook {
@@ -25,7 +26,8 @@ impl ClaimBook {
     /// Returns whether anything changed.
     pub fn put(&self, sync: &Key, claims: BTreeMap<ObjectId, Claim>) -> bool {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = book.by_sync.get(sync).cloned().unwrap_or_default();
+        let known = book.by_sync.remove_entry(sync);
+        let (key, before) = known.unwrap_or_else(|| (Arc::new(sync.clone()), BTreeSet::new()));
         let mut changed = false;
         for id in before.iter().filter(|id| !claims.contains_key(id)) {
             book.forget(sync, id);
@@ -33,9 +35,9 @@ impl ClaimBook {
         }
         let ids = claims.keys().cloned().collect();
         for (id, claim) in claims {
-            changed |= book.by_object.entry(id).or_default().insert(sync.clone(), claim) != Some(claim);
+            changed |= book.claim(id, &key, claim);
         }
-        book.by_sync.insert(sync.clone(), ids);
+        book.by_sync.insert(key, ids);
         changed
     }
 
@@ -56,8 +58,8 @@ impl ClaimBook {
     ) -> Claims {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = Claims::default();
-        let mut add = |id: &ObjectId, claims: &BTreeMap<Key, Claim>| {
-            for (sync, claim) in claims.iter().filter(|(sync, _)| *sync != me) {
+        let mut add = |id: &ObjectId, claims: &[(Arc<Key>, Claim)]| {
+            for (sync, claim) in claims.iter().filter(|(sync, _)| **sync != *me) {
                 found.insert(id.clone(), name(sync), *claim);
             }
         };
@@ -87,9 +89,21 @@ impl ClaimBook {
 }
 
 impl Book {
+    /// Takes note of a claim; whether it is another than before.
+    fn claim(&mut self, id: ObjectId, sync: &Arc<Key>, claim: Claim) -> bool {
+        let claims = self.by_object.entry(id).or_insert_with(|| Vec::with_capacity(1));
+        match claims.binary_search_by(|(known, _)| known.cmp(sync)) {
+            Ok(at) => std::mem::replace(&mut claims[at].1, claim) != claim,
+            Err(at) => {
+                claims.insert(at, (sync.clone(), claim));
+                true
+            }
+        }
+    }
+
     fn forget(&mut self, sync: &Key, id: &ObjectId) {
         if let Some(claims) = self.by_object.get_mut(id) {
-            claims.remove(sync);
+            claims.retain(|(known, _)| **known != *sync);
             if claims.is_empty() {
                 self.by_object.remove(id);
             }

@@ -1,5 +1,7 @@
 //! How a Sync looks at its objects: what it leaves to others, and what health means to it.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::api::SyncSpec;
 use crate::health::{Expressions, Rule};
 use crate::object::fields::{IgnoreRule, Managers, Pointer};
@@ -16,9 +18,15 @@ pub struct Lens {
     pub managers: Managers,
 }
 
+/// The lens of every Sync that says nothing of its own.
+static PLAIN: LazyLock<Arc<Lens>> = LazyLock::new(Arc::default);
+
 impl Lens {
     /// The lens of a spec, and what is wrong with it.
-    pub fn of(spec: &SyncSpec) -> (Self, Vec<Problem>) {
+    pub fn of(spec: &SyncSpec) -> (Arc<Self>, Vec<Problem>) {
+        if spec.health.is_empty() && spec.ignore.is_empty() && spec.adopt_managers.is_empty() {
+            return (PLAIN.clone(), Vec::new());
+        }
         let rules: Vec<Rule> = spec
             .health
             .iter()
@@ -50,6 +58,6 @@ impl Lens {
             });
         }
         let managers = Managers::default().and_deployers(&spec.adopt_managers);
-        (Self { expressions, ignore, managers }, problems)
+        (Arc::new(Self { expressions, ignore, managers }), problems)
     }
 }

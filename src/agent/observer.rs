@@ -214,8 +214,7 @@ impl Follower {
                 Event::Deleted(object) => {
                     // Its last state is news too: a Job may have finished.
                     self.show(&object);
-                    let id = self.id(&object);
-                    if let Some(route) = self.route(&id) {
+                    if let Some((id, route)) = self.route(&self.id(&object)) {
                         route.mailbox.put(Trigger::Lost(id));
                     }
                 }
@@ -233,8 +232,7 @@ impl Follower {
 
     /// Passes on what an object looks like; its id where somebody owns it.
     fn show(&self, object: &Value) -> Option<ObjectId> {
-        let id = self.id(object);
-        let route = self.route(&id)?;
+        let (id, route) = self.route(&self.id(object))?;
         let seen = plan::see(object, &self.key, &route.yields, &route.lens.managers)?;
         let health = health::assess(object, &route.lens.expressions);
         route.mailbox.put(Trigger::Seen(id.clone(), Live::Present(seen), health));
@@ -260,8 +258,10 @@ impl Follower {
         self.kind.id(text("namespace").unwrap_or_default(), text("name").unwrap_or_default())
     }
 
-    fn route(&self, id: &ObjectId) -> Option<Route> {
-        self.routes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    /// Where sights of an object go, and its id as it is kept there: no second one is kept elsewhere.
+    fn route(&self, id: &ObjectId) -> Option<(ObjectId, Route)> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.get_key_value(id).map(|(id, route)| (id.clone(), route.clone()))
     }
 }
 

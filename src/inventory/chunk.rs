@@ -5,6 +5,7 @@
 //! and a crash in between leaves more, never less.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Entry, Owned};
 use crate::object::ObjectId;
@@ -15,8 +16,9 @@ pub const CHUNK_ENTRIES: usize = 1000;
 /// The format that this version writes.
 pub const FORMAT: u32 = 1;
 
-/// The chunks of a Sync as they stand in the cluster, by number.
-pub type Layout = BTreeMap<u32, Owned>;
+/// The chunks of a Sync as they stand in the cluster, by number. Shared, since the one chunk of most
+/// Syncs is all that they own.
+pub type Layout = BTreeMap<u32, Arc<Owned>>;
 
 /// An inventory that this version cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +51,7 @@ pub fn readable(format: u32) -> Result<(), FormatError> {
 /// taken from the one that knows more, the lower number first.
 pub fn union(layout: &Layout) -> Owned {
     let mut owned: Owned = BTreeMap::new();
-    for (id, entry) in layout.values().flatten() {
+    for (id, entry) in layout.values().flat_map(|entries| entries.iter()) {
         match owned.get(id) {
             Some(known) if knows(known) >= knows(entry) => {}
             _ => {
@@ -78,7 +80,7 @@ pub enum ChunkWrite {
 /// The writes that turn `layout` into `owned`, in their order: those that add entries first, then
 /// those that only change or remove, then deletions of empty chunks. Nothing where nothing changed.
 pub fn chunks(layout: &Layout, owned: &Owned) -> Vec<ChunkWrite> {
-    let mut next: Layout = layout.keys().map(|number| (*number, Owned::new())).collect();
+    let mut next: BTreeMap<u32, Owned> = layout.keys().map(|number| (*number, Owned::new())).collect();
     let mut homeless: Vec<(&ObjectId, &Entry)> = Vec::new();
     for (id, entry) in owned {
         match layout.iter().find(|(_, entries)| entries.contains_key(id)) {
@@ -94,7 +96,7 @@ pub fn chunks(layout: &Layout, owned: &Owned) -> Vec<ChunkWrite> {
     let mut deletions = Vec::new();
     for (number, entries) in next {
         match layout.get(&number) {
-            Some(before) if *before == entries => {}
+            Some(before) if **before == entries => {}
             _ if entries.is_empty() => deletions.push(ChunkWrite::Delete(number)),
             None => adds.push(ChunkWrite::Create(number, entries)),
             Some(before) if entries.keys().any(|id| !before.contains_key(id)) => {
@@ -108,10 +110,11 @@ pub fn chunks(layout: &Layout, owned: &Owned) -> Vec<ChunkWrite> {
 
 /// Finds room for new entries: in chunks that are written anyway, then where there is most room,
 /// then in new ones.
-fn place(next: &mut Layout, layout: &Layout, homeless: Vec<(&ObjectId, &Entry)>) {
+fn place(next: &mut BTreeMap<u32, Owned>, layout: &Layout, homeless: Vec<(&ObjectId, &Entry)>) {
     let mut homeless = homeless.into_iter().peekable();
     let mut order: Vec<u32> = next.keys().copied().collect();
-    order.sort_by_key(|number| (layout.get(number) == next.get(number), next[number].len(), *number));
+    order
+        .sort_by_key(|number| (layout.get(number).map(AsRef::as_ref) == next.get(number), next[number].len(), *number));
     let mut free = (0..).filter(|number| !layout.contains_key(number));
     let mut order = order.into_iter();
     while homeless.peek().is_some() {
@@ -142,11 +145,11 @@ mod tests {
         for write in writes {
             match write {
                 ChunkWrite::Create(number, entries) => {
-                    assert!(layout.insert(*number, entries.clone()).is_none(), "chunk {number} was there");
+                    assert!(layout.insert(*number, entries.clone().into()).is_none(), "chunk {number} was there");
                     assert!(entries.len() <= CHUNK_ENTRIES);
                 }
                 ChunkWrite::Update(number, entries) => {
-                    assert!(layout.insert(*number, entries.clone()).is_some(), "chunk {number} was not there");
+                    assert!(layout.insert(*number, entries.clone().into()).is_some(), "chunk {number} was not there");
                     assert!(entries.len() <= CHUNK_ENTRIES);
                 }
                 ChunkWrite::Delete(number) => assert!(layout.remove(number).is_some()),
@@ -205,7 +208,8 @@ mod tests {
         let id = owned([1]).into_keys().next().expect("an id");
         let told = Entry { uid: Some("u".into()), ..Entry::default() };
         for (one, two) in [(Entry::default(), told.clone()), (told.clone(), Entry::default())] {
-            let layout = Layout::from([(0, Owned::from([(id.clone(), one)])), (1, Owned::from([(id.clone(), two)]))]);
+            let chunk = |entry| Arc::new(Owned::from([(id.clone(), entry)]));
+            let layout = Layout::from([(0, chunk(one)), (1, chunk(two))]);
             let owned = union(&layout);
             assert_eq!(owned, Owned::from([(id.clone(), told.clone())]));
             assert_eq!(union(&after(&layout, &chunks(&layout, &owned))), owned);

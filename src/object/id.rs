@@ -1,7 +1,9 @@
 //! Identity of an object, and its form in inventories.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +12,15 @@ use serde::{Deserialize, Serialize};
 ///
 /// Serialised as the inventory id `<namespace>_<name>_<group>_<kind>`, the format that tools of
 /// the field read; a colon in an RBAC name is written `__`.
+///
+/// Clones share its parts: the agent names each object in half a dozen places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct ObjectId {
+pub struct ObjectId(Arc<Parts>);
+
+/// The parts of an [`ObjectId`], in the order in which ids are compared.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Parts {
     /// Empty for a cluster-scoped object.
     pub namespace: String,
     /// `metadata.name`.
@@ -31,7 +39,13 @@ impl ObjectId {
         group: impl Into<String>,
         kind: impl Into<String>,
     ) -> Self {
-        Self { namespace: namespace.into(), name: name.into(), group: group.into(), kind: kind.into() }
+        Self(Arc::new(Parts { namespace: namespace.into(), name: name.into(), group: group.into(), kind: kind.into() }))
+    }
+
+    /// The same object in another namespace.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: impl Into<String>) -> Self {
+        Self::new(namespace, &*self.name, &*self.group, &*self.kind)
     }
 
     /// The inventory id: `<namespace>_<name>_<group>_<kind>`.
@@ -42,6 +56,14 @@ impl ObjectId {
     /// `Kind.group`, or `Kind` in the core group.
     pub fn group_kind(&self) -> String {
         if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
+    }
+}
+
+impl Deref for ObjectId {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 

@@ -136,19 +136,23 @@ fn one(mut manifest: Manifest, scopes: &Scopes, owner: &Owner, rules: &Rules) ->
 
 /// Settles the namespace, in the identity and in the body.
 fn place(manifest: &mut Manifest, scope: Scope, owner: &Owner, rules: &Rules) -> Result<(), Problem> {
-    let named = std::mem::take(&mut manifest.id.namespace);
+    let named = manifest.id.namespace.clone();
+    let mut settle = |namespace: &str| {
+        if manifest.id.namespace != namespace {
+            manifest.id = manifest.id.in_namespace(namespace);
+        }
+    };
     match scope {
         Scope::Cluster if named.is_empty() => Ok(()),
-        Scope::Cluster => Err(Problem::new(
-            "ClusterScoped",
-            format!("{} lives in no namespace, and {named:?} is named", manifest.id.kind),
-        )
-        .at(&manifest.origin)
-        .of(&manifest.id)
-        .hint("remove metadata.namespace")),
+        Scope::Cluster => {
+            settle("");
+            let message = format!("{} lives in no namespace, and {named:?} is named", manifest.id.kind);
+            let problem = Problem::new("ClusterScoped", message).at(&manifest.origin).of(&manifest.id);
+            Err(problem.hint("remove metadata.namespace"))
+        }
         Scope::Namespaced => {
-            let default = || rules.target_namespace.as_ref().unwrap_or(&owner.namespace).clone();
-            manifest.id.namespace = if named.is_empty() { default() } else { named };
+            let default = || rules.target_namespace.as_ref().unwrap_or(&owner.namespace);
+            settle(if named.is_empty() { default() } else { &named });
             if let Some(metadata) = manifest.body.get_mut("metadata").and_then(Value::as_object_mut) {
                 metadata.insert("namespace".to_owned(), manifest.id.namespace.clone().into());
             }

@@ -12,8 +12,7 @@
 //! are observed once for each revision that changed something for a Sync. The date in the commit is
 //! not used: clocks of laptops lie, and a rebase keeps old dates.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+mod syncs;
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -21,12 +20,12 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::condition::{repository_state, state};
+use syncs::Syncs;
+
+use super::condition::repository_state;
 use super::facts::{RepositoryFacts, Stage, SyncFacts};
 use super::outcome::Outcome;
-use super::table::{RepositoryState, State};
-use crate::api::Mode;
-use crate::health::Status;
+use super::table::RepositoryState;
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,17 +153,13 @@ pub struct Metrics {
     queue: IntGauge,
     applied: Histogram,
     healthy: Histogram,
-    objects: IntGaugeVec,
-    sync_ready: IntGaugeVec,
-    sync_info: IntGaugeVec,
+    syncs: Syncs,
     repository_ready: IntGaugeVec,
     drift: IntCounterVec,
     requests: IntCounterVec,
     fetches: IntCounterVec,
     received: IntCounter,
     refs: Histogram,
-    /// Values of the labels of `tandem_sync_info`, by Sync: the series goes when they change.
-    infos: Mutex<BTreeMap<(String, String), [String; 7]>>,
 }
 
 impl Metrics {
@@ -186,18 +181,16 @@ impl Metrics {
             queue: gauges(&registry, "tandem_queue_depth")?.with_label_values::<&str>(&[]),
             applied: histograms(&registry, "tandem_commit_to_applied_seconds")?.with_label_values::<&str>(&[]),
             healthy: histograms(&registry, "tandem_commit_to_healthy_seconds")?.with_label_values::<&str>(&[]),
-            objects: gauges(&registry, "tandem_objects")?,
-            sync_ready: gauges(&registry, "tandem_sync_ready")?,
-            sync_info: gauges(&registry, "tandem_sync_info")?,
+            syncs: Syncs::new()?,
             repository_ready: gauges(&registry, "tandem_repository_ready")?,
             drift: counters(&registry, "tandem_drift_total")?,
             requests: counters(&registry, "tandem_api_requests_total")?,
             fetches: counters(&registry, "tandem_git_fetches_total")?,
             received: counters(&registry, "tandem_git_received_bytes_total")?.with_label_values::<&str>(&[]),
             refs: histograms(&registry, "tandem_git_refs_duration_seconds")?.with_label_values::<&str>(&[]),
-            infos: Mutex::default(),
             registry,
         };
+        metrics.registry.register(Box::new(metrics.syncs.clone()))?;
         // A counter that is there from the start lets a rate be taken over its first event.
         for stage in Stage::ALL {
             metrics.stages.with_label_values(&[stage.as_str()]);
@@ -245,45 +238,14 @@ impl Metrics {
 
     /// What a Sync is at. `repository` is `namespace/name`.
     pub fn sync(&self, namespace: &str, name: &str, repository: &str, facts: &SyncFacts) {
-        for status in Status::ALL {
-            let count = facts.health.counts.of(status);
-            self.objects.with_label_values(&[namespace, name, status.as_str()]).set(i64::from(count));
-        }
-        let state = state(facts);
-        let ready = matches!(state, State::Ready | State::ShadowEqual);
-        self.sync_ready.with_label_values(&[namespace, name]).set(i64::from(ready));
-        let info = [
-            namespace.to_owned(),
-            name.to_owned(),
-            repository.to_owned(),
-            facts.applied.as_ref().map_or_else(String::new, ToString::to_string),
-            if facts.mode == Mode::Shadow { "Shadow" } else { "Enforce" }.to_owned(),
-            facts.suspended.to_string(),
-            format!("{state:?}"),
-        ];
-        let key = (namespace.to_owned(), name.to_owned());
-        let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);
-        if infos.get(&key) != Some(&info) {
-            self.sync_info.with_label_values(&info).set(1);
-            if let Some(old) = infos.insert(key, info) {
-                // Gone only if somebody removed it between, which changes nothing here.
-                let _ = self.sync_info.remove_label_values(&old);
-            }
-        }
+        self.syncs.put(namespace, name, repository, facts);
     }
 
     /// A Sync is gone: so are its series.
     pub fn forget_sync(&self, namespace: &str, name: &str) {
-        // Errors say that a series was never there.
-        for status in Status::ALL {
-            let _ = self.objects.remove_label_values(&[namespace, name, status.as_str()]);
-        }
-        let _ = self.sync_ready.remove_label_values(&[namespace, name]);
+        self.syncs.forget(namespace, name);
+        // An error says that the series was never there.
         let _ = self.drift.remove_label_values(&[namespace, name]);
-        let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = infos.remove(&(namespace.to_owned(), name.to_owned())) {
-            let _ = self.sync_info.remove_label_values(&old);
-        }
     }
 
     /// What a Repository is at.

@@ -10,6 +10,7 @@ use crate::agent::lens::Lens;
 use crate::agent::mailbox::{Loss, Pending, Sight};
 use crate::agent::observer::Standing;
 use crate::agent::tip::{Key, Tip};
+use crate::api::Sync;
 use crate::health::{Health, Status};
 use crate::inventory::{Entry, Flag};
 use crate::object::{ObjectId, annotation};
@@ -25,7 +26,7 @@ impl Unit {
         if let Some(sync) = pending.spec {
             let changed = sync.metadata.generation != self.sync.metadata.generation;
             let deleted = sync.metadata.deletion_timestamp.is_some();
-            self.sync = *sync;
+            self.sync = Sync { status: None, ..*sync };
             if changed || deleted {
                 self.take_spec();
             }
@@ -68,7 +69,7 @@ impl Unit {
     /// A new generation of the spec: everything is looked at anew.
     pub(super) fn take_spec(&mut self) {
         let (lens, problems) = Lens::of(&self.sync.spec);
-        self.lens = Arc::new(lens);
+        self.lens = lens;
         self.watched.clear();
         self.facts.generation = self.generation();
         self.facts.suspended = self.sync.spec.suspend;

@@ -1,8 +1,10 @@
 //! The inventory of one Sync: what stands in the cluster, and what it should say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::ResourceExt;
+use kube::api::ObjectMeta;
 
 use crate::api::{Inventory, InventoryEntry, InventorySpec, Sync};
 use crate::cluster::own::{create_inventory, delete_inventory, update_inventory};
@@ -13,10 +15,11 @@ use crate::object::{Digest, ObjectId};
 
 /// What a Sync owns, as it is known here and as it stands in the cluster.
 pub(super) struct Ledger {
-    owned: Owned,
+    /// The same as the one chunk of `layout`, where nothing is to be written.
+    owned: Arc<Owned>,
     layout: Layout,
-    /// The chunks' objects, for their names and versions.
-    stored: BTreeMap<u32, Inventory>,
+    /// Metadata of the chunks' objects, for their versions.
+    stored: BTreeMap<u32, Box<ObjectMeta>>,
     /// Why the stored inventory cannot be read; then nothing may be done.
     unreadable: Option<Failed>,
 }
@@ -24,19 +27,21 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Reads the chunks of a Sync. Those of a former Sync of the same name are not its own.
     pub(super) fn read(uid: &str, found: Vec<Inventory>) -> Self {
-        let mut ledger = Self { owned: Owned::new(), layout: Layout::new(), stored: BTreeMap::new(), unreadable: None };
+        let mut ledger =
+            Self { owned: Arc::default(), layout: Layout::new(), stored: BTreeMap::new(), unreadable: None };
         for chunk in found {
             let mine = chunk.owner_references().iter().any(|owner| owner.uid == uid);
             let Some(number) = mine.then(|| number_of(&chunk)).flatten() else { continue };
             match entries(&chunk) {
                 Ok(entries) => {
-                    ledger.layout.insert(number, entries);
+                    ledger.layout.insert(number, Arc::new(entries));
                 }
                 Err(failed) => ledger.unreadable = Some(failed),
             }
-            ledger.stored.insert(number, Inventory { spec: InventorySpec::default(), ..chunk });
+            ledger.stored.insert(number, bare(chunk));
         }
-        ledger.owned = union(&ledger.layout);
+        ledger.owned = Arc::new(union(&ledger.layout));
+        ledger.share();
         ledger
     }
 
@@ -52,17 +57,19 @@ impl Ledger {
 
     /// Replaces everything that is owned; nothing is written yet.
     pub(super) fn replace(&mut self, owned: Owned) {
-        self.owned = owned;
+        self.owned = Arc::new(owned);
     }
 
     /// Sets an entry; nothing is written yet.
     pub(super) fn set(&mut self, id: &ObjectId, entry: Entry) {
-        self.owned.insert(id.clone(), entry);
+        Arc::make_mut(&mut self.owned).insert(id.clone(), entry);
     }
 
     /// Removes an entry; nothing is written yet.
     pub(super) fn forget(&mut self, id: &ObjectId) {
-        self.owned.remove(id);
+        if self.owned.contains_key(id) {
+            Arc::make_mut(&mut self.owned).remove(id);
+        }
     }
 
     /// Writes what changed, additions before removals.
@@ -80,30 +87,43 @@ impl Ledger {
                 ChunkWrite::Update(number, entries) => {
                     let mut next = chunk(sync, number, &entries);
                     if let Some(stored) = self.stored.get(&number) {
-                        next.metadata = stored.metadata.clone();
-                        next.metadata.managed_fields = None;
+                        next.metadata = stored.as_ref().clone();
                     }
                     let stored = update_inventory(session, &next).await?;
                     self.keep(number, stored, entries);
                 }
                 ChunkWrite::Delete(number) => {
                     if let Some(stored) = self.stored.get(&number) {
-                        delete_inventory(session, stored).await?;
+                        let chunk = Inventory { metadata: stored.as_ref().clone(), spec: InventorySpec::default() };
+                        delete_inventory(session, &chunk).await?;
                     }
                     self.stored.remove(&number);
                     self.layout.remove(&number);
                 }
             }
         }
+        self.share();
         Ok(())
     }
 
-    fn keep(&mut self, number: u32, mut stored: Inventory, entries: Owned) {
-        stored.spec = InventorySpec::default();
-        stored.metadata.managed_fields = None;
-        self.stored.insert(number, stored);
-        self.layout.insert(number, entries);
+    fn keep(&mut self, number: u32, stored: Inventory, entries: Owned) {
+        self.stored.insert(number, bare(stored));
+        self.layout.insert(number, Arc::new(entries));
     }
+
+    /// Keeps what is owned once, where it is one chunk.
+    fn share(&mut self) {
+        if self.layout.len() == 1
+            && let Some(only) = self.layout.values().next().filter(|only| **only == self.owned)
+        {
+            self.owned = only.clone();
+        }
+    }
+}
+
+/// What must be known of a chunk's object to write it again.
+fn bare(chunk: Inventory) -> Box<ObjectMeta> {
+    Box::new(ObjectMeta { managed_fields: None, ..chunk.metadata })
 }
 
 /// Chunks are named `<sync>-<number>`.

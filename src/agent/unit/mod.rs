@@ -60,7 +60,7 @@ const RECALL: Duration = Duration::from_secs(30);
 /// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted.
 pub fn start(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> JoinHandle<()> {
     world.registry.enter(key.clone(), mailbox.clone());
-    let mut unit = Unit::new(world, key, mailbox, sync, chunks);
+    let mut unit = Box::new(Unit::new(world, key, mailbox, sync, chunks));
     // Now, and not in the task: the watches that other Syncs open show our objects too, once.
     unit.take_spec();
     tokio::spawn(unit.run())
@@ -71,6 +71,7 @@ struct Unit {
     world: Arc<World>,
     key: Key,
     mailbox: Mailbox,
+    /// Without its status.
     sync: Sync,
     /// What everybody is told about it.
     facts: SyncFacts,
@@ -146,8 +147,8 @@ enum Told {
 }
 
 impl Unit {
-    fn new(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> Self {
-        let status = sync.status.clone().unwrap_or_default();
+    fn new(world: Arc<World>, key: Key, mailbox: Mailbox, mut sync: Sync, chunks: Vec<Inventory>) -> Self {
+        let status = sync.status.take().unwrap_or_default();
         let facts = recall(&status);
         let uid = sync.metadata.uid.clone().unwrap_or_default();
         Self {
@@ -194,7 +195,8 @@ impl Unit {
         }
     }
 
-    async fn run(mut self) {
+    // In a box: moved into a future, a value takes its room twice.
+    async fn run(mut self: Box<Self>) {
         // Every Sync is known, and has its place among the watches, before the first one acts.
         let _ = self.world.listed.clone().wait_for(|listed| *listed).await;
         loop {

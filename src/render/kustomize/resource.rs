@@ -69,8 +69,8 @@ fn effective(namespace: &str) -> &str {
 /// `Kind.version.group/name.namespace`, as kustomize tells it.
 impl std::fmt::Display for ResId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let id = ObjectId::new(&*self.namespace, &*self.name, &*self.gvk.group, &*self.gvk.kind);
-        if self.cluster_scoped { ObjectId { namespace: String::new(), ..id }.fmt(f) } else { id.fmt(f) }
+        let namespace = if self.cluster_scoped { "" } else { &*self.namespace };
+        ObjectId::new(namespace, &*self.name, &*self.gvk.group, &*self.gvk.kind).fmt(f)
     }
 }
 
