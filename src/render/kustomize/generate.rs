@@ -232,7 +232,7 @@ fn base_name(path: &str) -> &str {
     }
 }
 
-/// The lines of an env file. One without a key is left out.
+/// The lines of an env file. A line without `=` has an empty value; one without a key is left out.
 fn env_file(path: &str, content: &[u8]) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
     for (at, line) in content.split(|byte| *byte == b'\n').enumerate() {
@@ -248,10 +248,7 @@ fn env_file(path: &str, content: &[u8]) -> Result<Vec<(String, String)>, String>
         if line.starts_with('#') {
             continue;
         }
-        let Some((key, value)) = line.split_once('=').or_else(|| line.is_empty().then_some(("", ""))) else {
-            let why = "kustomize would take the value from its own environment, and a build has none";
-            return Err(format!("{path}: line {} has no `=`: {why}", at + 1));
-        };
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
         if !key.is_empty() {
             found.push((key.to_owned(), value.to_owned()));
         }
