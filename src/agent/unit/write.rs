@@ -30,6 +30,8 @@ struct Done {
     adopted: Option<String>,
     /// Fields that had drifted.
     drift: Vec<String>,
+    /// Who had changed them, where the object tells.
+    author: Option<String>,
     /// Fields that were taken over from managers who stay.
     taken: Option<Taken>,
     millis: u64,
@@ -100,7 +102,9 @@ impl Unit {
             let Some(desired) = change.desired else { continue };
             match result {
                 Ok(done) => {
-                    self.answered(change.change, desired, &done.answer, &done.drift, done.millis, outcome);
+                    let mut line = change.change.clone();
+                    line.author = done.author.or(line.author);
+                    self.answered(&line, desired, &done.answer, &done.drift, done.millis, outcome);
                     if let Some(taken) = done.taken.filter(|_| done.adopted.is_none()) {
                         let (id, from) = (change.change.id.clone(), taken.from.join(", "));
                         self.took_over(&Takeover { id, fields: taken.fields, from });
@@ -243,10 +247,10 @@ async fn one(
     if change.change.method == Method::Replace {
         replace(permit, session, change, timeout).await?;
     }
-    let drift = drifted(session, change).await;
+    let (drift, author) = drifted(session, change).await;
     let answer = send(permit, session, change).await?;
     let taken = answer.taken.clone();
-    let done = |answer, adopted| Done { answer, adopted, taken, drift, millis: millis(clock) };
+    let done = |answer, adopted| Done { answer, adopted, taken, drift, author, millis: millis(clock) };
     let Some(desired) = change.desired.filter(|desired| !desired.is(Steer::KeepConflicts)) else {
         return Ok(done(answer, None));
     };
@@ -277,15 +281,20 @@ async fn send(permit: &WritePermit, session: &Session, change: &AdmittedChange<'
     }
 }
 
-/// Which fields drifted, for people: the repair does not wait for more than one read.
-async fn drifted(session: &Session, change: &AdmittedChange<'_>) -> Vec<String> {
-    let (Some(desired), plan::Reason::Drifted) = (change.desired, change.change.reason) else { return Vec::new() };
+/// Which fields drifted and who changed them, be it a person or a controller, for people: the repair
+/// does not wait for more than one read.
+async fn drifted(session: &Session, change: &AdmittedChange<'_>) -> (Vec<String>, Option<String>) {
+    let none = (Vec::new(), None);
+    let (Some(desired), plan::Reason::Drifted) = (change.desired, change.change.reason) else { return none };
     let id = desired.id();
     let kinds = session.cluster().kinds();
-    let Ok(kind) = kinds.resolve(session, &desired.manifest.api_version, &id.kind).await else { return Vec::new() };
+    let Ok(kind) = kinds.resolve(session, &desired.manifest.api_version, &id.kind).await else { return none };
     match apply::get(session, &kind, &id.namespace, &id.name).await {
-        Ok(Some(live)) => plan::drift(&live, &desired.manifest.body).into_iter().map(|field| field.path).collect(),
-        _ => Vec::new(),
+        Ok(Some(live)) => {
+            let body = &desired.manifest.body;
+            (plan::drift(&live, body).into_iter().map(|field| field.path).collect(), fields::author(&live, body))
+        }
+        _ => none,
     }
 }
 
