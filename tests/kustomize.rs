@@ -2,6 +2,8 @@
 
 #[path = "kustomize/case.rs"]
 pub mod case;
+#[path = "kustomize/random.rs"]
+pub mod random;
 #[path = "kustomize/reference.rs"]
 pub mod reference;
 

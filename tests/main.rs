@@ -19,6 +19,7 @@ mod git_wire;
 mod install;
 mod jobs;
 mod kustomize;
+mod kustomize_random;
 mod kustomize_reference;
 mod lab;
 mod manifests;
