@@ -281,6 +281,7 @@ pub fn decode<T: DeserializeOwned + Default>(
     let mut problems = Vec::new();
     Check { rule, problems: &mut problems }.value(&mut value, shape, spot);
     if !problems.is_empty() {
+        problems.sort_by_key(|problem| problem.line);
         return Err(problems);
     }
     if value.is_null() {
