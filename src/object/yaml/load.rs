@@ -109,6 +109,7 @@ impl<'a> Loader<'a> {
             let halt = match event {
                 Ok((event, span)) => {
                     let line = line_of(span.start.line(), first);
+                    let event = at_end(event, &span, text);
                     self.event(&mut open, event, line, || span_text(&span, text)).err()
                 }
                 Err(error) => {
@@ -347,6 +348,23 @@ impl<'a> Loader<'a> {
         {
             self.documents.push(Document { line, index: self.seen, value });
         }
+    }
+}
+
+/// A block text that the file ends in, without a line feed of its own: Go keeps none then.
+fn at_end<'t>(event: Event<'t>, span: &Span, text: &str) -> Event<'t> {
+    match event {
+        Event::Scalar(value, style @ (ScalarStyle::Literal | ScalarStyle::Folded), anchor, tag)
+            if !text.ends_with('\n')
+                && value.ends_with('\n')
+                && span
+                    .slice(text)
+                    .is_some_and(|own| own.as_bytes().as_ptr_range().end == text.as_bytes().as_ptr_range().end) =>
+        {
+            let value = value[..value.len() - 1].to_owned();
+            Event::Scalar(value.into(), style, anchor, tag)
+        }
+        event => event,
     }
 }
 

@@ -41,6 +41,19 @@ fn values_are_those_of_yaml_1_1_as_go_has_them() {
 }
 
 #[test]
+fn a_block_text_that_the_file_ends_in_has_no_line_feed_of_its_own() {
+    for (text, expected) in [
+        ("v: |\n  a", "a"),
+        ("v: |\n  a\n", "a\n"),
+        ("v: >\n  a\n  b", "a b"),
+        ("v: |-\n  a", "a"),
+        ("w: |\n  b\nv: |\n  a\n  b", "a\nb"),
+    ] {
+        assert_eq!(only(text)["v"], json!(expected), "{text:?}");
+    }
+}
+
+#[test]
 fn a_limit_is_exact_and_says_its_name() {
     let most = Limits { bytes: 1000, documents: 2, nodes: 10, depth: 3, aliases: 2 };
     for (fits, passes, word) in [
