@@ -109,7 +109,7 @@ impl<'a> Loader<'a> {
             let halt = match event {
                 Ok((event, span)) => {
                     let line = line_of(span.start.line(), first);
-                    let event = at_end(event, &span, text);
+                    let event = if self.dialect == Dialect::Kubectl { event } else { at_end(event, &span, text) };
                     self.event(&mut open, event, line, || span_text(&span, text)).err()
                 }
                 Err(error) => {
@@ -351,7 +351,8 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// A block text that the file ends in, without a line feed of its own: Go keeps none then.
+/// A block text that the file ends in, without a line feed of its own: kustomize keeps none then.
+/// kubectl, which reads line by line, always has one.
 fn at_end<'t>(event: Event<'t>, span: &Span, text: &str) -> Event<'t> {
     match event {
         Event::Scalar(value, style @ (ScalarStyle::Literal | ScalarStyle::Folded), anchor, tag)

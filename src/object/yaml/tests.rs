@@ -41,7 +41,7 @@ fn values_are_those_of_yaml_1_1_as_go_has_them() {
 }
 
 #[test]
-fn a_block_text_that_the_file_ends_in_has_no_line_feed_of_its_own() {
+fn a_block_text_that_the_file_ends_in_has_no_line_feed_of_its_own_for_kustomize() {
     for (text, expected) in [
         ("v: |\n  a", "a"),
         ("v: |\n  a\n", "a\n"),
@@ -49,8 +49,10 @@ fn a_block_text_that_the_file_ends_in_has_no_line_feed_of_its_own() {
         ("v: |-\n  a", "a"),
         ("w: |\n  b\nv: |\n  a\n  b", "a\nb"),
     ] {
-        assert_eq!(only(text)["v"], json!(expected), "{text:?}");
+        let (documents, _) = read_as(Dialect::Kustomize, "a.yaml", text.as_bytes(), &Limits::default());
+        assert_eq!(documents[0].value["v"], json!(expected), "{text:?}");
     }
+    assert_eq!(only("v: |\n  a"), json!({"v": "a\n"}), "for kubectl it has one");
 }
 
 #[test]
