@@ -85,6 +85,15 @@ impl fmt::Display for Failed {
 
 impl Error for Failed {}
 
+/// The innermost cause of an error, which says most where all around it only tells what was tried.
+pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
+
 /// The error and its causes on one line, outermost first. A cause whose text its parent already
 /// ends with is left out: many libraries print their source themselves.
 pub fn chain(error: &dyn Error) -> String {

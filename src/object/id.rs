@@ -118,9 +118,36 @@ pub fn split_api_version(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
 
+/// The name of a kind's resource, as every kind of Kubernetes itself has it: `Ingress` is `ingresses`. A custom kind may be
+/// called otherwise; its definition says so.
+pub fn plural(kind: &str) -> String {
+    let kind = kind.to_lowercase();
+    match kind.strip_suffix('y') {
+        _ if kind.ends_with("endpoints") => kind,
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ if kind.ends_with('s') || kind.ends_with('x') || kind.ends_with("ch") => format!("{kind}es"),
+        _ => format!("{kind}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn resources_are_called_as_kubernetes_calls_them() {
+        for (kind, resource) in [
+            ("Deployment", "deployments"),
+            ("Ingress", "ingresses"),
+            ("NetworkPolicy", "networkpolicies"),
+            ("Endpoints", "endpoints"),
+            ("EndpointSlice", "endpointslices"),
+            ("Gateway", "gateways"),
+            ("PodDisruptionBudget", "poddisruptionbudgets"),
+        ] {
+            assert_eq!(plural(kind), resource);
+        }
+    }
 
     #[test]
     fn inventory_ids_survive_the_round_trip() {

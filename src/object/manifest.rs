@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ObjectId;
+use super::{Causes, ObjectId};
 
 /// Where a manifest was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,9 +28,21 @@ pub struct Manifest {
     pub api_version: String,
     /// The whole object, a mapping.
     pub body: Value,
+    /// JSON pointers to values that were encrypted or came from Secrets, beside those that every
+    /// Secret has: they are masked wherever the object is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<String>,
+    /// Why its fields have their values, where somebody asked.
+    #[serde(skip)]
+    pub causes: Option<Box<Causes>>,
 }
 
 impl Manifest {
+    /// An object of which no value is secret, but for those of a Secret.
+    pub fn new(origin: Origin, id: ObjectId, api_version: impl Into<String>, body: Value) -> Self {
+        Self { origin, id, api_version: api_version.into(), body, masked: Vec::new(), causes: None }
+    }
+
     /// Value of an annotation of the manifest.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.body.pointer("/metadata/annotations")?.get(key)?.as_str()
@@ -50,8 +62,12 @@ pub mod annotation {
     pub const CONFLICT: &str = "tandemcd.io/conflict";
     /// `IfNotPresent`: created once, never updated.
     pub const APPLY: &str = "tandemcd.io/apply";
+    /// `disabled`: variables in the object are left as they are written.
+    pub const SUBSTITUTE: &str = "tandemcd.io/substitute";
     /// `before` or `after`: a Job that completes before, or runs after, the workloads.
     pub const PHASE: &str = "tandemcd.io/phase";
+    /// A whole number, 0 unless said: of the Jobs of a phase, those with a smaller one complete first.
+    pub const ORDER: &str = "tandemcd.io/order";
     /// `<cluster>/<namespace>/<name>` of the Sync that owns the object; written by the agent.
     pub const OWNER: &str = "tandemcd.io/owner";
     /// Reconcile now; echoed in `status.lastHandledReconcileAt`.

@@ -69,6 +69,55 @@ pub fn mask_value(pointer: &str, value: &Value) -> Value {
     shown
 }
 
+/// Replaces what JSON pointers name by `***`.
+pub fn mask_pointers(body: &mut Value, pointers: &[String]) {
+    for pointer in pointers {
+        if let Some(value) = body.pointer_mut(pointer) {
+            *value = Value::String(MASK.to_owned());
+        }
+    }
+}
+
+/// The values that JSON pointers name, as texts.
+pub fn texts_at(body: &Value, pointers: &[String]) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    pointers.iter().filter_map(|pointer| body.pointer(pointer)).map(text).filter(|text| !text.is_empty()).collect()
+}
+
+/// Whether a value is, or has in it, one of these texts. Short ones count only as a whole.
+pub fn holds_text(value: &Value, secrets: &[String]) -> bool {
+    let is = |text: &str| {
+        secrets.iter().any(|secret| text == secret || (secret.len() >= LONG && text.contains(secret.as_str())))
+    };
+    match value {
+        Value::Null => false,
+        Value::String(text) => is(text),
+        Value::Bool(_) | Value::Number(_) => is(&value.to_string()),
+        Value::Array(items) => items.iter().any(|item| holds_text(item, secrets)),
+        Value::Object(fields) => fields.values().any(|value| holds_text(value, secrets)),
+    }
+}
+
+/// A message without these texts, in quotes or not: an API server repeats what it refuses.
+pub fn mask_texts(message: &str, secrets: &[String]) -> String {
+    let mut shown = message.to_owned();
+    for secret in secrets {
+        let quoted = Value::String(secret.clone()).to_string();
+        shown = shown.replace(&quoted, MASK);
+        if secret.len() >= LONG {
+            shown = shown.replace(secret.as_str(), MASK);
+            shown = shown.replace(&quoted[1..quoted.len() - 1], MASK);
+        }
+    }
+    shown
+}
+
+/// A text of this many bytes stands nowhere by chance.
+const LONG: usize = 6;
+
 /// Values of a mapping, or a value that should have been one: it is as secret.
 fn mask_values(values: &mut Value) {
     match values {
@@ -249,6 +298,38 @@ mod tests {
         assert_eq!(mask_value("/metadata/name", &json!("db")), "db");
         assert_eq!(mask_value("/data", &json!({"a": CANARY})), json!({"a": MASK}));
         assert_eq!(mask_value("/data", &Value::Null), Value::Null);
+    }
+
+    #[test]
+    fn encrypted_values_are_masked_where_they_stand() {
+        let pointers = ["/data/a~1b".to_owned(), "/spec/replicas".to_owned(), "/gone".to_owned()];
+        let mut body = json!({"data": {"a/b": CANARY, "c": "stays"}, "spec": {"replicas": 3, "others": 3}});
+        let texts = texts_at(&body, &pointers);
+        assert_eq!(texts, [CANARY, "3"]);
+        for (value, expected) in [
+            (json!(CANARY), true),
+            (json!({"x": [format!("--password={CANARY}")]}), true),
+            (json!(3), true),
+            (json!(33), false),
+            (json!("no 3 by itself"), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(holds_text(&value, &texts), expected, "{value}");
+        }
+        mask_pointers(&mut body, &pointers);
+        assert_eq!(body, json!({"data": {"a/b": MASK, "c": "stays"}, "spec": {"replicas": MASK, "others": 3}}));
+    }
+
+    #[test]
+    fn messages_repeat_no_encrypted_value() {
+        let secrets = [CANARY.to_owned(), "3".to_owned(), "two\n\"lines\"".to_owned()];
+        for (message, expected) in [
+            (format!("spec.x: Invalid value: \"{CANARY}\": no"), "spec.x: Invalid value: ***: no"),
+            (format!("field {CANARY}x is 3 times wrong: \"3\""), "field ***x is 3 times wrong: ***"),
+            ("Invalid value: \"two\\n\\\"lines\\\"\": no".to_owned(), "Invalid value: ***: no"),
+        ] {
+            assert_eq!(mask_texts(&message, &secrets), expected);
+        }
     }
 
     #[test]

@@ -1,45 +1,56 @@
 //! Which line of a file a field stands at. Nothing is kept for it while a file is read: who has a
-//! problem to place reads the document once more.
+//! problem to place, or a field to explain, reads the file once more, and then knows all its documents.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{Event, Parser};
 
-use super::{Dialect, scalar, text};
+use super::usual::Unusual;
+use super::{Dialect, scalar, text, usual};
 
-/// The line of every field and item of a document.
+/// The line of every field and item of a document, by its JSON pointer, in that order.
+type Noted = Vec<(Box<str>, u32)>;
+
+/// The lines of the documents of a file.
 #[derive(Debug, Default)]
-pub struct Lines(HashMap<String, u32>);
+pub struct Lines(Vec<Noted>);
 
 impl Lines {
-    /// Line of what a JSON pointer names, from 1; of the nearest thing around it where it is not
-    /// written there itself (it came by an alias, or is missing).
-    pub fn line(&self, pointer: &str) -> Option<u32> {
+    /// Line of what a JSON pointer into document `index` (from 1, as in [`super::Document`]) names, from 1; of the
+    /// nearest thing around it where it is not written there itself (it came by an alias, or is missing). `None` where
+    /// the file has no such document, or where it cannot be read that far.
+    pub fn line(&self, index: u32, pointer: &str) -> Option<u32> {
+        let noted = self.0.get(usize::try_from(index).ok()?.checked_sub(1)?)?;
         let mut pointer = pointer;
         loop {
-            if let Some(line) = self.0.get(pointer) {
-                return Some(*line);
+            if let Ok(at) = noted.binary_search_by(|(known, _)| (**known).cmp(pointer)) {
+                return Some(noted[at].1);
             }
             pointer = &pointer[..pointer.rfind('/')?];
         }
     }
 }
 
-/// Bytes that the lines of a document may take: what passes them is told by the line of what is
+/// Bytes that the lines of a file may take: what passes them is told by the line of what is
 /// around it.
 const MOST: usize = 64 << 20;
 
-/// The lines of document `index` (from 1, as in [`super::Document`]) of a file. Empty where the
-/// file has no such document, or where it cannot be read that far.
-pub fn lines(bytes: &[u8], index: u32) -> Lines {
+/// The lines of a file, in one pass over it.
+pub fn lines(bytes: &[u8]) -> Lines {
     let Ok(text) = text::of(bytes) else { return Lines::default() };
+    let mut walk = Walk::default();
+    let usual = usual::events(text, |event, line| {
+        walk.event(event, line);
+        Ok(())
+    });
+    if usual.is_ok() {
+        return walk.lines();
+    }
     let texts = match text::json_values(text) {
         text::Json::Values(values) => values.into_iter().map(|value| (text::escaped(value.text), value.line)).collect(),
         text::Json::Broken { .. } | text::Json::Other => vec![(Cow::Borrowed(text), 1)],
     };
-    let mut walk =
-        Walk { wanted: index, document: 0, path: String::new(), levels: Vec::new(), lines: HashMap::new(), bytes: 0 };
+    let mut walk = Walk::default();
     for (text, first) in texts {
         let options = serde_yaml::granit_parser::options! {
             emit_comments: false,
@@ -51,26 +62,37 @@ pub fn lines(bytes: &[u8], index: u32) -> Lines {
                     let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX).max(1).saturating_add(first - 1);
                     walk.event(event, line);
                 }
-                // A document that cannot be read has no lines; those after it do.
-                Err(_) if walk.document < index && parser.proceed_next_document().unwrap_or(false) => {}
+                // Of a document that cannot be read what stands before the fault has lines; so have those after it.
+                Err(_) if parser.proceed_next_document().unwrap_or(false) => {}
                 Err(_) => break,
-            }
-            if walk.document > index {
-                break;
             }
         }
     }
-    Lines(walk.lines)
+    walk.lines()
 }
 
-/// A walk along the events of a document.
-struct Walk {
-    wanted: u32,
-    document: u32,
+/// Line of what a JSON pointer into document `index` names, found without reading further than that. `None` where it is
+/// not written there itself, or the text is not written as manifests usually are: [`lines`] knows more.
+pub fn line(bytes: &[u8], index: u32, pointer: &str) -> Option<u32> {
+    let text = text::of(bytes).ok()?;
+    let mut walk = Walk { wanted: Some((usize::try_from(index).ok()?, pointer)), ..Walk::default() };
+    let _ = usual::events(text, |event, line| {
+        walk.event(event, line);
+        if walk.found.is_some() { Err(Unusual) } else { Ok(()) }
+    });
+    walk.found
+}
+
+/// A walk along the events of a file.
+#[derive(Default)]
+struct Walk<'p> {
     path: String,
     levels: Vec<Level>,
-    lines: HashMap<String, u32>,
+    documents: Vec<Noted>,
     bytes: usize,
+    /// Document and pointer of the one line that is looked for, where it is one.
+    wanted: Option<(usize, &'p str)>,
+    found: Option<u32>,
 }
 
 /// A mapping or list around the next event.
@@ -88,15 +110,21 @@ enum Next {
     Value,
 }
 
-impl Walk {
+impl Walk<'_> {
+    /// The lines that were noted. Of a field that stands twice the first one counts.
+    fn lines(mut self) -> Lines {
+        for noted in &mut self.documents {
+            noted.sort_by(|(one, _), (other, _)| one.cmp(other));
+            noted.dedup_by(|(later, _), (first, _)| later == first);
+        }
+        Lines(self.documents)
+    }
+
     fn event(&mut self, event: Event<'_>, line: u32) {
         if let Event::DocumentStart(..) = event {
-            self.document += 1;
+            self.documents.push(Vec::new());
             self.levels.clear();
             self.path.clear();
-        }
-        if self.document != self.wanted {
-            return;
         }
         match event {
             Event::Scalar(text, style, _, tag) => {
@@ -169,9 +197,17 @@ impl Walk {
     }
 
     fn note(&mut self, line: u32) {
-        if !self.lines.contains_key(&self.path) && self.bytes < MOST {
-            self.bytes += self.path.len() + 64;
-            self.lines.insert(self.path.clone(), line);
+        if let Some((document, pointer)) = self.wanted {
+            if self.documents.len() == document && self.path == pointer {
+                self.found = Some(line);
+            }
+            return;
+        }
+        if self.bytes < MOST
+            && let Some(noted) = self.documents.last_mut()
+        {
+            self.bytes += self.path.len() + 48;
+            noted.push((self.path.as_str().into(), line));
         }
     }
 }

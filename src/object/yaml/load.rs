@@ -1,14 +1,16 @@
 //! From the parser's events to values, within limits.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
+use super::open::{Frame, Key, Open};
 use super::scalar::{self, Scalar};
 use super::tally::{Halt, Tally, line_of};
-use super::{Dialect, Document, Limits};
+use super::usual::{self, Unusual};
+use super::{Dialect, Document, End, Limits, variable};
 
 /// Reads texts of one file, one after the other, and keeps what it found and counted.
 pub struct Loader<'a> {
@@ -20,72 +22,6 @@ pub struct Loader<'a> {
     seen: u32,
 }
 
-/// A mapping or list that is not yet complete.
-enum Frame<'t> {
-    List {
-        items: Vec<Value>,
-        anchor: usize,
-        line: u32,
-    },
-    Map {
-        fields: Map<String, Value>,
-        key: Key<'t>,
-        keys: Vec<(Cow<'t, str>, u32)>,
-        merged: BTreeSet<String>,
-        anchor: usize,
-        line: u32,
-    },
-}
-
-/// The key whose value comes next.
-enum Key<'t> {
-    /// A key comes next.
-    Awaited,
-    /// A field's name, and its line.
-    Field(Cow<'t, str>, u32),
-    /// `<<`, and its line.
-    Merge(u32),
-    /// A key with a problem: its value is left out.
-    Faulty,
-}
-
-/// The document that is being read.
-#[derive(Default)]
-struct Open<'t> {
-    frames: Vec<Frame<'t>>,
-    anchors: HashMap<usize, Value>,
-    root: Option<(Value, u32)>,
-    started: bool,
-    faulty: bool,
-}
-
-impl Open<'_> {
-    /// Whether the next value is that of an annotation: of the document, or of an item of a list.
-    fn in_annotations(&self) -> bool {
-        let is =
-            |frame: &Frame<'_>, name: &str| matches!(frame, Frame::Map { key: Key::Field(key, _), .. } if key == name);
-        match &*self.frames {
-            [Frame::Map { .. }] | [] => false,
-            [around @ .., metadata, annotations, Frame::Map { .. }] => {
-                is(metadata, "metadata")
-                    && is(annotations, "annotations")
-                    && match around {
-                        [] => true,
-                        [.., items, Frame::List { .. }] => is(items, "items"),
-                        _ => false,
-                    }
-            }
-            _ => false,
-        }
-    }
-
-    /// A problem of this document, which is left out for it.
-    fn problem(&mut self, tally: &mut Tally<'_>, line: u32, rule: &str, message: String) -> Result<(), Halt> {
-        self.faulty = true;
-        tally.problem(line, rule, message)
-    }
-}
-
 impl<'a> Loader<'a> {
     /// A loader that has read nothing.
     pub fn new(dialect: Dialect, file: &'a str, limits: &'a Limits) -> Self {
@@ -95,6 +31,9 @@ impl<'a> Loader<'a> {
     /// Reads all documents of a text that starts at `first` of the file. `false`: a limit was
     /// passed, and the rest of the file is not to be read.
     pub fn read(&mut self, text: &str, first: u32) -> bool {
+        if self.seen == 0 && self.read_usual(text, first) {
+            return true;
+        }
         let depth = self.tally.limits.depth as usize + 1;
         let mut parser = Parser::new_from_str_with_options(
             text,
@@ -109,7 +48,8 @@ impl<'a> Loader<'a> {
             let halt = match event {
                 Ok((event, span)) => {
                     let line = line_of(span.start.line(), first);
-                    let event = if self.dialect == Dialect::Kubectl { event } else { at_end(event, &span, text) };
+                    let completed = self.dialect == Dialect::Kubectl && self.tally.limits.end == End::Completed;
+                    let event = if completed { event } else { at_end(event, &span, text) };
                     self.event(&mut open, event, line, || span_text(&span, text)).err()
                 }
                 Err(error) => {
@@ -140,6 +80,20 @@ impl<'a> Loader<'a> {
         true
     }
 
+    /// Reads a text without the parser, where it is written as texts usually are and nothing is
+    /// wrong in it. `false`: nothing was read.
+    fn read_usual(&mut self, text: &str, first: u32) -> bool {
+        let mut open = Open::default();
+        let read = usual::events(text, |event, line| {
+            self.event(&mut open, event, line.saturating_add(first - 1), || "~".to_owned()).map_err(|_| Unusual)
+        });
+        let done = read.is_ok() && self.tally.problems.is_empty();
+        if !done {
+            *self = Self::new(self.dialect, self.tally.file, self.tally.limits);
+        }
+        done
+    }
+
     fn event<'t>(
         &mut self,
         open: &mut Open<'t>,
@@ -163,16 +117,21 @@ impl<'a> Loader<'a> {
             Event::DocumentEnd => self.close(open),
             Event::Scalar(text, style, anchor, tag) => {
                 self.tally.count(1, line)?;
+                // The parser says `~` as well where nothing is written.
+                let nothing = text == "~" && style == ScalarStyle::Plain && !open.at_key() && source().is_empty();
+                let text = if nothing { Cow::Borrowed("") } else { text };
                 return self.scalar(open, text, style, anchor, tag.as_deref(), line);
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(style, anchor, _) => {
+                open.bracket(style);
                 self.enter(open, Frame::List { items: Vec::new(), anchor, line }, line)?;
             }
-            Event::MappingStart(_, anchor, _) => {
-                let (keys, merged) = (Vec::new(), BTreeSet::new());
+            Event::MappingStart(style, anchor, _) => {
+                open.bracket(style);
+                let (first, merged) = (open.keys.len(), BTreeSet::new());
                 self.enter(
                     open,
-                    Frame::Map { fields: Map::new(), key: Key::Awaited, keys, merged, anchor, line },
+                    Frame::Map { fields: Map::new(), key: Key::Awaited, first, merged, anchor, line },
                     line,
                 )?;
             }
@@ -220,8 +179,16 @@ impl<'a> Loader<'a> {
             }
             return self.key(open, resolved.and_then(|value| value.key(self.dialect)), line);
         }
+        if self.dialect != Dialect::Kubectl && text.is_empty() && style == ScalarStyle::Plain && tag.is_none() {
+            self.unwritten(open, line)?;
+        }
+        let plain = tag.is_none() && variable::is_plain(self.tally.limits.plain, &text, style);
+        let text = if plain && !variable::takes_text(open.fields()) { variable::marked(text) } else { text };
         let kept = (self.dialect != Dialect::Kubectl && open.in_annotations()).then(|| text.clone());
+        let emptied = self.dialect == Dialect::Kustomize && text.is_empty() && open.brackets.is_some();
         let resolved = scalar::resolve(self.dialect, text, style, tag).map(|value| match (value, kept) {
+            // kustomize writes nothing in brackets as an empty text, and reads that.
+            (Scalar::Null, None) if emptied => Scalar::Text("".into()),
             (Scalar::Null, _) if self.dialect == Dialect::Patch => Scalar::Null,
             (_, Some(text)) => Scalar::Text(text),
             (value, None) => value,
@@ -238,6 +205,15 @@ impl<'a> Loader<'a> {
             open.anchors.insert(anchor, value.clone());
         }
         self.attach(open, value, line)
+    }
+
+    /// Notes a field for which nothing is written. Its path is a copy of names, and counts as one.
+    fn unwritten(&mut self, open: &mut Open<'_>, line: u32) -> Result<(), Halt> {
+        let Some(path) = open.path() else { return Ok(()) };
+        let bytes: usize = path.iter().map(|name| name.len() + size_of::<String>()).sum();
+        self.tally.repeated(bytes as u64, line)?;
+        open.unwritten.push(path);
+        Ok(())
     }
 
     fn enter<'t>(&mut self, open: &mut Open<'t>, frame: Frame<'t>, line: u32) -> Result<(), Halt> {
@@ -257,9 +233,13 @@ impl<'a> Loader<'a> {
     fn leave(&mut self, open: &mut Open<'_>) -> Result<(), Halt> {
         let (value, anchor, line) = match open.frames.pop() {
             Some(Frame::List { items, anchor, line }) => (Value::Array(items), anchor, line),
-            Some(Frame::Map { fields, anchor, line, .. }) => (Value::Object(fields), anchor, line),
+            Some(Frame::Map { fields, anchor, line, first, .. }) => {
+                open.keys.truncate(first);
+                (Value::Object(fields), anchor, line)
+            }
             None => return Ok(()),
         };
+        open.brackets = open.brackets.filter(|opened| *opened < open.frames.len());
         if anchor != 0 {
             self.tally.repeat(&value, line)?;
             open.anchors.insert(anchor, value.clone());
@@ -303,14 +283,14 @@ impl<'a> Loader<'a> {
     }
 
     fn field<'t>(&mut self, open: &mut Open<'t>, name: Cow<'t, str>, at: u32, value: Value) -> Result<(), Halt> {
-        let Some(Frame::Map { fields, keys, merged, .. }) = open.frames.last_mut() else { return Ok(()) };
-        if fields.contains_key(&*name) && !merged.remove(&*name) {
-            let first = keys.iter().find(|(key, _)| *key == name).map_or(at, |(_, line)| *line);
+        let Some(Frame::Map { fields, first, merged, .. }) = open.frames.last_mut() else { return Ok(()) };
+        let was_there = fields.insert(name.clone().into_owned(), value).is_some();
+        if was_there && !merged.remove(&*name) {
+            let first = open.keys[*first..].iter().find(|(key, _)| *key == name).map_or(at, |(_, line)| *line);
             let message = format!("the key {:?} stands twice in one mapping, first at line {first}", short(&name));
             return open.problem(&mut self.tally, at, "DuplicateKey", message);
         }
-        fields.insert(name.clone().into_owned(), value);
-        keys.push((name, at));
+        open.keys.push((name, at));
         Ok(())
     }
 
@@ -346,7 +326,7 @@ impl<'a> Loader<'a> {
             && !open.faulty
             && !value.is_null()
         {
-            self.documents.push(Document { line, index: self.seen, value });
+            self.documents.push(Document { line, index: self.seen, value, unwritten: open.unwritten });
         }
     }
 }

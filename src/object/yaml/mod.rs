@@ -2,18 +2,25 @@
 //!
 //! kubectl reads through `sigs.k8s.io/yaml`, which is YAML 1.1 with Go's own ideas of numbers:
 //! `0644` is 420, `yes` is true, `1e3` is 1000, and a date stays a text. The grammar is parsed by
-//! `serde_yaml`; what a scalar means is decided by the module `scalar`, because a value that differs from
-//! kubectl's by one digit is a deployment that nobody reviewed.
+//! `serde_yaml`, or, where a text is written as manifests usually are, by the module `usual`; what a
+//! scalar means is decided by the module `scalar`, because a value that differs from kubectl's by one
+//! digit is a deployment that nobody reviewed.
 
 mod lines;
 mod load;
+mod open;
+pub mod places;
 mod scalar;
 mod tally;
 mod text;
+mod usual;
+mod variable;
 mod write;
 
-pub use lines::{Lines, lines};
-pub use write::write;
+pub use lines::{Lines, line, lines};
+pub use tally::{MAPPING, TEXT};
+pub use variable::{takes_text, unmarked, unquoted};
+pub use write::{write, write_into};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +36,9 @@ pub struct Document {
     pub index: u32,
     /// What it holds; empty documents are left out.
     pub value: Value,
+    /// Read as kustomize does: the fields that are null, or in brackets of a resource an empty text, because nothing is written for
+    /// them, each by the names that lead to it. Of what an alias repeats they are not told.
+    pub unwritten: Vec<Vec<String>>,
 }
 
 /// Limits on one file. What passes one is a problem that names it.
@@ -44,17 +54,80 @@ pub struct Limits {
     pub depth: u32,
     /// Aliases.
     pub aliases: u32,
+    /// Whether variables without quotes are told apart.
+    pub plain: Plain,
+    /// How kubectl's dialect takes a block of text that a file ends in without a line feed.
+    pub end: End,
+}
+
+/// What a block of text has at the end of a file that has no line feed there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// A line feed: kubectl reads line by line.
+    #[default]
+    Completed,
+    /// None: so what reads the whole file at once has it, kustomize its own files and JSON patches.
+    AsWritten,
+}
+
+/// Whether a value that is nothing but a variable, written without quotes, is told apart from one in
+/// quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plain {
+    /// It is a text like any other.
+    #[default]
+    AsWritten,
+    /// It is marked; [`unmarked`] takes the mark off.
+    Marked,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 16 << 20, documents: 10_000, nodes: 1_000_000, depth: 100, aliases: 10_000 }
+        Self {
+            bytes: 16 << 20,
+            documents: 10_000,
+            nodes: 1_000_000,
+            depth: 100,
+            aliases: 10_000,
+            plain: Plain::AsWritten,
+            end: End::Completed,
+        }
     }
 }
 
 /// Whether kustomize reads what is written so, without quotes, as a text.
 pub fn is_text(written: &str) -> bool {
     matches!(scalar::plain(Dialect::Kustomize, written.into()), scalar::Scalar::Text(text) if text == written)
+}
+
+/// What kustomize reads a text as that is written without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A text.
+    Text,
+    /// Null.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Whole,
+    /// A number.
+    Number,
+    /// A day or a time.
+    Time,
+}
+
+/// What kustomize reads a text as that is written without quotes.
+pub fn written(text: &str) -> Written {
+    use scalar::Scalar;
+    match scalar::plain(Dialect::Kustomize, text.into()) {
+        _ if scalar::is_time(text) => Written::Time,
+        Scalar::Text(_) => Written::Text,
+        Scalar::Null => Written::Null,
+        Scalar::Bool(_) => Written::Boolean,
+        Scalar::Int(_) | Scalar::Uint(_) => Written::Whole,
+        Scalar::Float(_) => Written::Number,
+    }
 }
 
 /// A float as kubectl has it: a whole one is an integer. Null where JSON cannot say it.

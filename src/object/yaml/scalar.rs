@@ -12,7 +12,7 @@ use serde_yaml::granit_parser::{ScalarStyle, Tag};
 use super::Dialect;
 
 /// The namespace of YAML's own tags, written `!!`.
-const CORE: &str = "tag:yaml.org,2002:";
+pub const CORE: &str = "tag:yaml.org,2002:";
 
 /// Go does not look at the bits that padding leaves over.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -145,6 +145,27 @@ fn rewritten(text: Cow<'_, str>) -> Cow<'_, str> {
     }
     written.push_str(rest);
     Cow::Owned(written)
+}
+
+/// Whether a text is a day or a time to kustomize.
+pub fn is_time(text: &str) -> bool {
+    if timestamp(text).is_some() {
+        return true;
+    }
+    let Some(at) = text.find(['T', 't', ' ']).filter(|at| timestamp(&text[..*at]).is_some()) else { return false };
+    let parts: Vec<&str> = text[at + 1..].splitn(3, ':').collect();
+    let [hour, minute, rest] = parts[..] else { return false };
+    let digits = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let zone = rest.find(['Z', '+', '-', ' ']).unwrap_or(rest.len());
+    let (second, zone) = rest.split_at(zone);
+    digits(hour, 2)
+        && digits(minute, 2)
+        && second.split('.').take(2).all(|part| digits(part, 9))
+        && match zone.as_bytes() {
+            b"" => text.as_bytes()[at] == b' ',
+            b"Z" => true,
+            _ => zone.len() == 6 && text.as_bytes()[at] != b' ',
+        }
 }
 
 /// A day, which kustomize makes its midnight in UTC. Other forms of time stay as they are written.

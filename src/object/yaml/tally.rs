@@ -19,7 +19,8 @@ pub enum Halt {
 
 /// Counts along a file.
 pub struct Tally<'a> {
-    file: &'a str,
+    /// Path of the file, for problems.
+    pub file: &'a str,
     /// What is allowed.
     pub limits: &'a Limits,
     /// Every problem so far.
@@ -56,11 +57,17 @@ impl<'a> Tally<'a> {
     /// Counts a copy before it is made.
     pub fn repeat(&mut self, value: &Value, line: u32) -> Result<(), Halt> {
         let (nodes, bytes) = size(value);
+        self.repeated(bytes, line)?;
+        self.count(nodes, line)
+    }
+
+    /// Counts bytes that are copied.
+    pub fn repeated(&mut self, bytes: u64, line: u32) -> Result<(), Halt> {
         self.repeated += bytes;
         if self.repeated > self.limits.bytes {
             return Err(self.limit(line, "bytes repeated by aliases", self.limits.bytes, Halt::File));
         }
-        self.count(nodes, line)
+        Ok(())
     }
 
     /// A limit that was passed, as a problem that names it.
@@ -127,11 +134,11 @@ pub fn size(value: &Value) -> (u64, u64) {
 
 /// Bytes of a node of the tree that a mapping is: room for eleven names and values, however few it
 /// holds.
-const MAPPING: u64 = 640;
+pub const MAPPING: u64 = 640;
 /// Bytes of the value itself, with what a growing list leaves free.
 const ITEM: u64 = 48;
 /// Bytes that the allocator adds to a text.
-const TEXT: u64 = 16;
+pub const TEXT: u64 = 16;
 
 /// Bytes of memory, about, that a value takes beside its own place. Nodes alone do not tell: a
 /// mapping of one name takes forty times what a number takes.

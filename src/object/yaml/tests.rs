@@ -57,7 +57,7 @@ fn a_block_text_that_the_file_ends_in_has_no_line_feed_of_its_own_for_kustomize(
 
 #[test]
 fn a_limit_is_exact_and_says_its_name() {
-    let most = Limits { bytes: 1000, documents: 2, nodes: 10, depth: 3, aliases: 2 };
+    let most = Limits { bytes: 1000, documents: 2, nodes: 10, depth: 3, aliases: 2, ..Limits::default() };
     for (fits, passes, word) in [
         ("a: 1\n---\na: 2\n", "a: 1\n---\na: 2\n---\na: 3\n", "documents"),
         ("[1, 2, 3, 4, 5, 6, 7, 8, 9]", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]", "nodes"),
@@ -128,7 +128,7 @@ fn a_document_with_a_problem_hides_none_of_the_others() {
 #[test]
 fn the_line_of_a_pointer_is_that_of_its_key() {
     let text = "# first\n---\na: 1\n---\n\nmetadata:\n  name: x\n  labels: &l\n    a/b~c: y\n'spec':\n- 1\n-\n  k: [1,\n    2]\n- *l\n? [complex]\n: v\nlast: |\n  x\n  y\n1: end\n";
-    let table = lines(text.as_bytes(), 2);
+    let table = lines(text.as_bytes());
     for (pointer, line) in [
         ("", 6),
         ("/metadata", 6),
@@ -146,11 +146,27 @@ fn the_line_of_a_pointer_is_that_of_its_key() {
         ("/metadata/missing/deep", 6),
         ("/nowhere", 6),
     ] {
-        assert_eq!(table.line(pointer), Some(line), "{pointer}");
+        assert_eq!(table.line(2, pointer), Some(line), "{pointer}");
     }
-    assert_eq!(lines(text.as_bytes(), 3).line(""), None);
-    assert_eq!(lines(b"{\"a\":1}\n{\"a\":\n1,\n\"b\":2}", 2).line("/b"), Some(4));
-    assert_eq!(lines(b"a: [\n---\nb: 1\n", 2).line("/b"), Some(3));
+    assert_eq!(table.line(1, "/a"), Some(3));
+    assert_eq!(table.line(3, ""), None);
+    assert_eq!(table.line(0, ""), None);
+    assert_eq!(lines(b"{\"a\":1}\n{\"a\":\n1,\n\"b\":2}").line(2, "/b"), Some(4));
+    assert_eq!(lines(b"a: [\n---\nb: 1\n").line(2, "/b"), Some(3));
+}
+
+#[test]
+fn one_line_is_found_without_reading_on_and_is_that_of_the_table() {
+    let text = "a: 1\n---\nb:\n  c: [1, x]\n  d:\n  - e: 1\n    f: 2\n  c: again\n---\ng: 1\n";
+    let table = lines(text.as_bytes());
+    for (index, pointer) in [(1, "/a"), (2, ""), (2, "/b"), (2, "/b/c"), (2, "/b/c/1"), (2, "/b/d/0/f"), (3, "/g")] {
+        let found = line(text.as_bytes(), index, pointer);
+        assert!(found.is_some() && found == table.line(index, pointer), "{index} {pointer}: {found:?}");
+    }
+    for (text, index, pointer) in [(text, 2, "/b/x"), (text, 4, ""), (text, 0, ""), ("a: &x 1\nb: *x\n", 1, "/b")] {
+        assert_eq!(line(text.as_bytes(), index, pointer), None, "{pointer} of {text}");
+    }
+    assert_eq!(line(b"a: 1\nb: [\n", 1, "/a"), Some(1), "what is wrong further down is not looked at");
 }
 
 #[test]
