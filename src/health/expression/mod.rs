@@ -1,24 +1,15 @@
 //! Health expressions: CEL over `object`, compiled once, each evaluation bounded.
 //!
-//! The evaluator differs from the one in the API server in known ways. What it would evaluate
-//! wrongly is refused by name when it is compiled (`check`), and what it would evaluate for too
-//! long is not begun (`weigh`). An expression that cannot be evaluated makes the health `Unknown`
-//! with the cause; it never passes for true or false.
-
-mod check;
-mod weigh;
+//! They mean what they mean to the API server. An expression that cannot be evaluated makes the health `Unknown` with the
+//! cause; it never passes for true or false.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use kube_cel::KubeCelExt;
-use kube_cel::cel::objects::{Key, Map};
-use kube_cel::cel::parser::{Expression, Parser};
-use kube_cel::cel::{Context, ExecutionError, Value as CelValue};
 use serde_json::Value;
 
 use super::{Health, Status};
+use crate::cel::{Budget, Declared, Fault, Program, Refused, Type, Value as CelValue};
 use crate::object::Problem;
 
 /// Health of a kind, as CEL over `object`.
@@ -44,7 +35,7 @@ pub struct Expressions {
 
 /// In the order of evaluation: failed, current, inProgress.
 #[derive(Debug)]
-struct Compiled(Vec<(Status, Expression)>);
+struct Compiled(Vec<(Status, Program)>);
 
 impl Expressions {
     /// Compiles the rules. Those with a problem are left out. Of two rules for a kind the second is
@@ -76,12 +67,12 @@ impl Expressions {
                 match source.map(compile) {
                     None => {}
                     Some(Ok(expression)) => expressions.push((status, expression)),
-                    Some(Err(refused)) => {
-                        let message = format!("{}: {}", place(field), refused.message);
-                        let problem = Problem::new("InvalidHealthExpression", message);
-                        problems.push(match refused.hint {
-                            Some(hint) => problem.hint(hint),
-                            None => problem,
+                    Some(Err(message)) => {
+                        let problem = Problem::new("InvalidHealthExpression", format!("{}: {message}", place(field)));
+                        problems.push(if message.starts_with("undeclared reference") {
+                            problem.hint("an expression speaks of object alone")
+                        } else {
+                            problem
                         });
                     }
                 }
@@ -118,10 +109,9 @@ impl Expressions {
     /// cannot be evaluated makes it `Unknown`, whatever the later ones say.
     pub(super) fn assess(&self, group: &str, kind: &str, object: &Value) -> Option<Health> {
         let Compiled(expressions) = self.rules.get(&(group.to_owned(), kind.to_owned()))?;
-        let mut context = ROOT.new_inner_scope();
-        context.add_variable_from_value("object", to_cel(object));
+        let scope = [CelValue::from(object)];
         for (status, expression) in expressions {
-            match evaluate(expression, object, &context) {
+            match evaluate(expression, &scope) {
                 Ok(false) => {}
                 Ok(true) if *status == Status::Current => return Some(Health::current()),
                 Ok(true) => return Some(Health::new(*status, told(object, *status))),
@@ -149,129 +139,42 @@ fn told(object: &Value, status: Status) -> String {
     }
 }
 
-/// Functions of the language; registering them costs more than an evaluation.
-static ROOT: LazyLock<Context<'static>> = LazyLock::new(|| Context::default().with_all());
-
-/// Why an expression was not compiled.
-struct Refused {
-    message: String,
-    hint: Option<String>,
-}
-
-impl Refused {
-    fn because(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
-    }
-}
+/// What an expression may name.
+static DECLARED: LazyLock<Declared> = LazyLock::new(|| Declared::default().variable("object", Type::Dyn));
 
 /// Bytes of an expression, as the kind's schema has it.
 const LONGEST: usize = 4096;
-/// Brackets within brackets.
-const DEEPEST: usize = 24;
-/// The parser's stack. It takes up to 130 KiB a bracket and 30 KiB an operator without
-/// optimisation, so this is enough for what the two limits above let pass.
-const PARSER_STACK: usize = 128 << 20;
+/// What one evaluation may cost; the API server allows five times as much, for one request and not for each of thousands
+/// of objects.
+const COST: u64 = 200_000;
 
-/// Compiles on a thread of its own: the parser recurses deeper than a worker's stack is, and an
-/// overflow would end the process.
-fn compile(source: &str) -> Result<Expression, Refused> {
+fn compile(source: &str) -> Result<Program, String> {
     if source.len() > LONGEST {
-        return Err(Refused::because(format!("it is longer than {LONGEST} bytes")));
+        return Err(format!("it is longer than {LONGEST} bytes"));
     }
-    if nesting(source) > DEEPEST {
-        return Err(Refused::because(format!("brackets are nested deeper than {DEEPEST}")));
-    }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("cel-parser".to_owned()).stack_size(PARSER_STACK);
-        let started = thread.spawn_scoped(scope, || {
-            let mut expression = parse(source)?;
-            check::check(&mut expression)?;
-            Ok(expression)
-        });
-        match started.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => Err(Refused::because("it cannot be parsed")),
-            Err(error) => Err(Refused::because(format!("no thread could be started to parse it: {error}"))),
-        }
-    })
-}
-
-/// How deep brackets are nested; those in literals count too, which makes no difference to people.
-fn nesting(source: &str) -> usize {
-    let depths = source.bytes().scan(0_usize, |depth, byte| {
-        match byte {
-            b'(' | b'[' | b'{' => *depth += 1,
-            b')' | b']' | b'}' => *depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        Some(*depth)
-    });
-    depths.max().unwrap_or(0)
-}
-
-fn parse(source: &str) -> Result<Expression, Refused> {
-    // The listener of the parser counts other things than brackets; it only gets in the way.
-    Parser::new().max_recursion_depth(u16::MAX).parse(source).map_err(|errors| {
-        let message = errors.errors.first().map_or_else(|| errors.to_string(), |e| e.msg.clone());
-        if message.starts_with("unsupported syntax") {
-            Refused {
-                message: "optional syntax (a.?b, a[?b], {?a: b}) is not supported".to_owned(),
-                hint: Some("write has(object.a) && object.a.b == …".to_owned()),
-            }
-        } else {
-            Refused::because(message)
-        }
-    })
-}
-
-fn evaluate(expression: &Expression, object: &Value, context: &Context<'_>) -> Result<bool, String> {
-    let weight = weigh::weigh(expression, object);
-    if weight > weigh::LIMIT {
-        return Err(format!("too costly for this object ({weight} steps, {} allowed)", weigh::LIMIT));
-    }
-    // The evaluator panics on what it does not know. All of that is refused above; should one
-    // have been missed, one object's health is unknown and the agent lives on.
-    match catch_unwind(AssertUnwindSafe(|| context.resolve(expression))) {
-        Ok(Ok(CelValue::Bool(verdict))) => Ok(verdict),
-        Ok(Ok(other)) => Err(format!("it yields {:?}, not a bool", other.type_of()).to_lowercase()),
-        Ok(Err(error)) => Err(explain(&error)),
-        Err(_) => Err("it cannot be evaluated".to_owned()),
+    let program = Program::compile(source, &DECLARED).map_err(|refused: Refused| refused.to_string())?;
+    match program.result() {
+        Type::Bool | Type::Dyn => Ok(program),
+        other => Err(format!("must evaluate to bool but got {other}")),
     }
 }
 
-/// The kind of the error without the values that it carries: they could be secret.
-fn explain(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(key) => format!("no such key: {key}; guard it with has()"),
-        ExecutionError::UndeclaredReference(name) => format!("undeclared reference to {name}"),
-        ExecutionError::NoSuchOverload => "no such overload: the types do not fit".to_owned(),
-        ExecutionError::UnexpectedType { got, want } => format!("got {got}, wanted {want}"),
-        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "division by zero".to_owned(),
-        ExecutionError::Overflow(..) => "overflow".to_owned(),
-        ExecutionError::IndexOutOfBounds(_) => "index out of bounds".to_owned(),
-        ExecutionError::FunctionError { function, .. } => format!("{function}() failed"),
-        ExecutionError::InvalidArgumentCount { expected, actual } => {
-            format!("a function got {actual} arguments, wanted {expected}")
-        }
-        _ => "the types do not fit".to_owned(),
+fn evaluate(program: &Program, scope: &[CelValue]) -> Result<bool, String> {
+    match program.evaluate(scope, &mut Budget::of(COST)) {
+        Ok(CelValue::Bool(verdict)) => Ok(verdict),
+        Ok(other) => Err(format!("it yields {}, not a bool", other.type_name())),
+        Err(fault) => Err(explain(&fault)),
     }
 }
 
-/// Whole numbers become `int`, as in the API server.
-fn to_cel(value: &Value) -> CelValue {
-    match value {
-        Value::Null => CelValue::Null,
-        Value::Bool(flag) => CelValue::Bool(*flag),
-        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(int), _, _) => CelValue::Int(int),
-            (None, Some(uint), _) => CelValue::UInt(uint),
-            (None, None, float) => CelValue::Float(float.unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => CelValue::String(Arc::new(text.clone())),
-        Value::Array(items) => CelValue::List(Arc::new(items.iter().map(to_cel).collect())),
-        Value::Object(fields) => CelValue::Map(Map {
-            map: Arc::new(fields.iter().map(|(k, v)| (Key::String(Arc::new(k.clone())), to_cel(v))).collect()),
-        }),
+/// The fault without the values that it carries: they could be secret.
+fn explain(fault: &Fault) -> String {
+    if fault.is_too_costly() {
+        return format!("too costly for this object (more than {COST} steps)");
+    }
+    match fault.quiet() {
+        missing if missing.starts_with("no such key: ") => format!("{missing}; guard it with has()"),
+        other => other.to_owned(),
     }
 }
 
