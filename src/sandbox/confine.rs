@@ -13,12 +13,23 @@ pub struct Confinement {
     pub address_bytes: u64,
     /// Open files.
     pub open_files: u64,
+    /// Seconds of processor time; as many as it likes unless said.
+    #[serde(default)]
+    pub cpu_seconds: Option<u64>,
+    /// Bytes of a file that it writes; as many as it likes unless said.
+    #[serde(default)]
+    pub file_bytes: Option<u64>,
     /// Files and folders that it may read. What is missing is left out.
     pub read: Vec<PathBuf>,
     /// Folders in which it may also write.
     pub write: Vec<PathBuf>,
     /// Whether it may open connections.
     pub network: Network,
+    /// TCP ports to which it may open them, where the kernel has Landlock; any where none is named.
+    #[serde(default)]
+    pub ports: Vec<u16>,
+    /// Whether it may start processes of its own.
+    pub children: Children,
     /// Its own home folder, empty at first and removed after it.
     pub home: PathBuf,
 }
@@ -28,8 +39,51 @@ pub struct Confinement {
 pub enum Network {
     /// It may connect to others.
     Outbound,
-    /// It may not.
+    /// It may not: where the kernel has seccomp it gets no socket of any kind, so no name is looked
+    /// up either; where it has Landlock alone, no TCP connection.
     None,
+}
+
+/// Whether a child may start processes of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Children {
+    /// It may. They end with it.
+    Allowed,
+    /// It may not, where the kernel has seccomp. Threads are no processes.
+    None,
+}
+
+/// What any program of this system reads: libraries, certificates, names of hosts, time zones.
+pub fn system_paths() -> Vec<PathBuf> {
+    let paths = [
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/etc/ld.so.cache",
+        "/etc/ssl",
+        "/etc/pki",
+        "/etc/ca-certificates",
+        "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates",
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/host.conf",
+        "/etc/nsswitch.conf",
+        "/etc/gai.conf",
+        "/etc/services",
+        "/etc/localtime",
+        "/usr/share/zoneinfo",
+        "/dev/null",
+        "/dev/urandom",
+        "/dev/random",
+        "/proc/self",
+        "/proc/sys/vm",
+        "/sys/devices/system/cpu",
+        "/sys/fs/cgroup",
+    ];
+    paths.iter().map(PathBuf::from).collect()
 }
 
 /// Lays the limits on this process. Returns one line on how far the kernel enforces them.
@@ -38,6 +92,7 @@ pub(super) fn confine(limits: &Confinement, parent: u32) -> String {
     let mut parts = vec![limit::resources(limits)];
     parts.push(limit::die_with(parent));
     parts.push(files::restrict(limits));
+    parts.push(calls::restrict(limits));
     parts.join(", ")
 }
 
@@ -46,14 +101,21 @@ mod limit {
     use super::Confinement;
 
     pub fn resources(limits: &Confinement) -> String {
-        let results = [
+        let mut results = vec![
             set(libc::RLIMIT_CORE, 0),
             set(libc::RLIMIT_NOFILE, limits.open_files),
             set(libc::RLIMIT_AS, limits.address_bytes),
             set(libc::RLIMIT_DATA, limits.data_bytes),
         ];
-        let failed = results.iter().filter(|done| !**done).count();
-        if failed == 0 { "resource limits set".to_owned() } else { format!("{failed} of 4 resource limits refused") }
+        // The first limit asks, so that a program can say what became of it, the second does not.
+        results.extend(limits.cpu_seconds.map(|seconds| between(libc::RLIMIT_CPU, seconds, seconds + 2)));
+        results.extend(limits.file_bytes.map(|bytes| set(libc::RLIMIT_FSIZE, bytes)));
+        let (failed, all) = (results.iter().filter(|done| !**done).count(), results.len());
+        if failed == 0 {
+            "resource limits set".to_owned()
+        } else {
+            format!("{failed} of {all} resource limits refused")
+        }
     }
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -62,7 +124,11 @@ mod limit {
     type Resource = libc::c_int;
 
     fn set(resource: Resource, value: u64) -> bool {
-        let wanted = libc::rlimit { rlim_cur: value, rlim_max: value };
+        between(resource, value, value)
+    }
+
+    fn between(resource: Resource, soft: u64, hard: u64) -> bool {
+        let wanted = libc::rlimit { rlim_cur: soft, rlim_max: hard };
         // SAFETY: `setrlimit` only reads the structure that it is given, which lives until it returns.
         #[allow(unsafe_code)]
         let result = unsafe { libc::setrlimit(resource, &wanted) };
@@ -111,8 +177,8 @@ mod limit {
 #[cfg(target_os = "linux")]
 mod files {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
-        path_beneath_rules,
+        ABI, Access, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+        RulesetStatus, Scope, path_beneath_rules,
     };
 
     use super::{Confinement, Network};
@@ -131,16 +197,22 @@ mod files {
 
     fn try_restrict(limits: &Confinement) -> Result<RulesetStatus, RulesetError> {
         let network = match limits.network {
-            Network::Outbound => AccessNet::BindTcp.into(),
-            Network::None => AccessNet::from_all(ABI),
+            Network::Outbound if limits.ports.is_empty() => AccessNet::BindTcp.into(),
+            Network::Outbound | Network::None => AccessNet::from_all(ABI),
         };
+        let open = if limits.network == Network::Outbound { limits.ports.as_slice() } else { &[] };
+        let ports = open.iter().map(|port| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp)));
+        // What is written there goes nowhere.
+        let nowhere = std::path::PathBuf::from("/dev/null");
+        let write = limits.write.iter().chain([&limits.home, &nowhere]);
         let status = Ruleset::default()
             .handle_access(AccessFs::from_all(ABI))?
             .handle_access(network)?
             .scope(Scope::from_all(ABI))?
             .create()?
+            .add_rules(ports)?
             .add_rules(path_beneath_rules(&limits.read, AccessFs::from_read(ABI)))?
-            .add_rules(path_beneath_rules(limits.write.iter().chain([&limits.home]), AccessFs::from_all(ABI)))?
+            .add_rules(path_beneath_rules(write, AccessFs::from_all(ABI)))?
             .restrict_self()?;
         Ok(status.ruleset)
     }
@@ -152,5 +224,67 @@ mod files {
 
     pub fn restrict(_: &Confinement) -> String {
         "no Landlock on this system".to_owned()
+    }
+}
+
+/// System calls: Landlock knows TCP alone, and neither names nor processes.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+mod calls {
+    use std::collections::BTreeMap;
+
+    use seccompiler::{
+        BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule,
+    };
+
+    use super::{Children, Confinement, Network};
+
+    pub fn restrict(limits: &Confinement) -> String {
+        let mut refused: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        if limits.network == Network::None {
+            refused.extend([(libc::SYS_socket, Vec::new()), (libc::SYS_io_uring_setup, Vec::new())]);
+        }
+        if limits.children == Children::None {
+            #[cfg(target_arch = "x86_64")]
+            refused.extend([(libc::SYS_fork, Vec::new()), (libc::SYS_vfork, Vec::new())]);
+            match no_thread() {
+                Ok(rule) => refused.insert(libc::SYS_clone, vec![rule]),
+                Err(error) => return format!("seccomp failed: {error}"),
+            };
+            // Its flags stand in memory, where no filter looks; told that it is missing, libraries
+            // take the older call.
+            if let Err(error) = lay(BTreeMap::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS) {
+                return error;
+            }
+        }
+        if refused.is_empty() {
+            return "all system calls".to_owned();
+        }
+        lay(refused, libc::EACCES).map_or_else(|error| error, |()| "seccomp enforced".to_owned())
+    }
+
+    /// A clone that is no thread of the same process.
+    fn no_thread() -> Result<SeccompRule, BackendError> {
+        let thread = libc::CLONE_THREAD as u64;
+        let flags = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)?;
+        SeccompRule::new(vec![flags])
+    }
+
+    fn lay(calls: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> Result<(), String> {
+        let refuse = SeccompAction::Errno(u32::try_from(errno).unwrap_or_default());
+        let told = |error: &dyn std::fmt::Display| format!("seccomp failed: {error}");
+        let machine = std::env::consts::ARCH.try_into().map_err(|error: BackendError| told(&error))?;
+        let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, machine).map_err(|error| told(&error))?;
+        let program: BpfProgram = filter.try_into().map_err(|error: BackendError| told(&error))?;
+        seccompiler::apply_filter(&program).map_err(|error| told(&error))
+    }
+}
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))))]
+mod calls {
+    use super::Confinement;
+
+    pub fn restrict(_: &Confinement) -> String {
+        "no seccomp on this system".to_owned()
     }
 }

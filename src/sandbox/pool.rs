@@ -89,6 +89,16 @@ impl Pool {
         self.inner.lock().iter().filter_map(Process::id).collect()
     }
 
+    /// Whether a child is there that a call would find idle.
+    pub fn has_idle(&self) -> bool {
+        !self.inner.lock().is_empty()
+    }
+
+    /// Ends the children that are idle now.
+    pub fn end_idle(&self) {
+        self.inner.lock().clear();
+    }
+
     fn put(&self, mut process: Process) {
         process.idle_since = Instant::now();
         let idle = self.inner.settings.idle;

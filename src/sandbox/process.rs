@@ -6,7 +6,6 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, OnceLock, mpsc};
 use std::time::Instant;
 
-use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
@@ -15,6 +14,7 @@ use tokio::sync::oneshot;
 use super::child::{Ready, Setup};
 use super::error::SandboxError;
 use super::frame;
+use super::home::{self, Home};
 use super::pool::PoolSettings;
 
 /// Bytes of one line of a child's stderr that are passed on.
@@ -30,13 +30,13 @@ pub(super) struct Process {
     /// When it was last put aside, idle.
     pub idle_since: Instant,
     // Removed when the process is dropped.
-    home: TempDir,
+    home: Home,
 }
 
 impl Process {
     /// Starts a child and waits until it has laid its limits on itself.
     pub async fn start(settings: &PoolSettings) -> Result<Self, SandboxError> {
-        let home = tempfile::Builder::new().prefix("tandem-worker-").tempdir().map_err(SandboxError::Start)?;
+        let home = Home::new(home::WORKER).map_err(SandboxError::Start)?;
         let mut child = spawn(command(settings, home.path())).await.map_err(SandboxError::Start)?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
@@ -162,7 +162,7 @@ struct Job {
 
 /// Starts the child from a thread that never ends: Linux kills a child that asked to die with its
 /// parent when the *thread* that started it ends, and threads of a runtime do end.
-async fn spawn(command: Command) -> io::Result<Child> {
+pub(super) async fn spawn(command: Command) -> io::Result<Child> {
     static JOBS: OnceLock<Mutex<mpsc::Sender<Job>>> = OnceLock::new();
     let jobs = JOBS.get_or_init(|| {
         let (sender, receiver) = mpsc::channel::<Job>();
