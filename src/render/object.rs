@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use super::objects::meant;
+use super::sops;
+use crate::object::mask::is_secret_object;
 use crate::object::{Manifest, ObjectId, Origin, Problem, split_api_version};
 
 /// What is wrong with an object, and where in it.
+#[derive(Debug)]
 pub struct Fault {
     /// JSON pointer into the object; empty for the whole.
     pub pointer: String,
@@ -13,29 +16,46 @@ pub struct Fault {
     pub problem: Problem,
 }
 
+/// What the parts of an identity may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// As the API server takes them.
+    Settled,
+    /// There may be variables in them, which are put in later.
+    WithVariables,
+    /// Whatever they are, and labels and annotations that are no texts as well.
+    Any,
+}
+
 /// The manifest of a value, or all that is wrong with it.
-pub fn manifest(body: Value, origin: Origin) -> Result<Manifest, Vec<Fault>> {
+pub fn manifest(body: Value, origin: Origin, names: Names) -> Result<Manifest, Vec<Fault>> {
     if !body.is_object() {
         return Err(vec![no_object(&body)]);
     }
     let api_version = body.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-    let id = ObjectId::new(namespace, name, split_api_version(&api_version).0, text("/kind"));
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let metadata = &body["metadata"];
+    let (namespace, name) = (text(metadata.get("namespace")), text(metadata.get("name")));
+    let id = ObjectId::new(namespace, name, split_api_version(&api_version).0, text(body.get("kind")));
     let mut faults = missing(&body);
     if faults.is_empty() {
-        faults.extend(not_texts(&body));
+        if names != Names::Any {
+            faults.extend(not_texts(&body));
+        }
         faults.extend(encrypted(&body));
+        faults.extend(cipher_texts(&body));
         for fault in &mut faults {
             fault.problem.object = Some(id.to_string());
         }
-        // What is no name is not printed as one.
-        faults.extend(malformed(&id, &api_version));
+        if names != Names::Any {
+            // What is no name is not printed as one.
+            faults.extend(malformed(&id, &api_version, names));
+        }
     }
-    if faults.is_empty() { Ok(Manifest { origin, id, api_version, body }) } else { Err(faults) }
+    if faults.is_empty() { Ok(Manifest::new(origin, id, api_version, body)) } else { Err(faults) }
 }
 
-fn fault(pointer: impl Into<String>, problem: Problem) -> Fault {
+pub fn fault(pointer: impl Into<String>, problem: Problem) -> Fault {
     Fault { pointer: pointer.into(), problem }
 }
 
@@ -74,7 +94,7 @@ fn missing(body: &Value) -> Vec<Fault> {
     }
     let mut faults = Vec::new();
     for field in ["apiVersion", "kind"] {
-        faults.extend(not_text(body, &format!("/{field}"), field));
+        faults.extend(not_text(&body[field], field));
     }
     let metadata = &body["metadata"];
     if !metadata.is_object() {
@@ -85,10 +105,10 @@ fn missing(body: &Value) -> Vec<Fault> {
     if let None | Some(Value::Null) = metadata.get("name") {
         faults.push(nameless(body, metadata));
     } else {
-        faults.extend(not_text(body, "/metadata/name", "metadata.name"));
+        faults.extend(not_text(&metadata["name"], "metadata.name"));
     }
     if !matches!(metadata.get("namespace"), None | Some(Value::Null)) {
-        faults.extend(not_text(body, "/metadata/namespace", "metadata.namespace"));
+        faults.extend(not_text(&metadata["namespace"], "metadata.namespace"));
     }
     faults
 }
@@ -111,8 +131,7 @@ fn nameless(body: &Value, metadata: &Value) -> Fault {
 }
 
 /// A field that has to be a text, and is none or an empty one.
-fn not_text(body: &Value, pointer: &str, field: &str) -> Option<Fault> {
-    let value = body.pointer(pointer)?;
+fn not_text(value: &Value, field: &str) -> Option<Fault> {
     let what = match value {
         Value::String(text) if !text.is_empty() => return None,
         Value::String(_) => "is empty".to_owned(),
@@ -120,7 +139,7 @@ fn not_text(body: &Value, pointer: &str, field: &str) -> Option<Fault> {
     };
     let problem = Problem::new("NotAnObject", format!("{field} {what}"));
     Some(fault(
-        pointer,
+        format!("/{}", field.replace('.', "/")),
         match value {
             Value::Number(_) | Value::Bool(_) => problem.hint("put it in quotes"),
             _ => problem,
@@ -129,7 +148,8 @@ fn not_text(body: &Value, pointer: &str, field: &str) -> Option<Fault> {
 }
 
 /// Parts of the identity that no API server takes, and that would mean another address.
-fn malformed(id: &ObjectId, api_version: &str) -> Vec<Fault> {
+fn malformed(id: &ObjectId, api_version: &str, names: Names) -> Vec<Fault> {
+    let settled = |text: &str| names == Names::Settled || !text.contains("${");
     let dns = |text: &str| {
         !text.is_empty()
             && text.len() <= 253
@@ -138,25 +158,29 @@ fn malformed(id: &ObjectId, api_version: &str) -> Vec<Fault> {
     let version = api_version.rsplit('/').next().unwrap_or_default();
     let bad = |pointer: &str, message: &str| Some(fault(pointer, Problem::new("InvalidObject", message)));
     let mut faults = Vec::new();
-    if api_version.matches('/').count() > 1 || !dns(version) || (api_version.contains('/') && !dns(&id.group)) {
+    let group_or_version = api_version.matches('/').count() > 1 || !dns(version);
+    if settled(api_version) && (group_or_version || (api_version.contains('/') && !dns(&id.group))) {
         faults.extend(bad("/apiVersion", "apiVersion is not of the form `version` or `group/version`"));
     }
-    if !id.kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    if settled(&id.kind) && !id.kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
         faults.extend(bad("/kind", "kind has characters other than letters and digits"));
     }
     let name = &id.name;
-    if matches!(name.as_str(), "." | "..")
+    let odd = matches!(name.as_str(), "." | "..")
         || name.len() > 253
         || name.contains(['/', '%'])
-        || name.chars().any(char::is_control)
-    {
+        || name.chars().any(char::is_control);
+    if settled(name) && odd {
         faults.extend(bad(
             "/metadata/name",
             "metadata.name is no name: it is `.` or `..`, too long, or has `/`, `%` or a control character in it",
         ));
     }
     let namespace = &id.namespace;
-    if !namespace.is_empty() && (!dns(namespace) || namespace.contains('.') || namespace.len() > 63) {
+    if settled(namespace)
+        && !namespace.is_empty()
+        && (!dns(namespace) || namespace.contains('.') || namespace.len() > 63)
+    {
         faults.extend(bad(
             "/metadata/namespace",
             "metadata.namespace is no name of a namespace: lower-case letters, digits and `-`, at most 63 of them",
@@ -170,19 +194,18 @@ fn malformed(id: &ObjectId, api_version: &str) -> Vec<Fault> {
 fn not_texts(body: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     for field in ["labels", "annotations"] {
-        let pointer = format!("/metadata/{field}");
         match &body["metadata"][field] {
             Value::Null => {}
             Value::Object(entries) => {
                 for (key, value) in entries.iter().filter(|(_, value)| !value.is_string() && !value.is_null()) {
                     let message = format!("the value of metadata.{field} {key:?} is {}, not a text", a(value));
                     let problem = Problem::new("InvalidObject", message).hint("put it in quotes");
-                    faults.push(fault(format!("{pointer}/{}", pointer_part(key)), problem));
+                    faults.push(fault(format!("/metadata/{field}/{}", pointer_part(key)), problem));
                 }
             }
             other => {
                 let message = format!("metadata.{field} is {}, not a mapping", a(other));
-                faults.push(fault(pointer, Problem::new("InvalidObject", message)));
+                faults.push(fault(format!("/metadata/{field}"), Problem::new("InvalidObject", message)));
             }
         }
     }
@@ -190,21 +213,37 @@ fn not_texts(body: &Value) -> Vec<Fault> {
 }
 
 /// A manifest that SOPS encrypted. Applied as it is, it would put cipher text where a secret is
-/// expected. The kind that carries such a text on purpose is left alone.
+/// expected.
 fn encrypted(body: &Value) -> Option<Fault> {
-    let sops = body.get("sops")?;
-    let marks = ["mac", "lastmodified", "version", "encrypted_regex", "encrypted_suffix"];
-    if body["kind"] == "SopsSecret" || !marks.iter().any(|mark| sops.get(mark).is_some()) {
+    if !sops::is_metadata(body) {
         return None;
     }
-    let problem = Problem::new("EncryptedManifest", "the manifest is encrypted with SOPS, and nothing decrypts it");
-    Some(fault(
-        "/sops",
-        problem.hint("keep the secret out of the repository, or seal it for a controller in the cluster"),
-    ))
+    let problem =
+        Problem::new("EncryptedManifest", "the manifest has SOPS' own data, and stands in no file that SOPS encrypted");
+    Some(fault("/sops", problem.hint("encrypt the whole file with SOPS, and commit it as SOPS wrote it")))
 }
 
-fn pointer_part(key: &str) -> String {
+/// Values of a Secret that are still as SOPS wrote them, whatever became of its own data.
+fn cipher_texts(body: &Value) -> Vec<Fault> {
+    if !is_secret_object(body) {
+        return Vec::new();
+    }
+    let still = |value: &Value| value.as_str().is_some_and(|text| sops::MARKS.iter().any(|m| text.starts_with(m)));
+    let fields = ["data", "stringData"].map(|field| (field, body[field].as_object()));
+    let values =
+        fields.iter().flat_map(|(field, values)| values.iter().flat_map(move |v| v.iter().map(move |e| (field, e))));
+    values
+        .filter(|(_, (_, value))| still(value))
+        .map(|(field, (key, _))| {
+            let message = format!("{field} {key:?} is the cipher text that SOPS wrote, not a secret");
+            let hint = "encrypt the whole file with SOPS again, and commit it as SOPS wrote it";
+            let problem = Problem::new("EncryptedManifest", message).hint(hint);
+            fault(format!("/{field}/{}", pointer_part(key)), problem)
+        })
+        .collect()
+}
+
+pub fn pointer_part(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

@@ -1,11 +1,14 @@
 //! From a document to the objects that it holds.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
-use super::near::nearest;
-use super::object;
+use super::Options;
+use super::object::{self, Names};
+use crate::object::near::nearest;
 use crate::object::yaml::{self, Document, Lines};
-use crate::object::{Manifest, Origin, Problem};
+use crate::object::{Cause, Causes, Manifest, Origin, Problem};
 
 /// One file, and what was found in it.
 pub struct File<'a> {
@@ -13,69 +16,79 @@ pub struct File<'a> {
     pub path: &'a str,
     /// Its content, for the lines of what is wrong.
     pub bytes: &'a [u8],
+    /// Of all its documents, as soon as somebody asks for one.
+    lines: OnceCell<Lines>,
+    /// Whether each object is to say which line gave each of its fields.
+    explain: bool,
+    /// What objects may be called.
+    pub names: Names,
     /// Objects of the file.
     pub manifests: Vec<Manifest>,
     /// What is wrong in the file.
     pub problems: Vec<Problem>,
 }
 
-/// A document, with its lines as soon as somebody asks for one.
-struct Source<'a> {
-    file: &'a str,
-    bytes: &'a [u8],
+/// Which document of the file, from 1, and the line of its first content.
+#[derive(Clone, Copy)]
+struct Place {
     index: u32,
     line: u32,
-    lines: Option<Lines>,
-}
-
-impl Source<'_> {
-    /// Line of what a JSON pointer into the document names.
-    fn line(&mut self, pointer: &str) -> u32 {
-        let lines = self.lines.get_or_insert_with(|| yaml::lines(self.bytes, self.index));
-        lines.line(pointer).unwrap_or(self.line)
-    }
 }
 
 impl<'a> File<'a> {
     /// A file in which nothing was found yet.
-    pub fn new(path: &'a str, bytes: &'a [u8]) -> Self {
-        Self { path, bytes, manifests: Vec::new(), problems: Vec::new() }
+    pub fn new(path: &'a str, bytes: &'a [u8], options: &Options) -> Self {
+        let (explain, names) = (options.explain, options.names());
+        Self { path, bytes, lines: OnceCell::new(), explain, names, manifests: Vec::new(), problems: Vec::new() }
     }
 
     /// Adds the objects of a document: itself, or the items of a list.
     pub fn add(&mut self, document: Document) {
-        let Document { line, index, value } = document;
-        let mut source = Source { file: self.path, bytes: self.bytes, index, line, lines: None };
-        self.node(&mut source, "", line, value);
+        let Document { line, index, value, .. } = document;
+        self.node(Place { index, line }, "", line, value);
     }
 
-    fn node(&mut self, source: &mut Source<'_>, pointer: &str, line: u32, mut value: Value) {
+    /// Line of what a JSON pointer into a document names.
+    fn line(&self, place: Place, pointer: &str) -> u32 {
+        self.lines.get_or_init(|| yaml::lines(self.bytes)).line(place.index, pointer).unwrap_or(place.line)
+    }
+
+    fn node(&mut self, place: Place, pointer: &str, line: u32, mut value: Value) {
         if let Some(items) = take_items(&mut value) {
             let (api_version, kind) = (text(&value, "apiVersion"), text(&value, "kind"));
             let Value::Array(items) = items else {
                 let message = format!("the {kind} has no list of items");
-                self.problems.push(Problem::new("InvalidObject", message).in_file(source.file, Some(line)));
+                self.problems.push(Problem::new("InvalidObject", message).in_file(self.path, Some(line)));
                 return;
             };
             for (at, mut item) in items.into_iter().enumerate() {
                 let pointer = format!("{pointer}/items/{at}");
-                let line = source.line(&pointer);
+                let line = self.line(place, &pointer);
                 name_kind(&mut item, &api_version, &kind);
-                self.node(source, &pointer, line, item);
+                self.node(place, &pointer, line, item);
             }
             return;
         }
-        let origin = Origin { file: source.file.to_owned(), line, document: source.index };
-        match object::manifest(value, origin) {
-            Ok(manifest) => self.manifests.push(manifest),
+        let origin = Origin { file: self.path.to_owned(), line, document: place.index };
+        match object::manifest(value, origin, self.names) {
+            Ok(mut manifest) => {
+                if self.explain {
+                    let cause = |below: &str| {
+                        let line = Some(self.line(place, &format!("{pointer}{below}")));
+                        Cause { file: manifest.origin.file.clone(), line, by: String::new() }
+                    };
+                    manifest.causes = Some(Box::new(Causes::of(&manifest.body, "", &cause)));
+                }
+                self.manifests.push(manifest);
+            }
             Err(faults) => {
                 for fault in faults {
                     let line = if fault.pointer.is_empty() {
                         line
                     } else {
-                        source.line(&format!("{pointer}{}", fault.pointer))
+                        self.line(place, &format!("{pointer}{}", fault.pointer))
                     };
-                    self.problems.push(fault.problem.in_file(source.file, Some(line)));
+                    self.problems.push(fault.problem.in_file(self.path, Some(line)));
                 }
             }
         }

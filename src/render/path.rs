@@ -1,8 +1,8 @@
 //! The folder that a Sync names: its one spelling, and what was meant where there is none.
 
-use super::near::nearest;
 use super::{EntryKind, Tree, TreeError};
 use crate::object::Problem;
+use crate::object::near::nearest;
 
 /// The one spelling of a path inside a repository: without `.`, without empty parts and without a
 /// slash at either end; the root is empty. What leaves the repository, or would mean something

@@ -19,7 +19,7 @@ fn shop() -> MemTree {
 }
 
 fn read_set(tree: &MemTree, path: &str) -> ReadSet {
-    render(tree, path, &Limits::default()).read_set
+    render(tree, path, &Options::default()).read_set
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_path_that_is_missing_is_looked_for_again_when_it_may_be_there() {
     assert_eq!(before.holds_in(&shop()), Ok(true));
     assert_eq!(before.holds_in(&shop().file("apps/other/a.yaml", config_map("a"))), Ok(true));
     assert_eq!(before.holds_in(&shop().file("apps/shpo/eu/a.yaml", config_map("a"))), Ok(false));
-    let refused = render(&shop(), "../etc", &Limits::default());
+    let refused = render(&shop(), "../etc", &Options::default());
     assert_eq!(refused.read_set, ReadSet::default());
 }
 
@@ -83,8 +83,8 @@ fn what_comes_out_is_the_same_whatever_order_the_store_lists_in() {
             self.0.id(path)
         }
     }
-    let limits = Limits::default();
-    assert_eq!(render(&shop(), "apps", &limits), render(&Backwards(shop()), "apps", &limits));
+    let options = Options::default();
+    assert_eq!(render(&shop(), "apps", &options), render(&Backwards(shop()), "apps", &options));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_store_that_fails_is_a_problem_and_never_an_empty_render() {
             Ok(Some("id".to_owned()))
         }
     }
-    let rendered = render(&Failing, "apps", &Limits::default());
+    let rendered = render(&Failing, "apps", &Options::default());
     let rules: Vec<_> = rendered.problems.iter().map(|p| p.rule.as_str()).collect();
     assert_eq!(rules, ["Unreadable"]);
 }
@@ -122,7 +122,7 @@ fn a_tree_that_holds_itself_ends() {
             Ok(Some("id".to_owned()))
         }
     }
-    let rendered = render(&Endless, "", &Limits { files: 1000, ..Limits::default() });
+    let rendered = render(&Endless, "", &Limits { files: 1000, ..Limits::default() }.into());
     assert!(rendered.problems.iter().any(|p| p.message.contains("1000 folders")), "{:?}", rendered.problems.last());
 }
 
@@ -180,9 +180,9 @@ fn line() -> impl Strategy<Value = String> {
 fn check(name: &str, content: Vec<u8>) -> Result<(), TestCaseError> {
     let path = format!("deploy/{name}");
     let tree = MemTree::new().file(&path, content);
-    let limits = Limits { nodes: 10_000, depth: 20, aliases: 50, documents: 20, ..Limits::default() };
-    let rendered = render(&tree, "deploy", &limits);
-    prop_assert_eq!(&render(&tree, "deploy", &limits), &rendered, "a render is a function of its tree");
+    let options = Options::from(Limits { nodes: 10_000, depth: 20, aliases: 50, documents: 20, ..Limits::default() });
+    let rendered = render(&tree, "deploy", &options);
+    prop_assert_eq!(&render(&tree, "deploy", &options), &rendered, "a render is a function of its tree");
     for problem in rendered.problems.iter().filter(|problem| problem.rule != "NoObjects") {
         prop_assert_eq!(problem.file.as_deref(), Some(path.as_str()), "{}", problem);
         prop_assert!(problem.line.is_some_and(|line| line > 0), "{}", problem);
@@ -211,7 +211,7 @@ proptest! {
     #[test]
     fn random_names_of_files_and_folders_end(names in proptest::collection::vec("[a-z./]{0,12}(yaml|json|\\.tandemignore)?", 0..10), path in ".{0,12}") {
         let tree = names.iter().fold(MemTree::new(), |tree, name| tree.file(name, config_map("a")));
-        render(&tree, &path, &Limits::default());
-        render(&tree, "", &Limits::default());
+        render(&tree, &path, &Options::default());
+        render(&tree, "", &Options::default());
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::object::Problem;
+
 /// A tree of files: a commit in Git's object store, a working copy, or a map in a test. Paths are
 /// relative to its root, with `/`, without a leading one, and without `.` or `..`; the root is the
 /// empty path.
@@ -13,6 +15,11 @@ pub trait Tree {
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError>;
     /// Content of a file of at most `limit` bytes; `None` where there is no file of that path.
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError>;
+    /// The content as it is kept: where a file is encrypted, its cipher text. For what may not be
+    /// decrypted; everything else asks for [`Tree::read`].
+    fn kept(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        self.read(path, limit)
+    }
     /// Target of a symbolic link, as it is written; `None` where none stands at the path. Only who
     /// means to follow it within the tree asks. A tree without links needs no more than this.
     fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
@@ -67,6 +74,9 @@ pub enum TreeError {
         /// What the store said.
         message: String,
     },
+    /// The file is there, and its content is not to be read.
+    #[error("{0}")]
+    Refused(Box<Problem>),
 }
 
 /// One thing that a render looked at.
@@ -97,6 +107,14 @@ impl ReadSet {
         }
         Ok(true)
     }
+
+    /// Whether a change at this path may change what was read. A folder that was listed holds all below it.
+    pub fn reads(&self, path: &str) -> bool {
+        let below = |path: &str, folder: &str| {
+            folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.records.iter().any(|record| below(path, &record.path) || below(&record.path, path))
+    }
 }
 
 /// A tree that notes what is looked at.
@@ -113,14 +131,28 @@ impl<'a> Recorder<'a> {
 
     /// What was looked at so far, with what lies below a listed folder left out.
     pub fn into_read_set(self) -> ReadSet {
-        let mut records: Vec<ReadRecord> = Vec::new();
-        for (path, id) in self.seen.into_inner() {
-            let covered = records.iter().rev().any(|r| r.id.is_some() && below(&r.path, &path));
-            if !covered {
-                records.push(ReadRecord { path, id });
-            }
-        }
-        ReadSet { records }
+        let seen = self.seen.into_inner();
+        let is_covered = |folder: &str| {
+            let above = folder.rmatch_indices('/').map(|(at, _)| &folder[..at]);
+            let root = (!folder.is_empty()).then_some("");
+            std::iter::once(folder).chain(above).chain(root).any(|folder| matches!(seen.get(folder), Some(Some(_))))
+        };
+        // What stands in one folder comes one after the other, so each folder is asked about about once.
+        let mut last: Option<(&str, bool)> = None;
+        let records = seen.iter().filter(|(path, _)| {
+            let folder = match path.rfind('/') {
+                Some(at) => &path[..at],
+                None if path.is_empty() => return true,
+                None => "",
+            };
+            let covered = match last {
+                Some((known, covered)) if known == folder => covered,
+                _ => is_covered(folder),
+            };
+            last = Some((folder, covered));
+            !covered
+        });
+        ReadSet { records: records.map(|(path, id)| ReadRecord { path: path.clone(), id: id.clone() }).collect() }
     }
 
     /// Notes that something was looked at, without looking.
@@ -133,10 +165,6 @@ impl<'a> Recorder<'a> {
     }
 }
 
-fn below(folder: &str, path: &str) -> bool {
-    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-}
-
 impl Tree for Recorder<'_> {
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError> {
         self.note(path)?;
@@ -146,6 +174,11 @@ impl Tree for Recorder<'_> {
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
         self.note(path)?;
         self.tree.read(path, limit)
+    }
+
+    fn kept(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
+        self.note(path)?;
+        self.tree.kept(path, limit)
     }
 
     fn link(&self, path: &str) -> Result<Option<String>, TreeError> {

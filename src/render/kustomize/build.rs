@@ -1,14 +1,16 @@
 //! The build: every kustomization gathers its resources from files, folders and generators, and
 //! changes them; at the end names are settled and everything is put in order.
 
+mod configure;
+
 use std::rc::Rc;
 
 use serde_json::Value;
 
 use super::super::merge::Schema;
 use super::super::object;
+use super::super::{Allowance, Needs};
 use super::config::Config;
-use super::decode::{CONFIGURATION, decode};
 use super::files::{Entry, Files, Source, Spot};
 use super::generate;
 use super::inline::inline;
@@ -17,9 +19,10 @@ use super::plugins;
 use super::resource::{Behavior, Resource};
 use super::resources::Resources;
 use super::steps::Steps;
+use super::trace::Trace;
 use super::types::{Generator, GeneratorOptions, Kustomization, Var};
 use super::{crds, vars};
-use crate::object::yaml::Dialect;
+use crate::object::yaml::{self, Dialect, Document};
 use crate::object::{Manifest, Origin, Problem};
 
 /// What was gathered so far.
@@ -57,13 +60,19 @@ pub struct Build<'a> {
     pub schema: Schema,
     /// Whether something said so; the first word counts.
     pub has_schema: bool,
+    /// What only programs can answer.
+    pub needs: Needs,
+    /// What may still be taken.
+    pub allowance: Allowance,
     objects: u32,
 }
 
 impl<'a> Build<'a> {
     /// Nothing is read yet.
     pub fn new(files: Files<'a>) -> Self {
-        Self { files, problems: Vec::new(), schema: Schema::default(), has_schema: false, objects: 0 }
+        let allowance = Allowance::new(files.limits());
+        let (problems, schema, needs) = (Vec::new(), Schema::default(), Needs::default());
+        Self { files, problems, schema, has_schema: false, needs, allowance, objects: 0 }
     }
 
     /// Builds the folder `root`, whose kustomization is `source`.
@@ -81,7 +90,7 @@ impl<'a> Build<'a> {
             return Vec::new();
         }
         let Some(layer) = self.gather(&folder, Layer::default()) else { return Vec::new() };
-        let finished = super::finish::finish(layer, &folder);
+        let finished = super::finish::finish(layer, &folder, &self.allowance);
         match finished {
             Ok(resources) => self.manifests(resources),
             Err(problems) => {
@@ -94,9 +103,12 @@ impl<'a> Build<'a> {
     fn manifests(&mut self, resources: Vec<Resource>) -> Vec<Manifest> {
         let mut manifests = Vec::with_capacity(resources.len());
         for resource in resources {
-            let origin = resource.origin;
-            match object::manifest(resource.body, origin.clone()) {
-                Ok(manifest) => manifests.push(manifest),
+            let (origin, trace) = (resource.origin, resource.trace);
+            match object::manifest(resource.body, origin.clone(), self.files.parts().2.names_made()) {
+                Ok(mut manifest) => {
+                    manifest.causes = trace.map(|trace| Box::new(trace.into_causes()));
+                    manifests.push(manifest);
+                }
                 Err(faults) => self.problems.extend(faults.into_iter().map(|fault| fault.problem.at(&origin))),
             }
         }
@@ -123,16 +135,17 @@ impl<'a> Build<'a> {
                 self.resource(folder, &mut layer, entry, &spot.at(field).at(at));
             }
         }
+        let mut added = Config::default();
         for (at, path) in k.configurations.iter().enumerate() {
-            self.configuration(folder, &mut layer, path, &spot.at("configurations").at(at));
+            self.configuration(folder, &mut added, path, &spot.at("configurations").at(at));
         }
+        self.configure(&mut layer.config, added, Config::settle, &spot.at("configurations"));
         for (at, path) in k.crds.iter().enumerate() {
             let spot = spot.at("crds").at(at);
             let config = self.files.load(&folder.root, path, &spot).map_err(|problem| vec![problem]);
             let config = config.and_then(|(file, bytes)| crds::config(&self.files, file, bytes));
             if let Some(config) = self.refuse_all(config) {
-                let merged = layer.config.merge(config).map_err(|why| spot.problem("InvalidConfiguration", why));
-                self.refuse(merged);
+                self.configure(&mut layer.config, config, Config::define, &spot);
             }
         }
         self.generate(folder, &mut layer);
@@ -150,10 +163,11 @@ impl<'a> Build<'a> {
         if self.problems.len() > before {
             return None;
         }
-        let applied = steps.apply(&mut layer.resources, &self.schema, folder.trail.as_ref());
+        let applied = steps.apply(&mut layer.resources, &self.schema, folder.trail.as_ref(), &self.allowance);
         self.refuse_all(applied);
-        let merged = vars::merge(&mut layer.vars, &mut layer.resources, &k.vars);
-        self.refuse(merged.map_err(|why| spot.at("vars").problem("InvalidVar", why)));
+        let merged = vars::merge(&mut layer.vars, &mut layer.resources, &k.vars, &self.allowance);
+        let merged = merged.map_err(|why| self.allowance.passed(&spot.at("vars"), "InvalidVar", why));
+        self.refuse(merged);
         (self.problems.len() == before).then_some(layer)
     }
 
@@ -177,10 +191,10 @@ impl<'a> Build<'a> {
                 }
                 let Some(Layer { resources, config, vars }) = self.gather(&child, Layer::default()) else { return };
                 self.append(layer, resources.into_all(), spot);
-                let merged = layer.config.merge(config).map_err(|why| spot.problem("InvalidConfiguration", why));
+                self.configure(&mut layer.config, config, Config::merge, spot);
+                let merged = vars::merge_layer(&mut layer.vars, vars, &self.allowance);
+                let merged = merged.map_err(|why| self.allowance.passed(spot, "InvalidVar", why));
                 self.refuse(merged);
-                let merged = vars::merge_layer(&mut layer.vars, vars);
-                self.refuse(merged.map_err(|why| spot.problem("InvalidVar", why)));
             }
             None => {}
         }
@@ -206,25 +220,39 @@ impl<'a> Build<'a> {
         let (documents, problems) = self.files.documents(Dialect::Kustomize, &file, &bytes);
         self.problems.extend(problems);
         let mut resources = Vec::with_capacity(documents.len());
-        let bytes = Rc::new(bytes);
-        for document in documents {
-            let (index, line) = (document.index, document.line);
-            let spot = Spot::new(&Rc::new(Source::new(file.clone(), Rc::clone(&bytes), index)));
-            for (pointer, body) in inline(document.value) {
-                let within = pointer.iter().fold(spot.clone(), |spot, name| spot.at(name));
-                let line = if pointer.is_empty() { line } else { within.line().unwrap_or(line) };
-                let origin = Origin { file: file.clone(), line, document: index };
-                if let Some(resource) = self.object(body, origin, &within) {
-                    resources.push(resource);
+        let in_brackets = bytes.trim_ascii_start().starts_with(b"{");
+        let source = Source::new(file.as_str(), bytes);
+        let mut places = Vec::with_capacity(documents.len());
+        let mut values = Vec::with_capacity(documents.len());
+        for (at, Document { line, index, value, unwritten }) in documents.into_iter().enumerate() {
+            places.push((Spot::new(&Rc::new(source.document(index))), line, index, unwritten));
+            values.push((at, value));
+        }
+        for (at, pointer, body) in inline(values.into_iter()) {
+            let (spot, line, index, unwritten) = &mut places[at];
+            let within = pointer.iter().fold(spot.clone(), |spot, name| spot.at(name));
+            let line = if pointer.is_empty() { *line } else { within.line().unwrap_or(*line) };
+            let origin = Origin { file: file.clone(), line, document: *index };
+            if let Some(mut resource) = self.object(body, origin, &within) {
+                resource.in_brackets = in_brackets;
+                // The items of a list are written anew in kustomize, and with them every null.
+                if pointer.is_empty() {
+                    resource.unwritten = std::mem::take(unwritten);
                 }
+                resources.push(resource);
             }
         }
         resources
     }
 
+    /// Counts what an object holds.
+    fn count(&mut self, body: &Value, spot: &Spot) -> Option<()> {
+        let counted = self.allowance.take(yaml::memory(body));
+        self.refuse(counted.map_err(|why| spot.problem("LimitExceeded", why)))
+    }
+
     fn object(&mut self, body: Value, origin: Origin, spot: &Spot) -> Option<Resource> {
-        let counted = self.files.count(&body, spot);
-        self.refuse(counted)?;
+        self.count(&body, spot)?;
         self.objects += 1;
         let most = self.files.limits().objects;
         if self.objects > most {
@@ -234,10 +262,13 @@ impl<'a> Build<'a> {
             }
             return None;
         }
-        let resource = Resource::new(body, origin);
+        let mut resource = Resource::new(body, origin);
+        if self.files.explains() {
+            Trace::begin(&mut resource, spot);
+        }
         let has_name = !resource.name().is_empty() || resource.kind().ends_with("List");
         if resource.kind().is_empty() || !has_name {
-            match object::manifest(resource.body, resource.origin.clone()) {
+            match object::manifest(resource.body, resource.origin.clone(), self.files.parts().2.names_made()) {
                 Ok(_) => self
                     .problems
                     .push(Problem::new("NotAnObject", "the object has no kind or no name").at(&resource.origin)),
@@ -249,19 +280,6 @@ impl<'a> Build<'a> {
             return None;
         }
         Some(resource)
-    }
-
-    fn configuration(&mut self, folder: &Folder, layer: &mut Layer, path: &str, spot: &Spot) {
-        let loaded = self.files.load(&folder.root, path, spot);
-        let Some((file, bytes)) = self.refuse(loaded) else { return };
-        let source = Source::new(file, bytes, 1);
-        let document = self.files.document(&source);
-        let Some(document) = self.refuse_all(document) else { return };
-        let at = Spot::new(&Rc::new(source));
-        let config = decode::<Config>(document, CONFIGURATION, &at, "InvalidConfiguration");
-        let Some(config) = self.refuse_all(config) else { return };
-        let merged = layer.config.merge(config).map_err(|why| at.problem("InvalidConfiguration", why));
-        self.refuse(merged);
     }
 
     /// Generated ConfigMaps and Secrets, in kustomize's order, and those of `generators`.
@@ -285,6 +303,12 @@ impl<'a> Build<'a> {
                 }
                 self.absorb(layer, made, &spot);
             }
+        }
+        for (mut made, spot) in self.charts(folder) {
+            if let Some(trail) = &folder.trail {
+                trail.made_by(&mut made, &folder.spot, "HelmChartInflationGenerator");
+            }
+            self.absorb(layer, made, &spot);
         }
         for made in plugins::generated(self, folder) {
             let (resource, spot) = made;
@@ -317,8 +341,10 @@ impl<'a> Build<'a> {
         match made {
             Ok(mut resource) => {
                 resource.origin = Origin { file: spot.file().to_owned(), line: spot.line().unwrap_or(1), document: 1 };
-                let counted = self.files.count(&resource.body, spot);
-                self.refuse(counted)?;
+                self.count(&resource.body, spot)?;
+                if self.files.explains() {
+                    Trace::begin(&mut resource, spot);
+                }
                 Some(resource)
             }
             Err(why) => {
@@ -341,9 +367,10 @@ impl<'a> Build<'a> {
             ([_], Behavior::Create) => refused(format!("{id} is there already; behavior is to be merge or replace")),
             ([at], behavior) => {
                 let at = *at;
-                let existing = layer.resources.change(at);
+                let existing = layer.resources.body(at);
                 let origin = Trail::origin_of(existing);
                 let absorbed = generate::absorb(existing, made);
+                Trace::note([&mut *existing], spot, "");
                 if let (Some(origin), Behavior::Merge) = (origin, behavior) {
                     Trail::set_origin(existing, &origin);
                 }

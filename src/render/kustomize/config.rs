@@ -1,11 +1,14 @@
 //! Which fields the transformers change: kustomize's own table, and what `configurations` and
 //! `crds` add to it.
 
+mod settled;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use self::settled::Settled;
 use super::resource::Gvk;
 use super::types::{FieldSpec, NameReference};
 
@@ -26,6 +29,8 @@ pub struct Config {
     pub var_reference: Vec<FieldSpec>,
     pub images: Vec<FieldSpec>,
     pub replicas: Vec<FieldSpec>,
+    #[serde(skip)]
+    settled: Settled,
 }
 
 /// The lists of fields of a [`Config`].
@@ -53,7 +58,39 @@ pub enum Table {
     Replicas,
 }
 
+/// All of them.
+const TABLES: [Table; 10] = [
+    Table::NamePrefix,
+    Table::NameSuffix,
+    Table::Namespace,
+    Table::CommonLabels,
+    Table::Labels,
+    Table::TemplateLabels,
+    Table::VolumeClaimTemplateLabels,
+    Table::CommonAnnotations,
+    Table::Images,
+    Table::Replicas,
+];
+
 impl Config {
+    /// Adds what the configurations of a kustomization bring, behind what its bases brought.
+    ///
+    /// # Errors
+    /// As [`Config::merge`].
+    pub fn settle(&mut self, added: Self) -> Result<(), String> {
+        self.settled.merge(Settled::of_kustomization(&added)?)?;
+        self.merge(added)
+    }
+
+    /// Adds what definitions of custom resources bring.
+    ///
+    /// # Errors
+    /// As [`Config::merge`].
+    pub fn define(&mut self, added: Self) -> Result<(), String> {
+        self.settled.merge(Settled::of_added(&added))?;
+        self.merge(added)
+    }
+
     /// Adds what a file, a base or a component brings.
     ///
     /// # Errors
@@ -72,7 +109,9 @@ impl Config {
             var_reference,
             images,
             replicas,
+            settled,
         } = other;
+        self.settled.merge(settled)?;
         for (into, table, specs) in [
             (&mut self.name_prefix, Some(Table::NamePrefix), name_prefix),
             (&mut self.name_suffix, Some(Table::NameSuffix), name_suffix),
@@ -102,9 +141,33 @@ impl Config {
         Ok(())
     }
 
+    /// How many fields were added.
+    pub fn size(&self) -> usize {
+        let references: usize = self.name_reference.iter().map(|reference| 1 + reference.field_specs.len()).sum();
+        let lists = [
+            &self.name_prefix,
+            &self.name_suffix,
+            &self.namespace,
+            &self.common_labels,
+            &self.labels,
+            &self.template_labels,
+            &self.volume_claim_template_labels,
+            &self.common_annotations,
+            &self.var_reference,
+            &self.images,
+            &self.replicas,
+        ];
+        references + lists.iter().map(|list| list.len()).sum::<usize>()
+    }
+
     /// The fields of a table, kustomize's own among them.
     pub fn table(&self, table: Table) -> Cow<'static, [FieldSpec]> {
-        let added = match table {
+        self.settled.table(table)
+    }
+
+    /// What was added to a table.
+    fn added(&self, table: Table) -> &Vec<FieldSpec> {
+        match table {
             Table::NamePrefix => &self.name_prefix,
             Table::NameSuffix => &self.name_suffix,
             Table::Namespace => &self.namespace,
@@ -115,9 +178,7 @@ impl Config {
             Table::CommonAnnotations => &self.common_annotations,
             Table::Images => &self.images,
             Table::Replicas => &self.replicas,
-        };
-        let own = own(table);
-        if added.is_empty() { Cow::Borrowed(own) } else { Cow::Owned([own, added].concat()) }
+        }
     }
 }
 

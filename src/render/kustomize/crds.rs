@@ -22,7 +22,7 @@ const MOST: usize = 10_000;
 /// # Errors
 /// What cannot be read.
 pub fn config(files: &Files<'_>, file: String, bytes: Vec<u8>) -> Result<Config, Vec<Problem>> {
-    let source = Source::new(file, bytes, 1);
+    let source = Source::new(file, bytes);
     let document = files.document(&source)?;
     let spot = Spot::new(&Rc::new(source));
     let Value::Object(definitions) = &document else {

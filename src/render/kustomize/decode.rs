@@ -4,10 +4,11 @@
 //! Go reads the names of fields without regard to upper and lower case, and takes null for what is
 //! not there. So does this.
 
+mod check;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::super::near::nearest;
 use super::files::Spot;
 use crate::object::Problem;
 
@@ -154,6 +155,7 @@ pub const KUSTOMIZATION: Shape = Fields(&[
     ("configMapGenerator", List(&CONFIG_MAP)),
     ("secretGenerator", List(&SECRET)),
     ("helmGlobals", Any),
+    // Read once they are built.
     ("helmCharts", List(&Any)),
     ("helmChartInflationGenerator", List(&Any)),
     ("generatorOptions", OPTIONS),
@@ -279,7 +281,7 @@ pub fn decode<T: DeserializeOwned + Default>(
     rule: &str,
 ) -> Result<T, Vec<Problem>> {
     let mut problems = Vec::new();
-    Check { rule, problems: &mut problems }.value(&mut value, shape, spot);
+    check::Check { rule, problems: &mut problems }.value(&mut value, shape, check::At::Top(spot));
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.line);
         return Err(problems);
@@ -288,109 +290,4 @@ pub fn decode<T: DeserializeOwned + Default>(
         return Ok(T::default());
     }
     serde_json::from_value(value).map_err(|error| vec![spot.problem(rule, error)])
-}
-
-struct Check<'a> {
-    rule: &'a str,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Check<'_> {
-    fn value(&mut self, value: &mut Value, shape: Shape, spot: &Spot) {
-        if value.is_null() {
-            return;
-        }
-        match (shape, value) {
-            (Any, _) | (Text, Value::String(_)) | (Bool, Value::Bool(_)) => {}
-            (Int, Value::Number(number)) if number.is_i64() => {}
-            (List(of), Value::Array(items)) => {
-                for (at, item) in items.iter_mut().enumerate() {
-                    self.value(item, *of, &spot.at(at));
-                    if item.is_null() {
-                        *item = nothing(*of);
-                    }
-                }
-            }
-            (Map(of), Value::Object(fields)) => {
-                for (name, field) in fields.iter_mut() {
-                    self.value(field, *of, &spot.at(name));
-                    if field.is_null() {
-                        *field = nothing(*of);
-                    }
-                }
-            }
-            (Fields(known), Value::Object(fields)) => {
-                let names: Vec<String> = fields.keys().cloned().collect();
-                for name in names {
-                    let exact = known.iter().find(|(field, _)| *field == name);
-                    let Some((field, shape)) =
-                        exact.or_else(|| known.iter().find(|(field, _)| field.eq_ignore_ascii_case(&name)))
-                    else {
-                        self.unknown(&name, known, &spot.at(&name));
-                        continue;
-                    };
-                    let Some(mut inner) = fields.remove(&name) else { continue };
-                    self.value(&mut inner, *shape, &spot.at(&name));
-                    // The exact name wins over another spelling of it.
-                    let twice = exact.is_none() && fields.contains_key(*field);
-                    if !inner.is_null() && !twice {
-                        fields.insert((*field).to_owned(), inner);
-                    }
-                }
-            }
-            (shape, value) => {
-                let message = format!("{} is wanted, and this is {}", wanted(shape), told(value));
-                let problem = spot.problem(self.rule, message);
-                self.problems.push(match (shape, value) {
-                    (Text, Value::Number(_) | Value::Bool(_)) => problem.hint("put it into quotes"),
-                    (List(_), _) => problem.hint("start it with a dash"),
-                    _ => problem,
-                });
-            }
-        }
-    }
-
-    fn unknown(&mut self, name: &str, known: &[(&str, Shape)], spot: &Spot) {
-        let problem = spot.problem(self.rule, "there is no such field");
-        let names: Vec<&str> = known.iter().map(|(field, _)| *field).collect();
-        self.problems.push(match nearest(name, &names) {
-            Some(near) => problem.hint(format!("did you mean {near}?")),
-            None if names.len() <= 12 => problem.hint(format!("there are {}", names.join(", "))),
-            None => problem,
-        });
-    }
-}
-
-/// What Go has where a list or mapping holds a null.
-fn nothing(shape: Shape) -> Value {
-    match shape {
-        Text => Value::String(String::new()),
-        Bool => Value::Bool(false),
-        Int => Value::Number(0.into()),
-        List(_) => Value::Array(Vec::new()),
-        Map(_) | Fields(_) => Value::Object(serde_json::Map::new()),
-        Any => Value::Null,
-    }
-}
-
-fn wanted(shape: Shape) -> &'static str {
-    match shape {
-        Text => "a text",
-        Bool => "true or false",
-        Int => "a whole number",
-        List(_) => "a list",
-        Map(_) | Fields(_) => "a mapping",
-        Any => "anything",
-    }
-}
-
-fn told(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(_) => "a text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a mapping".to_owned(),
-    }
 }

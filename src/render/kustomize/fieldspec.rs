@@ -2,6 +2,7 @@
 //! between them, and every element of a list on the way.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use serde_json::Value;
 
@@ -32,6 +33,9 @@ impl FieldSpec {
     }
 
     fn applies_to(&self, body: &Value) -> bool {
+        if self.gvk == Gvk::default() {
+            return true;
+        }
         let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
         let (group, version) = split_api_version(text("apiVersion"));
         let takes = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
@@ -49,23 +53,38 @@ pub fn visit(
     make: Make,
     set: &mut dyn FnMut(&mut Value) -> Result<(), String>,
 ) -> Result<(), String> {
-    if spec.applies_to(body) { Route::new(spec).visit(body, make, set) } else { Ok(()) }
+    Route::new(spec).visit_type(body, make, set)
 }
 
-/// A path that is read once and walked often.
+/// A path that is read once, when it is first walked, and walked often.
 #[derive(Debug)]
 pub struct Route<'a> {
     spec: &'a FieldSpec,
-    parts: Vec<Cow<'a, str>>,
+    parts: OnceCell<Vec<Cow<'a, str>>>,
 }
 
 impl<'a> Route<'a> {
-    /// Reads the path of a field.
+    /// The path of a field.
     pub fn new(spec: &'a FieldSpec) -> Self {
-        Self { spec, parts: split(&spec.path, '/') }
+        Self { spec, parts: OnceCell::new() }
     }
 
-    /// As [`visit`], and of whatever type the object is.
+    /// Whether it is about this type.
+    pub fn applies(&self, gvk: &Gvk) -> bool {
+        self.spec.applies(gvk)
+    }
+
+    /// As [`visit`].
+    pub fn visit_type(
+        &self,
+        body: &mut Value,
+        make: Make,
+        set: &mut dyn FnMut(&mut Value) -> Result<(), String>,
+    ) -> Result<(), String> {
+        if self.spec.applies_to(body) { self.visit(body, make, set) } else { Ok(()) }
+    }
+
+    /// The same, of whatever type the object is.
     pub fn visit(
         &self,
         body: &mut Value,
@@ -73,10 +92,11 @@ impl<'a> Route<'a> {
         set: &mut dyn FnMut(&mut Value) -> Result<(), String>,
     ) -> Result<(), String> {
         let walk = Walk { make: if self.spec.create { make } else { Make::Nothing } };
-        let done = if self.parts.len() > MAX_PARTS {
-            Err(format!("the path has {} names, and {MAX_PARTS} are allowed", self.parts.len()))
+        let parts = self.parts.get_or_init(|| split(&self.spec.path, '/'));
+        let done = if parts.len() > MAX_PARTS {
+            Err(format!("the path has {} names, and {MAX_PARTS} are allowed", parts.len()))
         } else {
-            walk.go(body, &self.parts, set)
+            walk.go(body, parts, set)
         };
         done.map_err(|why| format!("{}, field {}: {why}", name_of(body), self.spec.path))
     }

@@ -1,89 +1,23 @@
 //! What a build reads: files below the folder of a kustomization and folders anywhere in the tree,
 //! within limits.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
+mod spot;
+
+pub use spot::{Source, Spot};
 
 use serde_json::Value;
 
-use super::super::near::nearest;
 use super::super::path::join;
 use super::super::plain::{kept_elsewhere, unreadable};
-use super::super::{EntryKind, Limits, Recorder, Tree};
+use super::super::{Allowance, EntryKind, Limits, Options, Recorder, Tree};
 use crate::object::Problem;
-use crate::object::yaml::{self, Dialect, Document, Lines};
+use crate::object::near::nearest;
+use crate::object::yaml::{self, Dialect, Document};
 
-/// A file that was read, for the places of what is wrong in it.
-#[derive(Debug)]
-pub struct Source {
-    /// Path from the root of the tree.
-    pub file: String,
-    /// Its content.
-    pub bytes: Rc<Vec<u8>>,
-    /// Which document, from 1.
-    document: u32,
-    /// Read once more where a line is asked for.
-    lines: OnceCell<Lines>,
-}
-
-impl Source {
-    /// A document of a file.
-    pub fn new(file: impl Into<String>, bytes: impl Into<Rc<Vec<u8>>>, document: u32) -> Self {
-        Self { file: file.into(), bytes: bytes.into(), document, lines: OnceCell::new() }
-    }
-}
-
-/// A place in a document: what a problem, or the origin of an object, names.
-#[derive(Clone, Debug)]
-pub struct Spot {
-    source: Rc<Source>,
-    pointer: String,
-}
-
-impl Spot {
-    /// The whole document.
-    pub fn new(source: &Rc<Source>) -> Self {
-        Self { source: Rc::clone(source), pointer: String::new() }
-    }
-
-    /// A field or element of what stands here.
-    pub fn at(&self, name: impl std::fmt::Display) -> Self {
-        let name = name.to_string().replace('~', "~0").replace('/', "~1");
-        Self { source: Rc::clone(&self.source), pointer: format!("{}/{name}", self.pointer) }
-    }
-
-    /// Path of the file from the root of the tree.
-    pub fn file(&self) -> &str {
-        &self.source.file
-    }
-
-    /// Line in the file, from 1. The first call reads the file once more.
-    pub fn line(&self) -> Option<u32> {
-        let Source { bytes, document, lines, .. } = &*self.source;
-        lines.get_or_init(|| yaml::lines(bytes, *document)).line(&self.pointer)
-    }
-
-    /// What people read: `patches[0].target`; empty for the whole document.
-    pub fn field(&self) -> String {
-        let mut told = String::new();
-        for name in self.pointer.split('/').skip(1) {
-            if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-                told.push_str(&format!("[{name}]"));
-            } else {
-                if !told.is_empty() {
-                    told.push('.');
-                }
-                told.push_str(&name.replace("~1", "/").replace("~0", "~"));
-            }
-        }
-        told
-    }
-
-    /// A problem at this place, which names the field.
-    pub fn problem(&self, rule: &str, message: impl std::fmt::Display) -> Problem {
-        let field = self.field();
-        let message = if field.is_empty() { message.to_string() } else { format!("{field}: {message}") };
-        Problem::new(rule, message).in_file(self.file(), self.line())
+impl Allowance {
+    /// The problem of a failure at a place: of a limit, where one was passed.
+    pub fn passed(&self, spot: &Spot, rule: &str, why: impl std::fmt::Display) -> Problem {
+        spot.problem(if self.is_passed() { "LimitExceeded" } else { rule }, why)
     }
 }
 
@@ -103,27 +37,37 @@ const HOPS: u32 = 40;
 pub struct Files<'a> {
     tree: &'a dyn Tree,
     record: &'a Recorder<'a>,
-    limits: &'a Limits,
+    options: &'a Options,
     files: u32,
     bytes: u64,
-    memory: u64,
 }
 
 impl<'a> Files<'a> {
     /// Nothing was read yet.
-    pub fn new(tree: &'a dyn Tree, record: &'a Recorder<'a>, limits: &'a Limits) -> Self {
-        Self { tree, record, limits, files: 0, bytes: 0, memory: 0 }
+    pub fn new(tree: &'a dyn Tree, record: &'a Recorder<'a>, options: &'a Options) -> Self {
+        Self { tree, record, options, files: 0, bytes: 0 }
+    }
+
+    /// Whether somebody asks why fields have their values.
+    pub fn explains(&self) -> bool {
+        self.options.explain
     }
 
     /// Limits of the render.
     pub fn limits(&self) -> &Limits {
-        self.limits
+        &self.options.limits
+    }
+
+    /// The tree, the record of what is read of it, and what the render is asked for.
+    pub fn parts(&self) -> (&'a dyn Tree, &'a Recorder<'a>, &'a Options) {
+        (self.tree, self.record, self.options)
     }
 
     /// The file `path` (from the root of the tree), and where it really stands; `None` where there
     /// is no such file, which is not recorded.
     fn content(&mut self, path: &str, spot: &Spot) -> Result<Option<(String, Vec<u8>)>, Problem> {
-        let read = |path: &str| self.tree.read(path, self.limits.file_bytes).map_err(|error| unreadable(path, &error));
+        let read =
+            |path: &str| self.tree.read(path, self.options.limits.file_bytes).map_err(|error| unreadable(path, &error));
         let mut path = path.to_owned();
         let mut found = read(&path)?;
         if found.is_none() {
@@ -137,11 +81,11 @@ impl<'a> Files<'a> {
         self.note(&path)?;
         self.files += 1;
         self.bytes += bytes.len() as u64;
-        if self.files > self.limits.files {
-            return Err(limit(spot, "files", u64::from(self.limits.files)));
+        if self.files > self.options.limits.files {
+            return Err(limit(spot, "files", u64::from(self.options.limits.files)));
         }
-        if self.bytes > self.limits.total_bytes {
-            return Err(limit(spot, "bytes together", self.limits.total_bytes));
+        if self.bytes > self.options.limits.total_bytes {
+            return Err(limit(spot, "bytes together", self.options.limits.total_bytes));
         }
         if let Some(problem) = kept_elsewhere(&bytes) {
             return Err(problem.in_file(path, Some(1)));
@@ -192,15 +136,6 @@ impl<'a> Files<'a> {
         self.record.note(path).map_err(|error| unreadable(path, &error))
     }
 
-    /// Counts what an object holds against the limit of the whole render.
-    pub fn count(&mut self, body: &Value, spot: &Spot) -> Result<(), Problem> {
-        self.memory += yaml::memory(body);
-        if self.memory > self.limits.total_memory {
-            return Err(limit(spot, "bytes of memory together", self.limits.total_memory));
-        }
-        Ok(())
-    }
-
     /// A file that a kustomization in `root` names at `spot`: it lies in or below `root`.
     pub fn load(&mut self, root: &str, name: &str, spot: &Spot) -> Result<(String, Vec<u8>), Problem> {
         let path = inside(root, resolve(root, name, spot)?, name, spot)?;
@@ -225,20 +160,25 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Content that was read, and counted, a moment ago.
+    pub fn again(&self, path: &str) -> Vec<u8> {
+        self.tree.read(path, self.options.limits.file_bytes).ok().flatten().unwrap_or_default()
+    }
+
     /// The kustomization of a folder, which something at `spot` names; `None` where it has none.
     pub fn kustomization(&mut self, folder: &str, spot: &Spot) -> Result<Option<Source>, Problem> {
         let mut found: Vec<Source> = Vec::new();
         for name in super::NAMES {
             let file = join(folder, name);
             match self.content(&file, spot)? {
-                Some((_, bytes)) => found.push(Source::new(file, bytes, 1)),
+                Some((_, bytes)) => found.push(Source::new(file, bytes)),
                 None => self.note(&file)?,
             }
         }
         if found.len() > 1 {
             let message =
                 format!("the folder has {} and {}; one of them is to go", name_of(&found[0]), name_of(&found[1]));
-            return Err(Problem::new("InvalidKustomization", message).in_file(found[1].file.as_str(), None));
+            return Err(Problem::new("InvalidKustomization", message).in_file(&*found[1].file, None));
         }
         Ok(found.pop())
     }
@@ -288,20 +228,19 @@ impl<'a> Files<'a> {
 
     /// Documents of a file, read as kustomize reads resources and patches.
     pub fn documents(&self, dialect: Dialect, file: &str, bytes: &[u8]) -> (Vec<Document>, Vec<Problem>) {
-        yaml::read_as(dialect, file, bytes, &self.limits.yaml())
+        yaml::read_as(dialect, file, bytes, &self.options.yaml())
     }
 
-    /// The one document of a file, read as kubectl reads it; null for an empty file.
+    /// The one document of a file, read as kubectl reads it, but all at once; null for an empty file.
     pub fn document(&self, source: &Source) -> Result<Value, Vec<Problem>> {
-        let (mut documents, problems) = yaml::read(&source.file, &source.bytes, &self.limits.yaml());
+        let limits = yaml::Limits { end: yaml::End::AsWritten, ..self.options.limits.yaml() };
+        let (mut documents, problems) = yaml::read(&source.file, &source.bytes, &limits);
         if !problems.is_empty() {
             return Err(problems);
         }
         if let Some(second) = documents.get(1) {
             let message = "the file has more than one document, and only the first would count";
-            return Err(vec![
-                Problem::new("InvalidKustomization", message).in_file(source.file.as_str(), Some(second.line)),
-            ]);
+            return Err(vec![Problem::new("InvalidKustomization", message).in_file(&*source.file, Some(second.line))]);
         }
         Ok(documents.pop().map(|document| document.value).unwrap_or_default())
     }

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::super::Allowance;
 use super::build::{Folder, Layer};
 use super::metadata::Trail;
 use super::patches::drop_empty_annotations;
 use super::resource::Resource;
 use super::resources::Resources;
 use super::select::scalar_text;
+use super::trace::Trace;
 use super::types::{FieldSpec, SortOptions};
 use super::{hash, references, transform, vars};
 use crate::object::Problem;
@@ -51,11 +53,11 @@ const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfi
 ///
 /// # Errors
 /// What cannot be settled, with its place.
-pub fn finish(layer: Layer, folder: &Folder) -> Result<Vec<Resource>, Vec<Problem>> {
+pub fn finish(layer: Layer, folder: &Folder, allowance: &Allowance) -> Result<Vec<Resource>, Vec<Problem>> {
     let Layer { mut resources, config, vars } = layer;
     let whole = |rule: &'static str| {
         let spot = &folder.spot;
-        move |why: String| vec![spot.problem(rule, why)]
+        move |why: String| vec![allowance.passed(spot, rule, why)]
     };
     for resource in resources.all_mut().iter_mut().filter(|resource| resource.needs_hash) {
         let hash = hash::hash(&resource.body).map_err(whole("InvalidGenerator"))?;
@@ -63,34 +65,40 @@ pub fn finish(layer: Layer, folder: &Folder) -> Result<Vec<Resource>, Vec<Proble
         let name = format!("{}-{hash}", resource.name());
         resource.body["metadata"]["name"] = Value::String(name);
     }
-    references::fix_names(resources.all_mut(), &config.name_reference).map_err(whole("InvalidReference"))?;
+    Trace::note(resources.bodies(), &folder.spot, "hash of the content");
+    references::fix_names(resources.all_mut(), &config.name_reference, allowance).map_err(whole("InvalidReference"))?;
+    Trace::note(resources.bodies(), &folder.spot, "reference by name");
     let spot = folder.spot.at("vars");
-    vars::resolve(resources.all_mut(), &vars, &config.var_reference)
-        .map_err(|why| vec![spot.problem("InvalidVar", why)])?;
+    vars::resolve(resources.all_mut(), &vars, &config.var_reference, allowance)
+        .map_err(|why| vec![allowance.passed(&spot, "InvalidVar", why)])?;
+    Trace::note(resources.bodies(), &spot, "");
     resources.all_mut().retain(|resource| !is_local(resource));
     let k = &folder.kustomization;
     if k.build_metadata.iter().any(|option| option == "managedByLabel") {
         let label = [("app.kubernetes.io/managed-by".to_owned(), VERSION.to_owned())].into();
         let spec = FieldSpec { path: "metadata/labels".to_owned(), create: true, ..FieldSpec::default() };
-        transform::set_entries(&mut resources, &label, &[spec]).map_err(whole("InvalidKustomization"))?;
+        transform::set_entries(&mut resources, &label, &[spec], allowance).map_err(whole("InvalidKustomization"))?;
     }
     let mut all = sorted(resources, k.sort_options.as_ref(), folder)?;
     for resource in &mut all {
         Trail::clear(resource, &k.build_metadata);
         settle_annotations(&mut resource.body);
+        Trace::note([&mut *resource], &folder.spot.at("buildMetadata"), "");
     }
     Ok(all)
 }
 
 /// Whether an object is meant for tools alone.
 fn is_local(resource: &Resource) -> bool {
-    let mark = resource.body.pointer("/metadata/annotations/config.kubernetes.io~1local-config");
+    let annotations = resource.body.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let mark = annotations.and_then(|annotations| annotations.get("config.kubernetes.io/local-config"));
     mark.is_some_and(|mark| scalar_text(mark) != "false")
 }
 
 /// kustomize writes annotations anew, as texts, and none of those that steer it.
 fn settle_annotations(body: &mut Value) {
-    if let Some(Value::Object(annotations)) = body.pointer_mut("/metadata/annotations") {
+    let annotations = body.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+    if let Some(Value::Object(annotations)) = annotations {
         annotations.retain(|name, _| !is_own(name));
         for value in annotations.values_mut().filter(|value| !value.is_string()) {
             *value = Value::String(scalar_text(value));
@@ -124,7 +132,11 @@ fn is_own(name: &str) -> bool {
     }
 }
 
-fn sorted(resources: Resources, options: Option<&SortOptions>, folder: &Folder) -> Result<Vec<Resource>, Vec<Problem>> {
+fn sorted(
+    mut resources: Resources,
+    options: Option<&SortOptions>,
+    folder: &Folder,
+) -> Result<Vec<Resource>, Vec<Problem>> {
     let spot = folder.spot.at("sortOptions");
     let order = options.map_or("legacy", |options| &options.order);
     let legacy = options.and_then(|options| options.legacy_sort_options.as_ref());
@@ -155,6 +167,17 @@ fn sorted(resources: Resources, options: Option<&SortOptions>, folder: &Folder) 
         resources.into_all().into_iter().map(|resource| (Order::of(&resource, &ranks), resource)).collect();
     keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(keyed.into_iter().map(|(_, resource)| resource).collect())
+}
+
+/// Where a kind stands in kustomize's order: below 0 for those that come first, above for those that come last.
+#[allow(clippy::cast_possible_wrap)] // Lists of kinds are short.
+pub fn rank(kind: &str) -> i64 {
+    let at = |list: &[&str]| list.iter().position(|other| *other == kind).map(|at| at as i64);
+    match (at(&FIRST), at(&LAST)) {
+        (Some(at), _) => at - FIRST.len() as i64,
+        (None, Some(at)) => at + 1,
+        (None, None) => 0,
+    }
 }
 
 /// What decides the legacy order. The texts that stand for what is missing are those of kustomize:

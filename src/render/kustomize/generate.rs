@@ -97,6 +97,8 @@ pub fn absorb(existing: &mut Resource, generated: Resource) -> Result<(), String
         body["metadata"]["namespace"] = Value::from(existing.namespace());
     }
     existing.body = body;
+    existing.sharing.forget();
+    existing.in_brackets = false;
     existing.needs_hash &= generated.needs_hash;
     Ok(())
 }

@@ -33,12 +33,14 @@ impl Trail {
         }
     }
 
-    /// Notes that a transformer ran: on what has no origin, that it made it.
-    pub fn changed_by(&self, resource: &mut Resource, kustomization: &Spot, kind: &str) {
+    /// Notes that a transformer ran: on what has no origin, that it made it. Says by how many bytes
+    /// the object grew.
+    pub fn changed_by(&self, resource: &mut Resource, kustomization: &Spot, kind: &str) -> u64 {
         let told = self.told(kustomization, kind);
+        let grown = told.len() as u64;
         if Self::origin_of(resource).is_none() {
             Self::set_origin(resource, &told);
-            return;
+            return grown;
         }
         let mut list = annotation(resource, TRANSFORMATIONS).unwrap_or_default();
         let mut mark = "- ";
@@ -47,6 +49,7 @@ impl Trail {
             mark = "  ";
         }
         set(resource, TRANSFORMATIONS, list);
+        grown
     }
 
     fn told(&self, kustomization: &Spot, kind: &str) -> String {
@@ -67,10 +70,10 @@ impl Trail {
 
     /// Removes what nobody asked for.
     pub fn clear(resource: &mut Resource, options: &[String]) {
+        let annotations = resource.body.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+        let Some(Value::Object(annotations)) = annotations else { return };
         for (option, name) in [("originAnnotations", ORIGIN), ("transformerAnnotations", TRANSFORMATIONS)] {
-            if !options.iter().any(|asked| asked == option)
-                && let Some(Value::Object(annotations)) = resource.body.pointer_mut("/metadata/annotations")
-            {
+            if !options.iter().any(|asked| asked == option) {
                 annotations.remove(name);
             }
         }
@@ -78,13 +81,14 @@ impl Trail {
 }
 
 fn annotation(resource: &Resource, name: &str) -> Option<String> {
-    resource.body.pointer("/metadata/annotations")?.get(name)?.as_str().map(str::to_owned)
+    resource.body.get("metadata")?.get("annotations")?.get(name)?.as_str().map(str::to_owned)
 }
 
 fn set(resource: &mut Resource, name: &str, value: String) {
     if !resource.body.is_object() {
         return;
     }
+    resource.sharing.renew_annotations();
     let metadata = &mut resource.body["metadata"];
     if metadata.is_null() {
         *metadata = Value::Object(Map::new());

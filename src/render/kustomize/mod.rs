@@ -5,6 +5,7 @@
 //! silence, there is a problem instead.
 
 mod build;
+mod charts;
 mod config;
 mod crds;
 mod decode;
@@ -17,6 +18,7 @@ mod hash;
 mod inline;
 mod metadata;
 mod patches;
+mod pattern;
 mod plugins;
 mod read;
 mod references;
@@ -25,17 +27,21 @@ mod resource;
 mod resources;
 mod scope;
 mod select;
+mod shared;
 mod steps;
+mod trace;
 mod transform;
 mod types;
 mod vars;
 
 use std::rc::Rc;
 
-use super::{Limits, Recorder, Tree};
+use super::{Needs, Options, Recorder, Tree};
 use crate::object::{Manifest, Problem};
 use build::Build;
+pub use decode::{KUSTOMIZATION, Shape};
 use files::{Files, Source, Spot};
+pub use references::names;
 
 /// What a kustomization may be called.
 pub const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -45,15 +51,18 @@ pub fn build(
     tree: &dyn Tree,
     record: &Recorder<'_>,
     path: &str,
-    limits: &Limits,
+    options: &Options,
+    needs: &mut Needs,
 ) -> Option<(Vec<Manifest>, Vec<Problem>)> {
-    let mut files = Files::new(tree, record, limits);
-    let spot = Spot::new(&Rc::new(Source::new(path, Vec::new(), 1)));
+    let mut files = Files::new(tree, record, options);
+    let spot = Spot::new(&Rc::new(Source::new(path, Vec::new())));
     let source = match files.kustomization(path, &spot) {
         Ok(source) => source?,
         Err(problem) => return Some((Vec::new(), vec![problem])),
     };
     let mut build = Build::new(files);
+    std::mem::swap(&mut build.needs, needs);
     let manifests = build.run(path, source);
+    std::mem::swap(&mut build.needs, needs);
     Some((manifests, build.problems))
 }

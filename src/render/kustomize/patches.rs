@@ -1,15 +1,18 @@
 //! Patches: read and checked before anything is changed, then laid on what they are for.
 
+mod lay;
+
 use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::super::merge::{Schema, json6902, strategic};
+use super::super::Allowance;
+use super::super::merge::{Schema, json6902};
 use super::files::{Files, Source, Spot};
 use super::inline::inline;
 use super::resource::{ResId, Resource};
 use super::resources::Resources;
-use super::select::{Matcher, scalar_text};
+use super::select::Matcher;
 use super::types::{Patch, PatchOptions, Selector};
 use crate::object::yaml::{self, Dialect, Document};
 use crate::object::{Origin, Problem};
@@ -46,11 +49,11 @@ struct Text {
 impl Text {
     fn file(files: &mut Files<'_>, root: &str, path: &str, spot: &Spot) -> Result<Self, Problem> {
         let (file, bytes) = files.load(root, path, spot)?;
-        Ok(Self { source: Rc::new(Source::new(file, bytes, 1)), spot: spot.clone(), own: true })
+        Ok(Self { source: Rc::new(Source::new(file, bytes)), spot: spot.clone(), own: true })
     }
 
     fn within(text: &str, spot: &Spot) -> Self {
-        let source = Source::new(spot.file(), text.as_bytes().to_vec(), 1);
+        let source = Source::new(spot.file(), text.as_bytes().to_vec());
         Self { source: Rc::new(source), spot: spot.clone(), own: false }
     }
 
@@ -68,8 +71,7 @@ impl Text {
         if !self.own {
             return self.spot.clone();
         }
-        let Source { file, bytes, .. } = &*self.source;
-        Spot::new(&Rc::new(Source::new(file.clone(), bytes.clone(), document)))
+        Spot::new(&Rc::new(self.source.document(document)))
     }
 
     /// The objects that it holds, where it is a strategic merge patch.
@@ -84,20 +86,26 @@ impl Text {
         }
         let mut merges = Vec::new();
         let mut problems = Vec::new();
+        let mut unwritten = Vec::with_capacity(documents.len());
+        let mut values = Vec::with_capacity(documents.len());
         for document in documents {
-            let spot = self.spot(document.index);
-            for (pointer, body) in inline(document.value) {
-                let spot = pointer.iter().fold(spot.clone(), |spot, name| spot.at(name));
-                let origin = Origin { file: file.clone(), line: document.line, document: document.index };
-                let resource = Resource::new(body, origin);
-                let (kind, name) = (resource.kind(), resource.name());
-                if kind.is_empty() || (name.is_empty() && !kind.ends_with("List")) {
-                    let message = "a strategic merge patch has kind and metadata.name, and a JSON patch is a list";
-                    problems.push(self.spot.problem("InvalidPatch", message));
-                    continue;
-                }
-                merges.push(Merge { id: resource.current(), resource, spot: self.labelled(&spot), options });
+            values.push(((unwritten.len(), document.index, document.line), document.value));
+            unwritten.push(document.unwritten);
+        }
+        for ((at, index, line), pointer, body) in inline(values.into_iter()) {
+            let spot = pointer.iter().fold(self.spot(index), |spot, name| spot.at(name));
+            let origin = Origin { file: file.to_string(), line, document: index };
+            let mut resource = Resource::new(body, origin);
+            if pointer.is_empty() {
+                resource.unwritten = std::mem::take(&mut unwritten[at]);
             }
+            let (kind, name) = (resource.kind(), resource.name());
+            if kind.is_empty() || (name.is_empty() && !kind.ends_with("List")) {
+                let message = "a strategic merge patch has kind and metadata.name, and a JSON patch is a list";
+                problems.push(self.spot.problem("InvalidPatch", message));
+                continue;
+            }
+            merges.push(Merge { id: resource.current(), resource, spot: self.labelled(&spot), options });
         }
         if problems.is_empty() { Ok(merges) } else { Err(problems) }
     }
@@ -109,6 +117,13 @@ impl Text {
 
     /// The operations, where it is a JSON patch.
     fn operations(&self, files: &Files<'_>) -> Result<Value, Vec<Problem>> {
+        if self.source.bytes.starts_with(b"[")
+            && let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&self.source.bytes)
+        {
+            let problem =
+                self.spot.problem("InvalidPatch", format!("a patch that begins with [ has to be JSON: {error}"));
+            return Err(vec![problem.hint("write each operation on a line of its own, behind a dash")]);
+        }
         let place = |problems: Vec<Problem>| problems.into_iter().map(|problem| self.place(problem)).collect();
         files.document(&self.source).map_err(place)
     }
@@ -144,13 +159,6 @@ pub fn prepare(files: &mut Files<'_>, root: &str, patch: &Patch, spot: &Spot) ->
     let read = text.documents(files);
     // A list of operations, as a JSON patch is.
     if read.0.first().is_some_and(|document| document.value.is_array()) {
-        if text.source.bytes.starts_with(b"[")
-            && let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&text.source.bytes)
-        {
-            let problem =
-                text.spot.problem("InvalidPatch", format!("a patch that begins with [ has to be JSON: {error}"));
-            return Err(vec![problem.hint("write each operation on a line of its own, behind a dash")]);
-        }
         let operations = text.operations(files)?;
         let Some(target) = target.map_err(|problem| vec![problem])? else {
             return Err(vec![spot.problem("InvalidPatch", "a JSON patch needs a target")]);
@@ -213,22 +221,28 @@ pub fn matcher(selector: &Selector, spot: &Spot) -> Result<Matcher, Problem> {
 
 impl Prepared {
     /// Lays an entry of `patches` on the resources.
-    pub fn apply(&self, resources: &mut Resources, schema: &Schema) -> Result<(), Vec<Problem>> {
+    pub fn apply(&self, resources: &mut Resources, schema: &Schema, allowance: &Allowance) -> Result<(), Vec<Problem>> {
         match self {
             Self::Nothing => Ok(()),
             Self::Merge(merges, None) => {
                 let mut problems = Vec::new();
                 for merge in merges {
-                    problems.extend(merge.apply(resources, schema).err());
+                    problems.extend(merge.apply(resources, schema, allowance).err());
+                    if allowance.is_passed() {
+                        break;
+                    }
                 }
                 if problems.is_empty() { Ok(()) } else { Err(problems) }
             }
             Self::Merge(merges, Some(target)) => {
                 let one = |problem| vec![problem];
-                merges.iter().try_for_each(|merge| merge.apply_selected(resources, target, schema)).map_err(one)
+                merges
+                    .iter()
+                    .try_for_each(|merge| merge.apply_selected(resources, target, schema, allowance))
+                    .map_err(one)
             }
             Self::Json(operations, target, spot) => {
-                apply_json(resources, operations, target, true, spot).map_err(|problem| vec![problem])
+                apply_json(resources, operations, target, true, spot, allowance).map_err(|problem| vec![problem])
             }
         }
     }
@@ -241,22 +255,20 @@ pub fn apply_json(
     target: &Matcher,
     remembers: bool,
     spot: &Spot,
+    allowance: &Allowance,
 ) -> Result<(), Problem> {
     for at in resources.select(target) {
         let resource = resources.change(at);
-        let label = resource.label();
+        let id = resource.current();
+        let wrong = |why: String| unfit(spot, &id.to_string(), &why, allowance);
         if remembers {
-            resource.remember();
+            allowance.take(resource.remember()).map_err(wrong)?;
         }
-        // Where kustomize keeps notes of its own there is always an annotation.
-        let annotated = resource.annotated;
-        if annotated && let Some(Value::Object(metadata)) = resource.body.get_mut("metadata") {
-            let annotations = metadata.entry("annotations").or_insert(Value::Null);
-            if annotations.is_null() {
-                *annotations = Value::Object(serde_json::Map::new());
-            }
-        }
-        json6902(&mut resource.body, operations).map_err(|why| unfit(spot, &label, &why))?;
+        resource.show_annotations();
+        allowance.changing(&mut resource.body, wrong, |body| json6902(body, operations, allowance).map_err(wrong))?;
+        resource.sharing.forget();
+        resource.in_brackets = true;
+        resource.unwritten.clear();
         as_floats(&mut resource.body);
         drop_empty_annotations(&mut resource.body);
     }
@@ -292,99 +304,8 @@ pub fn drop_empty_annotations(body: &mut Value) {
     }
 }
 
-fn unfit(spot: &Spot, label: &str, why: &str) -> Problem {
-    let mut problem = spot.problem("PatchFailed", why);
+fn unfit(spot: &Spot, label: &str, why: &str, allowance: &Allowance) -> Problem {
+    let mut problem = allowance.passed(spot, "PatchFailed", why);
     problem.object = Some(label.to_owned());
     problem
-}
-
-impl Merge {
-    /// Lays it on the one resource that has its id, or had it.
-    pub fn apply(&self, resources: &mut Resources, schema: &Schema) -> Result<(), Problem> {
-        let at = match resources.ever(&self.id) {
-            [at] => *at,
-            [] => {
-                let message = format!("there is no {} for the patch", self.id);
-                let problem = self.spot.problem("PatchFailed", message);
-                return Err(
-                    problem.hint("kind, apiVersion, name and namespace are those of the object as it was written")
-                );
-            }
-            many => {
-                let message = format!("{} objects are, or were, {}", many.len(), self.id);
-                return Err(self.spot.problem("PatchFailed", message).hint("name one by target"));
-            }
-        };
-        self.lay(resources, at, &self.resource.body, schema)
-    }
-
-    /// The same, as the older `patchesStrategicMerge` has it.
-    pub fn apply_old(&self, resources: &mut Resources, schema: &Schema) -> Result<(), Problem> {
-        self.apply(resources, schema)?;
-        self.checked(resources)
-    }
-
-    fn checked(&self, resources: &mut Resources) -> Result<(), Problem> {
-        resources.drop_gone();
-        match resources.twice() {
-            None => Ok(()),
-            Some(twice) => {
-                Err(self.spot.problem("DuplicateObject", format!("the patch makes a second {}", twice.label())))
-            }
-        }
-    }
-
-    fn apply_selected(&self, resources: &mut Resources, target: &Matcher, schema: &Schema) -> Result<(), Problem> {
-        let mut body = self.resource.body.clone();
-        // kustomize writes the metadata of the patch anew, as texts.
-        for field in ["labels", "annotations"] {
-            if let Some(Value::Object(entries)) = body.pointer_mut(&format!("/metadata/{field}")) {
-                for value in entries.values_mut().filter(|value| !value.is_object() && !value.is_array()) {
-                    *value = Value::String(if value.is_null() { "null".to_owned() } else { scalar_text(value) });
-                }
-            }
-        }
-        for at in resources.select(target) {
-            let api_version = resources.all()[at].api_version().to_owned();
-            body["apiVersion"] = Value::String(api_version);
-            self.lay(resources, at, &body, schema)?;
-        }
-        self.checked(resources)
-    }
-
-    fn lay(&self, resources: &mut Resources, at: usize, patch: &Value, schema: &Schema) -> Result<(), Problem> {
-        let PatchOptions { allow_name_change, allow_kind_change } = self.options;
-        let renames = allow_name_change || allow_kind_change;
-        // Unless it may, a patch changes no id; one that deletes shows it by its body.
-        let resource = if renames { resources.change(at) } else { resources.body(at) };
-        let label = resource.label();
-        let (name, namespace) = (resource.name().to_owned(), resource.namespace().to_owned());
-        let kind = resource.kind().to_owned();
-        if renames {
-            resource.remember();
-        }
-        strategic(&mut resource.body, patch, schema).map_err(|why| unfit(&self.spot, &label, &why))?;
-        if resource.is_gone() {
-            resources.change(at);
-            return Ok(());
-        }
-        if !allow_kind_change {
-            resource.body["kind"] = Value::String(kind);
-        }
-        let body = &mut resource.body;
-        if !matches!(body.get("metadata"), Some(Value::Object(_))) {
-            body["metadata"] = Value::Object(serde_json::Map::new());
-        }
-        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
-            if !allow_name_change {
-                metadata.insert("name".to_owned(), Value::String(name));
-            }
-            if namespace.is_empty() {
-                metadata.remove("namespace");
-            } else {
-                metadata.insert("namespace".to_owned(), Value::String(namespace));
-            }
-        }
-        Ok(())
-    }
 }

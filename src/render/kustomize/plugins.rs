@@ -17,7 +17,7 @@ use super::resource::Resource;
 use super::steps::{Placed, Step, replacements_of};
 use super::transform::{End, Images, Namespace, Subjects};
 use super::types::{FieldSpec, Generator, Image, Patch, Replacement, Replica, Selector};
-use crate::object::Problem;
+use crate::object::{Origin, Problem};
 
 /// Everything that a configuration of any of them may say; which fields it has its shape says.
 #[derive(Debug, Default, Deserialize)]
@@ -101,8 +101,10 @@ fn configured(build: &mut Build<'_>, folder: &Folder, field: &str, entries: &[St
         let mut layer = Layer::default();
         build.resource(folder, &mut layer, entry, &spot);
         found.extend(layer.resources.into_all().into_iter().map(|resource| {
-            let place = Source::new(resource.origin.file.clone(), Vec::new(), resource.origin.document);
-            let own = Spot::new(&Rc::new(place));
+            let Origin { file, document, .. } = &resource.origin;
+            // What was read a moment ago is read once more for its lines alone.
+            let bytes = build.files.again(file);
+            let own = Spot::new(&Rc::new(Source::new(file.as_str(), bytes).document(*document)));
             (resource, own)
         }));
     }

@@ -49,15 +49,6 @@ impl Build<'_> {
             let problem = spot.at("apiVersion").problem("InvalidKustomization", message);
             self.problems.push(problem.hint(format!("write {version}")));
         }
-        for (field, some) in [
-            ("helmCharts", !k.helm_charts.is_empty()),
-            ("helmChartInflationGenerator", !k.helm_chart_inflation_generator.is_empty()),
-        ] {
-            if some {
-                let problem = spot.at(field).problem("ChartNotSupported", "charts are not rendered yet");
-                self.problems.push(problem.hint("render the chart with Helm and commit the result"));
-            }
-        }
         k.images.append(&mut k.image_tags);
         for generator in k.config_map_generator.iter_mut().chain(&mut k.secret_generator) {
             if !generator.env.is_empty() {
@@ -82,7 +73,7 @@ impl Build<'_> {
                     .push(spot.problem("InvalidKustomization", "has both path and version; one of them is to go"));
                 return;
             }
-            let source = Source::new(file, bytes, 1);
+            let source = Source::new(file, bytes);
             let document = self.files.document(&source);
             let Some(document) = self.refuse_all(document) else { return };
             match Schema::from_openapi(&document) {

@@ -7,9 +7,12 @@
 mod index;
 mod table;
 
+pub use table::names;
+
 use serde_json::Value;
 
 use self::index::{Index, Known};
+use super::super::Allowance;
 use super::fieldspec::{Make, Route};
 use super::resource::{Gvk, NO_NAMESPACE, Resource};
 use super::select::scalar_text;
@@ -21,7 +24,7 @@ use super::types::NameReference;
 /// # Errors
 /// Where a name means several objects of different names, and where a field that ought to hold a
 /// name holds something else.
-pub fn fix_names(resources: &mut [Resource], extra: &[NameReference]) -> Result<(), String> {
+pub fn fix_names(resources: &mut [Resource], extra: &[NameReference], allowance: &Allowance) -> Result<(), String> {
     let references = table::all(extra)?;
     let rules: Vec<Rule<'_>> = references
         .iter()
@@ -38,15 +41,20 @@ pub fn fix_names(resources: &mut [Resource], extra: &[NameReference]) -> Result<
     for resource in resources {
         let kind = resource.previous.first().map_or_else(|| resource.kind().to_owned(), |first| first.kind.clone());
         let gvk = Gvk { kind, ..resource.gvk() };
+        if !by_type.contains_key(&gvk) {
+            allowance.work(rules.len())?;
+        }
         let own: &Vec<&Rule<'_>> = by_type
             .entry(gvk)
             .or_insert_with_key(|gvk| rules.iter().filter(|rule| gvk.is_selected_by(rule.referrer)).collect());
         if own.is_empty() || !resource.body.is_object() {
             continue;
         }
+        allowance.work(own.len())?;
         let referrer = Referrer::new(resource)?;
         for rule in own {
-            let search = Search { index: &index, referrer: &referrer, rule };
+            let search =
+                Search { index: &index, referrer: &referrer, target: rule.target, in_role: rule.in_role, allowance };
             rule.route.visit(&mut resource.body, Make::Nothing, &mut |node| search.set(node))?;
         }
     }
@@ -122,7 +130,9 @@ fn account_namespaces(resource: &Resource) -> Result<Vec<String>, String> {
 struct Search<'a> {
     index: &'a Index,
     referrer: &'a Referrer,
-    rule: &'a Rule<'a>,
+    target: &'a Gvk,
+    in_role: bool,
+    allowance: &'a Allowance,
 }
 
 impl<'a> Search<'a> {
@@ -146,6 +156,7 @@ impl<'a> Search<'a> {
         if let Some(meant) = self.choose(&old, found, |a, b| a.name == b.name)?
             && meant.name != old
         {
+            self.allowance.resized(old.len() as u64, meant.name.len() as u64)?;
             *node = Value::from(&*meant.name);
         }
         Ok(())
@@ -153,7 +164,7 @@ impl<'a> Search<'a> {
 
     /// A field that holds name and namespace.
     fn set_mapping(&self, node: &mut Value) -> Result<(), String> {
-        let kind = &self.rule.target.kind;
+        let kind = &self.target.kind;
         let Some(name) = node.get("name") else {
             return Err(format!("the mapping has no name, so nothing says which {kind} it means; give it one"));
         };
@@ -165,9 +176,11 @@ impl<'a> Search<'a> {
         let same = |a: &Known, b: &Known| a.name == b.name && a.namespace == b.namespace;
         let Some(meant) = self.choose(&old, found, same)? else { return Ok(()) };
         if meant.name != old {
+            self.allowance.resized(old.len() as u64, meant.name.len() as u64)?;
             node["name"] = Value::from(&*meant.name);
         }
         if !meant.namespace.is_empty() {
+            self.allowance.take(meant.namespace.len() as u64)?;
             node["namespace"] = Value::from(&*meant.namespace);
         }
         Ok(())
@@ -229,9 +242,10 @@ impl<'a> Search<'a> {
         alike: impl Fn(&Known, &Known) -> bool,
     ) -> Result<Option<&'a Known>, String> {
         let referrer = self.referrer;
+        self.allowance.work(1 + found.len())?;
         found.retain(|known| {
-            known.was(self.rule.target)
-                && referrer.role.as_ref().filter(|_| self.rule.in_role).is_none_or(|role| known.was(role))
+            known.was(self.target)
+                && referrer.role.as_ref().filter(|_| self.in_role).is_none_or(|role| known.was(role))
                 && (referrer.cluster_scoped
                     || known.effective == NO_NAMESPACE
                     || known.kind == "ServiceAccount"

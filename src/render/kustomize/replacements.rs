@@ -3,10 +3,13 @@
 mod embedded;
 pub mod path;
 mod value;
+mod written;
 
 use serde_json::Value;
 
+use self::path::Made;
 use self::value::Copied;
+use super::super::Allowance;
 use super::resource::{Gvk, Resource};
 use super::select::Matcher;
 use super::types::{FieldOptions, Replacement, Selector, Source, Target};
@@ -30,7 +33,8 @@ pub enum Shape {
 ///
 /// # Errors
 /// Where source or target are not there, are ambiguous or cannot hold the value.
-pub fn replace(resources: &mut [Resource], replacement: &Replacement) -> Result<(), String> {
+pub fn replace(resources: &mut [Resource], replacement: &Replacement, allowance: &Allowance) -> Result<(), String> {
+    allowance.work(resources.len())?;
     let targets = replacement.targets.as_deref().unwrap_or_default();
     if targets.is_empty() {
         return Err("targets is missing: nothing says where the value is written".to_owned());
@@ -42,7 +46,7 @@ pub fn replace(resources: &mut [Resource], replacement: &Replacement) -> Result<
         (Some(source), None) => read(resources, source).map_err(|why| format!("source: {why}"))?,
     };
     for (at, target) in targets.iter().enumerate() {
-        write(resources, target, &copied).map_err(|why| format!("targets[{at}]: {why}"))?;
+        write(resources, target, &copied, allowance).map_err(|why| format!("targets[{at}]: {why}"))?;
     }
     Ok(())
 }
@@ -142,7 +146,8 @@ impl<'a> Taken<'a> {
     }
 }
 
-fn write(resources: &mut [Resource], target: &Target, copied: &Copied) -> Result<(), String> {
+fn write(resources: &mut [Resource], target: &Target, copied: &Copied, allowance: &Allowance) -> Result<(), String> {
+    allowance.work(resources.len() * (1 + target.reject.len()))?;
     let taken = Taken::new(target)?;
     let default = [DEFAULT_PATH.to_owned()];
     let fields = if target.field_paths.is_empty() { &default[..] } else { &target.field_paths };
@@ -151,8 +156,14 @@ fn write(resources: &mut [Resource], target: &Target, copied: &Copied) -> Result
     for resource in resources.iter_mut().filter(|resource| resource.body.is_object()) {
         if taken.takes(resource) {
             for (field, parts) in fields.iter().zip(&paths) {
-                let done = write_field(&mut resource.body, parts, copied, target.options.as_ref());
+                allowance.measure(&resource.body)?;
+                let before = (!resource.sharing.is_empty()).then(|| resource.body.clone());
+                let options = target.options.as_ref();
+                let done = write_field(resource, parts, copied, options, allowance);
                 done.map_err(|why| format!("{}, field {field}: {why}", resource.label()))?;
+                if let Some(before) = before {
+                    resource.sharing.follow_field(&mut resource.body, &before, parts);
+                }
             }
         }
     }
@@ -160,16 +171,39 @@ fn write(resources: &mut [Resource], target: &Target, copied: &Copied) -> Result
 }
 
 fn write_field(
-    body: &mut Value,
+    resource: &mut Resource,
     parts: &[String],
     copied: &Copied,
     options: Option<&FieldOptions>,
+    allowance: &Allowance,
 ) -> Result<(), String> {
-    if embedded::set(body, parts, copied, options)? {
+    let in_annotations =
+        matches!(parts, [metadata, annotations, _] if metadata == "metadata" && annotations == "annotations");
+    if in_annotations {
+        resource.show_annotations();
+    }
+    let Resource { body, in_brackets, made: before, .. } = resource;
+    let in_brackets = *in_brackets;
+    if embedded::set(body, parts, copied, options, allowance)? {
         return Ok(());
     }
     let create = options.filter(|options| options.create).map(|_| copied.shape());
-    let found = path::each(body, parts, create, false, &mut |field, made| copied.set(field, made, options))?;
+    let was_made = before.iter().any(|path| path == parts);
+    let mut any_made = false;
+    let found = path::each(body, parts, create, Made::Not, &mut |field, made| {
+        any_made |= made != Made::Not;
+        let made = match made {
+            Made::Not if was_made => Made::Before,
+            Made::Not => made,
+            _ if in_annotations => Made::InAnnotations,
+            Made::InBlock if in_brackets => Made::InBrackets,
+            _ => made,
+        };
+        copied.set(field, made, options, allowance)
+    })?;
+    if any_made && !was_made {
+        before.push(parts.to_vec());
+    }
     match (found, create) {
         (0, None) => Err("it is missing; add it, or set options.create".to_owned()),
         (0, Some(_)) => Err("it is missing, and cannot be made: nothing is in the list".to_owned()),

@@ -6,6 +6,8 @@
 use serde_json::Value;
 
 use super::scope;
+use super::shared::Sharing;
+use super::trace::Trace;
 use crate::object::{ObjectId, Origin, split_api_version};
 
 /// What stands for a namespace where an object has none, and can have none.
@@ -62,7 +64,8 @@ impl ResId {
     }
 }
 
-fn effective(namespace: &str) -> &str {
+/// The namespace to compare with where one is written, or none.
+pub fn effective(namespace: &str) -> &str {
     if namespace.is_empty() { "default" } else { namespace }
 }
 
@@ -119,9 +122,32 @@ pub struct Resource {
     /// Whether kustomize would have written annotations of its own on it: a JSON patch may then
     /// add one below an annotations field that the file does not have.
     pub annotated: bool,
+    /// Why its fields have their values, where somebody asked.
+    pub trace: Option<Box<Trace>>,
+    /// Whether it is written in brackets, as JSON is: by its file, or by a JSON patch.
+    pub in_brackets: bool,
+    /// Entries that hold one value in several places.
+    pub sharing: Sharing,
+    /// The names that lead to fields for which its file has nothing: a strategic merge patch of anything drops them.
+    pub unwritten: Vec<Vec<String>>,
+    /// Paths of fields that replacements made: what is written there later may be of any type, as if it were made again.
+    pub made: Vec<Vec<String>>,
 }
 
 impl Resource {
+    /// Gives it the mapping of annotations that it has in kustomize, which keeps notes there: an empty one is dropped at
+    /// the end.
+    pub fn show_annotations(&mut self) {
+        if self.annotated
+            && let Some(Value::Object(metadata)) = self.body.get_mut("metadata")
+        {
+            let annotations = metadata.entry("annotations").or_insert(Value::Null);
+            if annotations.is_null() {
+                *annotations = Value::Object(serde_json::Map::new());
+            }
+        }
+    }
+
     /// A resource as it was read.
     pub fn new(body: Value, origin: Origin) -> Self {
         Self {
@@ -134,6 +160,11 @@ impl Resource {
             needs_hash: false,
             vars: Vec::new(),
             annotated: false,
+            trace: None,
+            in_brackets: false,
+            sharing: Sharing::default(),
+            unwritten: Vec::new(),
+            made: Vec::new(),
         }
     }
 
@@ -201,20 +232,34 @@ impl Resource {
         })
     }
 
-    /// The name it was read or generated with.
-    pub fn original(&self) -> ResId {
-        self.formers().next().unwrap_or_else(|| self.current())
+    /// The type it was read or generated with. Group and version are those of today.
+    pub fn original_gvk(&self) -> Gvk {
+        self.typed(self.previous.first().map_or_else(|| self.kind(), |first| &first.kind))
     }
 
-    /// Remembers the name it goes by now, before it is changed.
-    pub fn remember(&mut self) {
+    /// Remembers the name it goes by now, before it is changed, and says how many bytes that takes.
+    pub fn remember(&mut self) -> u64 {
         let previous = Previous {
             name: self.name().to_owned(),
             namespace: self.effective_namespace().to_owned(),
             kind: self.kind().to_owned(),
         };
+        let bytes = size_of::<Previous>() + previous.name.len() + previous.namespace.len() + previous.kind.len();
         self.previous.push(previous);
         self.annotated = true;
+        self.sharing.renew_annotations();
+        bytes as u64
+    }
+
+    /// Forgets its former names and that a hash belongs behind its name: kustomize keeps them in annotations, and a patch
+    /// that takes all annotations away takes those away, too.
+    pub fn forget(&mut self) {
+        self.previous.clear();
+        self.prefixes.clear();
+        self.suffixes.clear();
+        self.behavior = Behavior::Create;
+        self.needs_hash = false;
+        self.annotated = false;
     }
 
     /// Whether a patch deleted it, or left nothing of it.

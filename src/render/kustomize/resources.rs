@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::resource::{ResId, Resource};
+use super::resource::{ResId, Resource, effective};
 use super::select::Matcher;
 
 /// Resources in the order in which they were read, no two of the same id.
@@ -13,12 +13,14 @@ pub struct Resources {
     current: Option<HashMap<Box<str>, u32>>,
     /// Which have, or had, an id. `None` where the list was changed since.
     any: Option<HashMap<Box<str>, Vec<usize>>>,
+    /// Whether one may share its id with another: only what changes ids makes that so.
+    doubtful: bool,
 }
 
 impl Resources {
     /// Of a list without two of the same id.
     pub fn from_all(list: Vec<Resource>) -> Self {
-        Self { list, ..Self::default() }
+        Self { list, doubtful: true, ..Self::default() }
     }
 
     /// All of them.
@@ -45,6 +47,7 @@ impl Resources {
     fn forget(&mut self) {
         self.current = None;
         self.any = None;
+        self.doubtful = true;
     }
 
     /// Adds a resource.
@@ -58,37 +61,35 @@ impl Resources {
             return Err(Box::new(resource));
         }
         *count += 1;
-        self.any = None;
+        if let Some(any) = &mut self.any {
+            note(any, self.list.len(), &resource);
+        }
         self.list.push(resource);
         Ok(())
     }
 
     /// The first resource that shares its id with one before it.
-    pub fn twice(&self) -> Option<&Resource> {
-        let mut seen = std::collections::HashSet::new();
-        self.list.iter().find(|resource| !seen.insert(key(resource)))
+    pub fn twice(&mut self) -> Option<&Resource> {
+        if !self.doubtful {
+            return None;
+        }
+        let mut seen = std::collections::HashSet::with_capacity(self.list.len());
+        let found = self.list.iter().find(|resource| !seen.insert(key(resource)));
+        self.doubtful = found.is_some();
+        found
     }
 
     /// The one of that id now.
-    pub fn named(&self, id: &ResId) -> Option<&Resource> {
-        self.list.iter().find(|resource| resource.current().same(id))
+    pub fn named(&mut self, id: &ResId) -> Option<&Resource> {
+        let places = self.ever(id).to_vec();
+        places.into_iter().map(|at| &self.list[at]).find(|resource| resource.current().same(id))
     }
 
     /// Places of those that have an id, or had it.
     pub fn ever(&mut self, id: &ResId) -> &[usize] {
         let ids = self.any.get_or_insert_with(|| {
             let mut ids: HashMap<Box<str>, Vec<usize>> = HashMap::new();
-            for (at, resource) in self.list.iter().enumerate() {
-                if resource.is_gone() {
-                    continue;
-                }
-                for id in resource.formers().map(|id| key_of(&id)).chain([key(resource)]) {
-                    let places = ids.entry(id).or_default();
-                    if places.last() != Some(&at) {
-                        places.push(at);
-                    }
-                }
-            }
+            self.list.iter().enumerate().for_each(|(at, resource)| note(&mut ids, at, resource));
             ids
         });
         ids.get(&key_of(id)).map_or(&[], Vec::as_slice)
@@ -116,16 +117,28 @@ impl Resources {
     /// Places of those that a selector takes: by the first or the present name and namespace.
     pub fn select(&self, matcher: &Matcher) -> Vec<usize> {
         let fits = |resource: &Resource| {
-            if !matcher.takes_gvk(&resource.gvk()) {
-                return false;
-            }
-            let original = resource.original();
-            (matcher.takes_namespace(original.effective_namespace())
-                || matcher.takes_namespace(resource.effective_namespace()))
-                && (matcher.takes_name(&original.name) || matcher.takes_name(resource.name()))
+            let (now, name) = (resource.effective_namespace(), resource.name());
+            let first = resource.previous.first();
+            matcher.takes_type(resource.api_version(), resource.kind())
+                && (first.is_some_and(|first| matcher.takes_namespace(effective(&first.namespace)))
+                    || matcher.takes_namespace(now))
+                && (first.is_some_and(|first| matcher.takes_name(&first.name)) || matcher.takes_name(name))
                 && matcher.takes_metadata(&resource.body)
         };
         (0..self.list.len()).filter(|at| fits(&self.list[*at])).collect()
+    }
+}
+
+/// Notes the names that a resource goes by, and went by.
+fn note(ids: &mut HashMap<Box<str>, Vec<usize>>, at: usize, resource: &Resource) {
+    if resource.is_gone() {
+        return;
+    }
+    for id in resource.formers().map(|id| key_of(&id)).chain([key(resource)]) {
+        let places = ids.entry(id).or_default();
+        if places.last() != Some(&at) {
+            places.push(at);
+        }
     }
 }
 

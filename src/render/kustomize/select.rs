@@ -1,19 +1,20 @@
 //! Which resources a selector takes.
 
-use regex::Regex;
 use serde_json::Value;
 
+use super::pattern::Pattern;
 use super::resource::Gvk;
 use super::types::Selector;
+use crate::object::split_api_version;
 
 /// A selector whose regular expressions are compiled. An empty one takes everything.
 #[derive(Debug)]
 pub struct Matcher {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Pattern>,
+    version: Option<Pattern>,
+    kind: Option<Pattern>,
+    name: Option<Pattern>,
+    namespace: Option<Pattern>,
     labels: Requirements,
     annotations: Requirements,
 }
@@ -35,6 +36,12 @@ impl Matcher {
     }
 
     /// Whether group, version and kind fit.
+    pub fn takes_type(&self, api_version: &str, kind: &str) -> bool {
+        let (group, version) = split_api_version(api_version);
+        fits(self.group.as_ref(), group) && fits(self.version.as_ref(), version) && fits(self.kind.as_ref(), kind)
+    }
+
+    /// The same.
     pub fn takes_gvk(&self, gvk: &Gvk) -> bool {
         fits(self.group.as_ref(), &gvk.group)
             && fits(self.version.as_ref(), &gvk.version)
@@ -53,21 +60,22 @@ impl Matcher {
 
     /// Whether labels and annotations of an object fit.
     pub fn takes_metadata(&self, body: &Value) -> bool {
-        self.labels.fit(body.pointer("/metadata/labels")) && self.annotations.fit(body.pointer("/metadata/annotations"))
+        let texts = |field: &str| body.get("metadata").and_then(|metadata| metadata.get(field));
+        self.labels.fit(texts("labels")) && self.annotations.fit(texts("annotations"))
     }
 }
 
-fn fits(regex: Option<&Regex>, text: &str) -> bool {
-    regex.is_none_or(|regex| regex.is_match(text))
+fn fits(pattern: Option<&Pattern>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| pattern.fits(text))
 }
 
-fn anchored(field: &str, pattern: &str) -> Result<Option<Regex>, String> {
+fn anchored(field: &str, pattern: &str) -> Result<Option<Pattern>, String> {
     if pattern.is_empty() {
         return Ok(None);
     }
-    match Regex::new(&format!("^(?:{pattern})$")) {
-        Ok(regex) => Ok(Some(regex)),
-        Err(_) => Err(format!("{field} {pattern:?} is no regular expression")),
+    match Pattern::whole(pattern) {
+        Some(pattern) => Ok(Some(pattern)),
+        None => Err(format!("{field} {pattern:?} is no regular expression")),
     }
 }
 

@@ -3,9 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::super::Allowance;
 use super::super::merge::Schema;
 use super::build::{Build, Folder};
 use super::config::{Config, Table, merge_all};
@@ -16,6 +18,7 @@ use super::patches::{self, Merge, Prepared};
 use super::replacements;
 use super::resources::Resources;
 use super::select::Matcher;
+use super::trace::Trace;
 use super::transform::{End, Images, Namespace, Subjects, extend_names, set_entries, set_replicas};
 use super::types::{FieldSpec, Label, Replacement, Replica};
 use super::{hash, plugins};
@@ -115,9 +118,11 @@ impl Steps {
         }
         for (at, label) in k.labels.iter().enumerate() {
             let spot = spot.at("labels").at(at);
-            let specs = label_specs(label, config).map_err(|why| spot.problem("InvalidConfiguration", why));
+            let size = label.fields.len() + config.size();
+            let specs = build.allowance.work(size * size).and_then(|()| label_specs(label, config));
+            let specs = specs.map_err(|why| build.allowance.passed(&spot, "InvalidConfiguration", why));
             if let Some(specs) = build.refuse(specs) {
-                add("LabelTransformer", Step::Entries(label.pairs.clone(), specs.into()), spot);
+                add("LabelTransformer", Step::Entries(label.pairs.clone(), specs), spot);
             }
         }
         if !k.labels.is_empty() || !k.common_labels.is_empty() {
@@ -159,19 +164,28 @@ impl Steps {
     ///
     /// # Errors
     /// Everything that is wrong with that one.
-    pub fn apply(self, resources: &mut Resources, schema: &Schema, trail: Option<&Trail>) -> Result<(), Vec<Problem>> {
+    pub fn apply(
+        self,
+        resources: &mut Resources,
+        schema: &Schema,
+        trail: Option<&Trail>,
+        allowance: &Allowance,
+    ) -> Result<(), Vec<Problem>> {
         for Placed { step, kind, spot, own } in self.steps {
-            step.apply(resources, schema, &spot)?;
+            step.apply(resources, schema, &spot, allowance)?;
+            step.note(resources, &spot);
             if let Some(trail) = trail.filter(|_| own) {
                 for resource in resources.bodies() {
-                    trail.changed_by(resource, &self.spot, kind);
+                    let grown = trail.changed_by(resource, &self.spot, kind);
+                    allowance.take(grown).map_err(|why| vec![spot.problem("LimitExceeded", why)])?;
                 }
             }
             resources.drop_gone();
         }
         for Placed { step, kind, spot, .. } in self.validators {
+            allowance.walk().map_err(|why| vec![spot.problem("LimitExceeded", why)])?;
             let mut copy = Resources::from_all(resources.all().to_vec());
-            step.apply(&mut copy, schema, &spot)?;
+            step.apply(&mut copy, schema, &spot, allowance)?;
             if !copy
                 .all()
                 .iter()
@@ -186,24 +200,52 @@ impl Steps {
 }
 
 impl Step {
-    fn apply(&self, resources: &mut Resources, schema: &Schema, spot: &Spot) -> Result<(), Vec<Problem>> {
-        let at = |rule: &'static str| move |why: String| vec![spot.problem(rule, why)];
+    /// Notes what it did, for those who ask.
+    fn note(&self, resources: &mut Resources, spot: &Spot) {
+        let own = match self {
+            Self::Patch(Prepared::Merge(merges, _)) if merges.len() == 1 => merges[0].spot(),
+            Self::Json(_, _, spot) | Self::Patch(Prepared::Json(_, _, spot)) => spot,
+            _ => spot,
+        };
+        note_of(resources, own, spot);
+    }
+
+    fn apply(
+        &self,
+        resources: &mut Resources,
+        schema: &Schema,
+        spot: &Spot,
+        allowance: &Allowance,
+    ) -> Result<(), Vec<Problem>> {
+        let at = |rule: &'static str| move |why: String| vec![allowance.passed(spot, rule, why)];
+        allowance.work(resources.all().len()).map_err(at("LimitExceeded"))?;
         match self {
-            Self::Strategic(merges) => {
-                merges.iter().try_for_each(|merge| merge.apply_old(resources, schema)).map_err(|problem| vec![problem])
-            }
-            Self::Patch(patch) => patch.apply(resources, schema),
+            Self::Strategic(merges) => merges.iter().try_for_each(|merge| {
+                merge.apply_old(resources, schema, allowance).map_err(|problem| vec![problem])?;
+                note_of(resources, merge.spot(), spot);
+                Ok(())
+            }),
+            Self::Patch(patch) => patch.apply(resources, schema, allowance),
             Self::Json(operations, target, spot) => {
-                patches::apply_json(resources, operations, target, false, spot).map_err(|problem| vec![problem])
+                patches::apply_json(resources, operations, target, false, spot, allowance)
+                    .map_err(|problem| vec![problem])
             }
-            Self::Namespace(namespace) => namespace.apply(resources).map_err(at("InvalidNamespace")),
-            Self::Name(end, text, specs) => extend_names(resources, *end, text, specs).map_err(at("InvalidField")),
-            Self::Entries(entries, specs) => set_entries(resources, entries, specs).map_err(at("InvalidField")),
-            Self::Replicas(replica, specs) => set_replicas(resources, replica, specs).map_err(at("InvalidReplicas")),
-            Self::Images(images) => images.apply(resources).map_err(at("InvalidField")),
-            Self::Replacements(all) => all.iter().try_for_each(|(replacement, spot)| {
-                let replaced = replacements::replace(resources.all_mut(), replacement);
-                replaced.map_err(|why| vec![spot.problem("InvalidReplacement", why)])
+            Self::Namespace(namespace) => namespace.apply(resources, allowance).map_err(at("InvalidNamespace")),
+            Self::Name(end, text, specs) => {
+                extend_names(resources, *end, text, specs, allowance).map_err(at("InvalidField"))
+            }
+            Self::Entries(entries, specs) => {
+                set_entries(resources, entries, specs, allowance).map_err(at("InvalidField"))
+            }
+            Self::Replicas(replica, specs) => {
+                set_replicas(resources, replica, specs, allowance).map_err(at("InvalidReplicas"))
+            }
+            Self::Images(images) => images.apply(resources, allowance).map_err(at("InvalidField")),
+            Self::Replacements(all) => all.iter().try_for_each(|(replacement, own)| {
+                let replaced = replacements::replace(resources.all_mut(), replacement, allowance);
+                replaced.map_err(|why| vec![allowance.passed(own, "InvalidReplacement", why)])?;
+                note_of(resources, own, spot);
+                Ok(())
             }),
             Self::Hashes => {
                 resources.all_mut().iter_mut().filter(|resource| resource.needs_hash).try_for_each(|resource| {
@@ -218,8 +260,32 @@ impl Step {
     }
 }
 
-/// The fields of an entry of `labels`.
-fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>, String> {
+/// Notes what the entry at `own` did, which the field at `spot` holds. One in a file of its own is told by that file.
+fn note_of(resources: &mut Resources, own: &Spot, spot: &Spot) {
+    if resources.all().iter().any(|resource| resource.trace.is_some()) {
+        let doing = if own.file() == spot.file() { String::new() } else { spot.field() };
+        Trace::note(resources.bodies(), own, &doing);
+    }
+}
+
+/// The fields of an entry of `labels`. Where nothing is added to kustomize's own, they are put
+/// together once.
+fn label_specs(label: &Label, config: &Config) -> Result<Cow<'static, [FieldSpec]>, String> {
+    static KNOWN: [OnceLock<Vec<FieldSpec>>; 8] = [const { OnceLock::new() }; 8];
+    let tables = [Table::Labels, Table::CommonLabels, Table::TemplateLabels, Table::VolumeClaimTemplateLabels];
+    if !label.fields.is_empty() || !tables.into_iter().all(|table| matches!(config.table(table), Cow::Borrowed(_))) {
+        return gathered_label_specs(label, config).map(Cow::Owned);
+    }
+    let flags = [label.include_selectors, label.include_templates, label.include_volume_claim_templates];
+    let known = &KNOWN[flags.into_iter().fold(0, |at, flag| at * 2 + usize::from(flag))];
+    if let Some(specs) = known.get() {
+        return Ok(Cow::Borrowed(specs));
+    }
+    let specs = gathered_label_specs(label, config)?;
+    Ok(Cow::Borrowed(known.get_or_init(|| specs)))
+}
+
+fn gathered_label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>, String> {
     let mut specs = Vec::new();
     let mut add = |more: &[FieldSpec]| merge_all(&[], &mut specs, more.to_vec());
     add(&label.fields)?;
@@ -255,7 +321,7 @@ pub fn replacements_of(
     }
     let loaded = build.files.load(&folder.root, &entry.path, &spot.at("path"));
     let Some((file, bytes)) = build.refuse(loaded) else { return Vec::new() };
-    let source = Source::new(file, bytes, 1);
+    let source = Source::new(file, bytes);
     let document = build.files.document(&source);
     let Some(document) = build.refuse_all(document) else { return Vec::new() };
     let whole = Spot::new(&std::rc::Rc::new(source));

@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::super::Allowance;
 use super::fieldspec::{Make, visit};
 use super::replacements::path;
 use super::resource::{Gvk, ResId, Resource};
 use super::resources::Resources;
 use super::select::scalar_text;
 use super::types::{FieldSpec, Var};
-use crate::object::split_api_version;
+use crate::object::{split_api_version, yaml};
 
 /// Fields of containers, and of containers that run before them.
 const OF_CONTAINERS: [&str; 4] = ["args", "command", "env/value", "volumeMounts/mountPath"];
@@ -67,8 +68,14 @@ static OWN: LazyLock<Vec<FieldSpec>> = LazyLock::new(|| {
 ///
 /// # Errors
 /// Where a var reads from several resources, or there is one of its name.
-pub fn merge(known: &mut Vec<Var>, resources: &mut Resources, vars: &[Var]) -> Result<(), String> {
+pub fn merge(
+    known: &mut Vec<Var>,
+    resources: &mut Resources,
+    vars: &[Var],
+    allowance: &Allowance,
+) -> Result<(), String> {
     for var in vars {
+        allowance.work(resources.all().len())?;
         let meant: Vec<usize> = (0..resources.all().len()).filter(|at| reads(var, &resources.all()[*at])).collect();
         match *meant {
             [] => {}
@@ -79,15 +86,16 @@ pub fn merge(known: &mut Vec<Var>, resources: &mut Resources, vars: &[Var]) -> R
             }
         }
     }
-    merge_layer(known, vars.to_vec())
+    merge_layer(known, vars.to_vec(), allowance)
 }
 
 /// Adds the vars of a base.
 ///
 /// # Errors
 /// Where there is one of that name.
-pub fn merge_layer(known: &mut Vec<Var>, vars: Vec<Var>) -> Result<(), String> {
+pub fn merge_layer(known: &mut Vec<Var>, vars: Vec<Var>, allowance: &Allowance) -> Result<(), String> {
     for var in vars {
+        allowance.work(known.len())?;
         if known.iter().any(|other| other.name == var.name) {
             return Err(format!("there are two vars named {}", var.name));
         }
@@ -123,18 +131,25 @@ fn wanted(var: &Var) -> Gvk {
 ///
 /// # Errors
 /// A var without a value, and a field that cannot hold one.
-pub fn resolve(resources: &mut [Resource], vars: &[Var], extra: &[FieldSpec]) -> Result<(), String> {
+pub fn resolve(
+    resources: &mut [Resource],
+    vars: &[Var],
+    extra: &[FieldSpec],
+    allowance: &Allowance,
+) -> Result<(), String> {
     if vars.is_empty() {
         return Ok(());
     }
     let mut values: HashMap<&str, Value> = HashMap::new();
     for var in vars {
+        allowance.work(resources.len())?;
         values.insert(&var.name, value(resources, var)?);
     }
     for resource in resources {
         let gvk = resource.gvk();
+        allowance.work(OWN.len() + extra.len())?;
         for spec in OWN.iter().chain(extra).filter(|spec| spec.applies(&gvk)) {
-            visit(&mut resource.body, spec, Make::Nothing, &mut |node| replace(node, &values))?;
+            visit(&mut resource.body, spec, Make::Nothing, &mut |node| replace(node, &values, allowance))?;
         }
     }
     Ok(())
@@ -173,17 +188,17 @@ fn indexed(parts: Vec<String>) -> Vec<String> {
     all
 }
 
-fn replace(node: &mut Value, values: &HashMap<&str, Value>) -> Result<(), String> {
+fn replace(node: &mut Value, values: &HashMap<&str, Value>, allowance: &Allowance) -> Result<(), String> {
     match node {
         Value::String(text) => {
-            if let Some(value) = replaced(text, values) {
+            if let Some(value) = replaced(text, values, allowance)? {
                 *node = value;
             }
         }
         Value::Object(fields) => {
             for field in fields.values_mut() {
                 if let Value::String(text) = field
-                    && let Some(value) = replaced(text, values)
+                    && let Some(value) = replaced(text, values, allowance)?
                 {
                     *field = value;
                 }
@@ -194,7 +209,7 @@ fn replace(node: &mut Value, values: &HashMap<&str, Value>) -> Result<(), String
                 let Value::String(text) = element else {
                     return Err("an element of the list is no text".to_owned());
                 };
-                if let Some(value) = replaced(text, values) {
+                if let Some(value) = replaced(text, values, allowance)? {
                     *element = value;
                 }
             }
@@ -206,9 +221,9 @@ fn replace(node: &mut Value, values: &HashMap<&str, Value>) -> Result<(), String
 
 /// A text with its vars replaced; a text that is one var alone becomes its value, whatever its
 /// type. `$$` stands for `$`, and what is no var stays. `None` where nothing is to be done.
-fn replaced(text: &str, values: &HashMap<&str, Value>) -> Option<Value> {
+fn replaced(text: &str, values: &HashMap<&str, Value>, allowance: &Allowance) -> Result<Option<Value>, String> {
     if !text.contains('$') {
-        return None;
+        return Ok(None);
     }
     let mut done = String::with_capacity(text.len());
     let mut rest = text;
@@ -222,8 +237,15 @@ fn replaced(text: &str, values: &HashMap<&str, Value>) -> Option<Value> {
         if let Some(inner) = behind.strip_prefix('(').and_then(|inner| inner.find(')').map(|end| &inner[..end])) {
             let value = values.get(inner).filter(|value| !value.is_object() && !value.is_array());
             match value {
-                Some(value) if text.len() == inner.len() + 3 => return Some(value.clone()),
-                Some(value) => done.push_str(&scalar_text(value)),
+                Some(value) if text.len() == inner.len() + 3 => {
+                    allowance.resized(text.len() as u64, yaml::memory(value))?;
+                    return Ok(Some(value.clone()));
+                }
+                Some(value) => {
+                    let value = scalar_text(value);
+                    allowance.fits((done.len() + value.len()) as u64)?;
+                    done.push_str(&value);
+                }
                 None => done.push_str(&format!("$({inner})")),
             }
             rest = &behind[inner.len() + 2..];
@@ -237,7 +259,8 @@ fn replaced(text: &str, values: &HashMap<&str, Value>) -> Option<Value> {
         }
     }
     done.push_str(rest);
-    Some(Value::String(done))
+    allowance.resized(text.len() as u64, done.len() as u64)?;
+    Ok(Some(Value::String(done)))
 }
 
 #[cfg(test)]
@@ -257,9 +280,9 @@ mod tests {
             ("$é$", Value::from("$é$")),
             ("100$", Value::from("100$")),
         ] {
-            assert_eq!(replaced(text, &values), Some(expected), "{text}");
+            assert_eq!(replaced(text, &values, &Allowance::default()), Ok(Some(expected)), "{text}");
         }
-        assert_eq!(replaced("plain", &values), None);
+        assert_eq!(replaced("plain", &values, &Allowance::default()), Ok(None));
     }
 
     #[test]

@@ -3,18 +3,23 @@
 
 use serde_json::{Map, Value};
 
+use super::super::Allowance;
+
+/// Elements of a list that are moved in the time of a step of work.
+const ELEMENTS: usize = 64;
+
 /// Runs the operations of a JSON patch on an object.
 ///
 /// # Errors
 /// The operation that does not fit, and why.
-pub fn json6902(target: &mut Value, operations: &Value) -> Result<(), String> {
+pub fn json6902(target: &mut Value, operations: &Value, allowance: &Allowance) -> Result<(), String> {
     let operations = match operations {
         Value::Null => return Ok(()),
         Value::Array(operations) => operations,
         _ => return Err("a JSON patch is a list of operations".to_owned()),
     };
     for (at, operation) in operations.iter().enumerate() {
-        run(target, operation).map_err(|why| format!("operation {at}{}: {why}", told(operation)))?;
+        run(target, operation, allowance).map_err(|why| format!("operation {at}{}: {why}", told(operation)))?;
     }
     if target.is_object() { Ok(()) } else { Err("the patch leaves no mapping".to_owned()) }
 }
@@ -29,35 +34,45 @@ fn told(operation: &Value) -> String {
     }
 }
 
-fn run(target: &mut Value, operation: &Value) -> Result<(), String> {
+fn run(target: &mut Value, operation: &Value, allowance: &Allowance) -> Result<(), String> {
     let path = |field: &str| match operation.get(field) {
         Some(Value::String(path)) => Ok(path.as_str()),
         Some(Value::Null) | None => Err(format!("{field} is missing")),
         Some(_) => Err(format!("{field} is no text")),
     };
-    let value = || operation.get("value").cloned().unwrap_or_default();
+    let value = || {
+        let value = operation.get("value").unwrap_or(&Value::Null);
+        allowance.take(allowance.measure(value)?)?;
+        Ok::<Value, String>(value.clone())
+    };
     match operation.get("op").and_then(Value::as_str) {
-        Some("add") => place(target, path("path")?)?.add(value()),
-        Some("remove") => place(target, path("path")?)?.remove().map(drop),
+        Some("add") => place(target, path("path")?, allowance)?.add(value()?),
+        Some("remove") => place(target, path("path")?, allowance)?.remove().map(drop),
         Some("replace") => match path("path")? {
-            "" if value().is_object() || value().is_array() => {
-                *target = value();
+            "" => {
+                let whole = value()?;
+                if !whole.is_object() && !whole.is_array() {
+                    return Err("the value is neither a mapping nor a list".to_owned());
+                }
+                *target = whole;
                 Ok(())
             }
-            "" => Err("the value is neither a mapping nor a list".to_owned()),
-            path => place(target, path)?.replace(value()),
+            path => place(target, path, allowance)?.replace(value()?),
         },
         Some("move") => {
-            let moved = place(target, path("from")?)?.remove()?;
-            place(target, path("path")?)?.add(moved)
+            let moved = place(target, path("from")?, allowance)?.remove()?;
+            place(target, path("path")?, allowance)?.add(moved)
         }
         Some("copy") => {
-            let copied = place(target, path("from")?)?.get()?.cloned().unwrap_or_default();
-            place(target, path("path")?)?.add(copied)
+            let copied = place(target, path("from")?, allowance)?.get()?.unwrap_or(&Value::Null);
+            allowance.take(allowance.measure(copied)?)?;
+            let copied = copied.clone();
+            place(target, path("path")?, allowance)?.add(copied)
         }
         Some("test") => {
             let path = path("path")?;
-            let found = if path.is_empty() { Some(&*target) } else { place(target, path)?.get()? };
+            allowance.measure(operation)?;
+            let found = if path.is_empty() { Some(&*target) } else { place(target, path, allowance)?.get()? };
             if same(found.unwrap_or(&Value::Null), operation.get("value").unwrap_or(&Value::Null)) {
                 Ok(())
             } else {
@@ -75,7 +90,7 @@ enum Place<'a> {
     Element(&'a mut Vec<Value>, String),
 }
 
-fn place<'a>(target: &'a mut Value, path: &str) -> Result<Place<'a>, String> {
+fn place<'a>(target: &'a mut Value, path: &str, allowance: &Allowance) -> Result<Place<'a>, String> {
     let missing = |at: usize| match path.split('/').take(at + 1).collect::<Vec<_>>().join("/") {
         all if all == path => format!("there is nothing that holds {path}"),
         part => format!("there is no mapping or list at {part}"),
@@ -88,7 +103,11 @@ fn place<'a>(target: &'a mut Value, path: &str) -> Result<Place<'a>, String> {
         if names.peek().is_none() {
             return match here {
                 Value::Object(fields) => Ok(Place::Field(fields, name)),
-                Value::Array(elements) => Ok(Place::Element(elements, name)),
+                Value::Array(elements) => {
+                    // What stands behind an element moves with it.
+                    allowance.work(1 + elements.len() / ELEMENTS)?;
+                    Ok(Place::Element(elements, name))
+                }
                 _ => Err(missing(at)),
             };
         }

@@ -4,6 +4,8 @@
 //! is the same element, and its removal from a list does not change it. So elements are kept in
 //! one place here, and a list is a row of numbers.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::schema::Known;
@@ -81,7 +83,14 @@ impl Lists {
     }
 
     /// The list that comes of it: what the patch brings comes first, in the patch's order.
-    pub fn merged<'a>(mut self, walk: &Walk<'a>, keys: &[Box<str>], known: Known<'a>) -> Result<Vec<Value>, Fault> {
+    pub fn merged<'a>(
+        mut self,
+        walk: &Walk<'a>,
+        keys: &[Cow<'static, str>],
+        known: Known<'a>,
+    ) -> Result<Vec<Value>, Fault> {
+        // Each element is looked for among all others.
+        walk.allowance.work(self.elements.len() * self.elements.len()).map_err(Fault::new)?;
         let keys: Vec<&str> = if keys.is_empty() { vec![""] } else { keys.iter().map(AsRef::as_ref).collect() };
         let tuples = self.tuples(&keys);
         if tuples.is_empty() {

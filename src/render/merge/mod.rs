@@ -11,10 +11,12 @@ mod json6902;
 mod list;
 mod schema;
 mod strategic;
+mod unwritten;
 
 pub use json6902::json6902;
 pub use schema::Schema;
 pub use strategic::strategic;
+pub use unwritten::drop_unwritten;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@
 //!
 //! Fields that are left out hold scalars.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -33,24 +34,43 @@ pub struct Schema {
 #[derive(Debug, Default)]
 struct Types {
     /// By apiVersion, `/` and kind.
-    kinds: HashMap<Box<str>, Form>,
-    definitions: HashMap<Box<str>, Type>,
+    kinds: HashMap<Cow<'static, str>, Form>,
+    definitions: HashMap<Cow<'static, str>, Definition>,
+}
+
+/// A definition, which is read when it is first asked for: of the built-in ones few ever are.
+#[derive(Debug, Default)]
+struct Definition {
+    lines: &'static str,
+    read: OnceLock<Type>,
+}
+
+impl Definition {
+    fn get(&self) -> &Type {
+        self.read.get_or_init(|| Type::parse(self.lines))
+    }
+}
+
+impl From<Type> for Definition {
+    fn from(read: Type) -> Self {
+        Self { lines: "", read: OnceLock::from(read) }
+    }
 }
 
 /// A type with fields, or with values below any name.
 #[derive(Debug, Default)]
 struct Type {
-    fields: HashMap<Box<str>, Form>,
+    fields: HashMap<Cow<'static, str>, Form>,
     values: Option<Box<Form>>,
 }
 
 #[derive(Debug)]
 enum Form {
-    Named(Box<str>),
+    Named(Cow<'static, str>),
     Type(Type),
     /// No keys: by value.
     Merged {
-        keys: Vec<Box<str>>,
+        keys: Vec<Cow<'static, str>>,
         items: Option<Box<Form>>,
     },
     Unknown,
@@ -94,7 +114,7 @@ impl Schema {
     }
 
     fn definition(&self, name: &str) -> Option<&Type> {
-        self.types().find_map(|types| types.definitions.get(name))
+        self.types().find_map(|types| types.definitions.get(name)).map(Definition::get)
     }
 }
 
@@ -126,7 +146,7 @@ impl<'a> Known<'a> {
 
     /// The fields by which elements of this list are merged: none for a list of scalars. `None`
     /// where a patch replaces the list.
-    pub fn keys(self) -> Option<&'a [Box<str>]> {
+    pub fn keys(self) -> Option<&'a [Cow<'static, str>]> {
         match self.form {
             Form::Merged { keys, .. } => Some(keys),
             _ => None,
@@ -154,23 +174,23 @@ impl Type {
 }
 
 impl Types {
-    fn parse(text: &str) -> Self {
+    fn parse(text: &'static str) -> Self {
         let mut types = Self::default();
-        let mut name = "";
-        let mut fields = HashMap::new();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
-            if let Some(definition) = first.strip_prefix(':') {
-                types.definitions.insert(name.into(), Type { fields: std::mem::take(&mut fields), values: None });
-                name = definition;
-                types.kinds.extend(rest.split_whitespace().map(|kind| (kind.into(), Form::Named(name.into()))));
-            } else if first == "*" {
-                types.kinds.extend(rest.split_whitespace().map(|kind| (kind.into(), Form::Settled)));
-            } else {
-                fields.insert(first.into(), Form::parse(rest));
+        let (mut name, mut start, mut at) = ("", 0, 0);
+        for line in text.split_inclusive('\n') {
+            if let Some(head) = line.strip_prefix(':') {
+                let definition = Definition { lines: &text[start..at], ..Definition::default() };
+                types.definitions.insert(name.into(), definition);
+                let mut words = head.split_ascii_whitespace();
+                name = words.next().unwrap_or_default();
+                start = at + line.len();
+                types.kinds.extend(words.map(|kind| (kind.into(), Form::Named(name.into()))));
+            } else if let Some(kinds) = line.strip_prefix("* ") {
+                types.kinds.extend(kinds.split_ascii_whitespace().map(|kind| (kind.into(), Form::Settled)));
             }
+            at += line.len();
         }
-        types.definitions.insert(name.into(), Type { fields, values: None });
+        types.definitions.insert(name.into(), Definition { lines: &text[start..], ..Definition::default() });
         types
     }
 
@@ -185,19 +205,26 @@ impl Types {
                 };
                 let group = text("group").filter(|group| !group.is_empty());
                 let kind = group.map_or(format!("{version}/{kind}"), |group| format!("{group}/{version}/{kind}"));
-                types.kinds.insert(kind.into(), Form::Named(name.as_str().into()));
+                types.kinds.insert(kind.into(), Form::Named(name.clone().into()));
             }
-            types.definitions.insert(name.as_str().into(), Type::from_openapi(definition));
+            types.definitions.insert(name.clone().into(), Type::from_openapi(definition).into());
         }
         Ok(types)
     }
 }
 
 impl Type {
+    /// Reads the lines of a definition.
+    fn parse(lines: &'static str) -> Self {
+        let lines = lines.lines().filter(|line| !line.starts_with(['#', '*']));
+        let fields = lines.map(|line| line.split_once(' ').unwrap_or((line, "")));
+        Self { fields: fields.map(|(name, form)| (name.into(), Form::parse(form))).collect(), values: None }
+    }
+
     fn from_openapi(schema: &Value) -> Self {
         let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
         Self {
-            fields: fields.map(|(name, field)| (name.as_str().into(), Form::from_openapi(field))).collect(),
+            fields: fields.map(|(name, field)| (name.clone().into(), Form::from_openapi(field))).collect(),
             values: schema
                 .get("additionalProperties")
                 .filter(|values| values.is_object())
@@ -207,7 +234,7 @@ impl Type {
 }
 
 impl Form {
-    fn parse(text: &str) -> Self {
+    fn parse(text: &'static str) -> Self {
         if let Some(name) = text.strip_prefix('@') {
             return Self::Named(name.into());
         }
@@ -230,8 +257,8 @@ impl Form {
         }
         let several = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
         let keys = match several {
-            Some(keys) => keys.iter().filter_map(Value::as_str).map(Into::into).collect(),
-            None => text("x-kubernetes-patch-merge-key").map(Into::into).into_iter().collect(),
+            Some(keys) => keys.iter().filter_map(Value::as_str).map(|key| key.to_owned().into()).collect(),
+            None => text("x-kubernetes-patch-merge-key").map(|key| key.to_owned().into()).into_iter().collect(),
         };
         let is_list = match schema.get("type") {
             Some(Value::Array(types)) => types.len() == 1 && types[0] == "array",

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::Allowance;
 use super::list::{Lists, Origin};
 use super::schema::{Known, Schema};
 
@@ -9,10 +10,11 @@ use super::schema::{Known, Schema};
 ///
 /// # Errors
 /// What does not fit, and at which field.
-pub fn strategic(target: &mut Value, patch: &Value, schema: &Schema) -> Result<(), String> {
+pub fn strategic(target: &mut Value, patch: &Value, schema: &Schema, allowance: &Allowance) -> Result<(), String> {
+    allowance.fits(allowance.measure(patch)?)?;
     // Directives are taken out of the patch as they are met, and what it adds is moved.
     let mut patch = patch.clone();
-    match (Walk { schema }).both(Some(target), Some(&mut patch), None) {
+    match (Walk { schema, allowance }).both(Some(target), Some(&mut patch), None) {
         // kustomize drops an object that is replaced as a whole: `$patch: replace` at its head has
         // no effect.
         Ok(Outcome::Kept | Outcome::Taken) => Ok(()),
@@ -101,8 +103,10 @@ impl Shape {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
     pub schema: &'a Schema,
+    pub allowance: &'a Allowance,
 }
 
 impl<'a> Walk<'a> {
@@ -130,7 +134,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A value whose place is not known may be an object within an object.
-    fn by_kind(&self, value: Option<&Value>) -> Option<Known<'a>> {
+    pub fn by_kind(&self, value: Option<&Value>) -> Option<Known<'a>> {
         let value = value?.as_object()?;
         let text = |field: &str| value.get(field).and_then(Value::as_str);
         self.schema.kind(text("apiVersion")?, text("kind")?)
@@ -166,11 +170,13 @@ impl<'a> Walk<'a> {
         known: Option<Known<'a>>,
     ) -> Result<(), Fault> {
         for (name, value) in &mut *target {
+            named(name)?;
             if !patch.contains_key(name) {
                 self.alone(value, known.and_then(|known| known.field(name))).map_err(|fault| fault.below(name))?;
             }
         }
         for (name, value) in patch {
+            named(name)?;
             let known = known.and_then(|known| known.field(name));
             let outcome = self.both(target.get_mut(name), Some(value), known).map_err(|fault| fault.below(name))?;
             match outcome {
@@ -207,6 +213,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         for (name, value) in fields {
+            named(name)?;
             self.alone(value, known.and_then(|known| known.field(name))).map_err(|fault| fault.below(name))?;
         }
         Ok(())
@@ -241,6 +248,7 @@ impl<'a> Walk<'a> {
     fn fields_twice(&self, fields: &mut Map<String, Value>, known: Option<Known<'a>>) -> Result<(), Fault> {
         let mut cleared = Vec::new();
         for (name, value) in &mut *fields {
+            named(name)?;
             let known = known.and_then(|known| known.field(name));
             if self.twice(value, known).map_err(|fault| fault.below(name))? == Outcome::Cleared {
                 cleared.push(name.clone());
@@ -292,6 +300,11 @@ impl<'a> Walk<'a> {
             _ => Ok(Outcome::Cleared),
         }
     }
+}
+
+/// kustomize lays no patch on what has a field without a name.
+fn named(name: &str) -> Result<(), Fault> {
+    if name.is_empty() { Err(Fault::new("a field has no name; remove it, or give it one")) } else { Ok(()) }
 }
 
 /// What `$patch` says of a mapping, and takes it out; one that nobody knows stays.

@@ -1,6 +1,7 @@
 //! The cases that the real kustomize judges are in `tests/cases/kustomize`.
 use serde_json::{Value, json};
 
+use super::super::Allowance;
 use super::{Schema, json6902, strategic};
 
 fn pod(spec: Value) -> Value {
@@ -9,7 +10,7 @@ fn pod(spec: Value) -> Value {
 
 fn patched(spec: Value, patch: Value) -> Result<Value, String> {
     let mut target = pod(spec);
-    strategic(&mut target, &pod(patch), &Schema::default())?;
+    strategic(&mut target, &pod(patch), &Schema::default(), &Allowance::default())?;
     Ok(target["spec"].take())
 }
 
@@ -37,7 +38,7 @@ fn elements_and_lists_are_deleted_by_directive() {
     assert_eq!(all, Ok(json!({"containers": [{"name": "c"}]})));
     let mut whole = pod(spec());
     let patch = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "$patch": "delete"});
-    assert_eq!(strategic(&mut whole, &patch, &Schema::default()), Ok(()));
+    assert_eq!(strategic(&mut whole, &patch, &Schema::default(), &Allowance::default()), Ok(()));
     assert_eq!(whole, Value::Null);
 }
 
@@ -70,22 +71,25 @@ fn a_kind_of_an_openapi_document_has_its_lists_merged() {
     let thing = |parts: Value| json!({"apiVersion": "example.com/v1", "kind": "Thing", "spec": {"parts": parts}});
     let run = |schema: &Schema| {
         let mut target = thing(json!([{"id": "a", "size": 1}, {"id": "b"}]));
-        strategic(&mut target, &thing(json!([{"id": "a", "size": 2}])), schema).map(|()| target)
+        strategic(&mut target, &thing(json!([{"id": "a", "size": 2}])), schema, &Allowance::default()).map(|()| target)
     };
     let own = Schema::from_openapi(&document).expect("a document");
     assert_eq!(run(&own), Ok(thing(json!([{"id": "a", "size": 2}, {"id": "b"}]))));
     assert_eq!(run(&Schema::default()), Ok(thing(json!([{"id": "a", "size": 2}]))));
     let mut target = pod(json!({"containers": [{"name": "a"}]}));
     let patch = pod(json!({"containers": [{"name": "b"}]}));
-    assert_eq!(strategic(&mut target, &patch, &own), Ok(()), "built-in kinds are left out");
+    assert_eq!(strategic(&mut target, &patch, &own, &Allowance::default()), Ok(()), "built-in kinds are left out");
     assert_eq!(target["spec"]["containers"], json!([{"name": "b"}]));
-    assert_eq!(strategic(&mut target, &pod(json!({"containers": [{"name": "c"}]})), &own.and_builtin()), Ok(()));
+    assert_eq!(
+        strategic(&mut target, &pod(json!({"containers": [{"name": "c"}]})), &own.and_builtin(), &Allowance::default()),
+        Ok(())
+    );
     assert_eq!(target["spec"]["containers"], json!([{"name": "c"}, {"name": "b"}]));
 }
 
 fn operated(target: Value, operations: Value) -> Result<Value, String> {
     let mut target = target;
-    json6902(&mut target, &operations).map(|()| target)
+    json6902(&mut target, &operations, &Allowance::default()).map(|()| target)
 }
 
 #[test]

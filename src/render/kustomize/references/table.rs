@@ -151,6 +151,20 @@ fn gvk([group, version, kind]: [&str; 3]) -> Gvk {
     Gvk { group: group.to_owned(), version: version.to_owned(), kind: kind.to_owned() }
 }
 
+/// The kinds, each with its group, that a field of an object names: of `spec/volumes/configMap/name` it is
+/// ConfigMap. `path` has the names of the fields, without items of lists.
+pub fn names(group: &str, kind: &str, path: &[&str]) -> Vec<(String, String)> {
+    let path = path.iter().map(|name| name.replace('/', "\\/")).collect::<Vec<_>>().join("/");
+    let said = |spec: &FieldSpec| {
+        // Of some the table has what is around the name.
+        let same = spec.path == path || path.strip_suffix("/name") == Some(&spec.path);
+        let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
+        same && fits(&spec.gvk.group, group) && fits(&spec.gvk.kind, kind)
+    };
+    let all = BUILT_IN.iter().filter(|reference| reference.field_specs.iter().any(said));
+    all.map(|reference| (reference.gvk.group.clone(), reference.gvk.kind.clone())).collect()
+}
+
 /// All references: the built-in ones and those of `configurations`, in the order in which kustomize
 /// follows them. It matters where one field may name objects of two kinds.
 ///

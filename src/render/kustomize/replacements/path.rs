@@ -40,12 +40,13 @@ pub fn parts(path: &str) -> Result<Vec<String>, String> {
 }
 
 /// Name and value of `[name=value]`; nothing where a part is no such thing.
-fn element(part: &str) -> Option<Result<(&str, &str), String>> {
+pub fn element(part: &str) -> Option<Result<(&str, &str), String>> {
     let inner = part.strip_prefix('[')?.strip_suffix(']')?;
     Some(inner.split_once('=').ok_or_else(|| format!("{part} selects no element of a list; write [name=value]")))
 }
 
-fn place(part: &str) -> Option<usize> {
+/// The place in a list that a part is.
+pub fn place(part: &str) -> Option<usize> {
     part.parse::<i64>().ok().and_then(|at| usize::try_from(at).ok())
 }
 
@@ -109,8 +110,34 @@ pub fn text_of(value: &Value) -> String {
     if value.is_object() || value.is_array() { String::new() } else { scalar_text(value) }
 }
 
-/// What is done with a field; with whether it was made on the way.
-pub type Set<'a> = dyn FnMut(&mut Value, bool) -> Result<(), String> + 'a;
+/// Whether a field was made on the way, and how what holds it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It was there.
+    Not,
+    /// It was made in a mapping or list on lines of its own.
+    InBlock,
+    /// It was made in brackets: where nothing else was in them, as a block cannot be empty.
+    InBrackets,
+    /// An earlier replacement made it.
+    Before,
+    /// It was made in the annotations of an object, which are the texts that are written.
+    InAnnotations,
+}
+
+impl Made {
+    /// Of what is made in a mapping or list.
+    fn within(self, is_empty: bool) -> Self {
+        match self {
+            Self::Not if is_empty => Self::InBrackets,
+            Self::Not => Self::InBlock,
+            made => made,
+        }
+    }
+}
+
+/// What is done with a field; with how it was made.
+pub type Set<'a> = dyn FnMut(&mut Value, Made) -> Result<(), String> + 'a;
 
 /// Calls `set` with every field that a path leads to, and says how many there are. `[name=value]`
 /// stands for every element with a match of the regular expression `value`, `*` for every one.
@@ -119,7 +146,7 @@ pub fn each(
     node: &mut Value,
     parts: &[String],
     create: Option<Shape>,
-    made: bool,
+    made: Made,
     set: &mut Set<'_>,
 ) -> Result<usize, String> {
     let Some((part, rest)) = parts.split_first() else {
@@ -134,13 +161,14 @@ pub fn each(
     }
     if let Some(at) = place(part) {
         let Value::Array(elements) = node else { return Err(no_list(part, node)) };
-        let new = create.filter(|_| elements.len() == at);
-        if let Some(shape) = new {
+        let mut how = Made::Not;
+        if let Some(shape) = create.filter(|_| elements.len() == at) {
+            how = made.within(elements.is_empty());
             elements.push(shape.before(rest));
         }
         let count = elements.len();
         let element = elements.get_mut(at).ok_or_else(|| format!("the list has {count} elements, and none at {at}"))?;
-        return each(element, rest, create, new.is_some(), set);
+        return each(element, rest, create, how, set);
     }
     if let Some(wanted) = element(part) {
         let Value::Array(elements) = node else { return Err(no_list(part, node)) };
@@ -149,24 +177,25 @@ pub fn each(
     }
     if part == "*" {
         let Value::Array(elements) = node else { return Err(no_list(part, node)) };
-        return elements.iter_mut().map(|element| each(element, rest, create, false, set)).sum();
+        return elements.iter_mut().map(|element| each(element, rest, create, Made::Not, set)).sum();
     }
     let Value::Object(fields) = node else { return Err(no_mapping(part, node)) };
     if part.is_empty() {
         return Err("the path has an empty name in it; write names with one `.` between them".to_owned());
     }
-    let new = !fields.contains_key(part);
-    if new {
+    let mut how = Made::Not;
+    if !fields.contains_key(part) {
         let Some(shape) = create else { return Ok(0) };
+        how = made.within(fields.is_empty());
         fields.insert(part.clone(), shape.before(rest));
     }
     match fields.get_mut(part) {
         // Looked for within the text, and what is set there is lost: what can be kept was set before.
         Some(Value::String(text)) if !rest.is_empty() => {
             let mut within = super::embedded::read(text)?;
-            each(&mut within, rest, create, false, set)
+            each(&mut within, rest, create, Made::Not, set)
         }
-        Some(field) => each(field, rest, create, new, set),
+        Some(field) => each(field, rest, create, how, set),
         None => Ok(0),
     }
 }
@@ -183,18 +212,18 @@ fn each_element(
         let text = if value.is_string() { scalar_text(value) } else { value.to_string() };
         regex.is_match(text.trim())
     };
-    let visit = |element: &mut Value, made: bool, set: &mut Set<'_>| match name {
+    let visit = |element: &mut Value, made: Made, set: &mut Set<'_>| match name {
         // kustomize does not look at the rest of the path here.
         "" if fits(element) => set(element, made).map(|()| 1),
         "" => Ok(0),
         name => match element.get(name).is_some_and(fits) {
-            true => each(element, rest, create, false, set),
+            true => each(element, rest, create, Made::Not, set),
             false => Ok(0),
         },
     };
     let mut found = 0;
     for element in elements.iter_mut() {
-        found += visit(element, false, set)?;
+        found += visit(element, Made::Not, set)?;
     }
     if found > 0 || create.is_none() {
         return Ok(found);
@@ -203,7 +232,7 @@ fn each_element(
     if !name.is_empty() {
         element = Value::Object([(name.to_owned(), element)].into_iter().collect());
     }
-    let found = visit(&mut element, true, set)?;
+    let found = visit(&mut element, Made::InBlock, set)?;
     if found == 0 {
         return Err(format!("{part} takes no element, and would not take the one that is made for it"));
     }

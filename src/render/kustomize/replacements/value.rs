@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::Shape;
-use super::path::text_of;
+use super::path::{Made, text_of};
+use super::written::{Content, Node, Scalar};
 use crate::object::yaml;
+use crate::render::Allowance;
 use crate::render::kustomize::types::FieldOptions;
 
 /// A value on its way: text and type, since one may be kept and the other not.
@@ -61,7 +63,7 @@ impl Type {
         let value = plain(text)?;
         let fits = match self {
             Self::Open | Self::Text => true,
-            Self::Null => text.is_empty() || value.is_null(),
+            Self::Null => value.is_null(),
             Self::Whole => value.is_i64() || value.is_u64(),
             Self::Number => value.is_number(),
             Self::Boolean => value.is_boolean(),
@@ -75,11 +77,10 @@ impl Type {
     }
 }
 
-/// What a text without quotes reads as. An empty one stays a text here.
+/// What a text without quotes reads as.
 pub fn plain(text: &str) -> Result<Value, String> {
     match text {
-        "" => return Ok(Value::from("")),
-        "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
         "true" | "True" | "TRUE" => return Ok(Value::from(true)),
         "false" | "False" | "FALSE" => return Ok(Value::from(false)),
         _ => {}
@@ -134,25 +135,60 @@ impl Copied {
         }
     }
 
-    /// Writes it to a field. A scalar keeps its type, unless it was only `made` for this.
-    pub fn set(&self, field: &mut Value, made: bool, options: Option<&FieldOptions>) -> Result<(), String> {
-        let structure = field.is_object() || field.is_array();
-        let mut text = self.text.clone();
-        if let Some(options) = options.filter(|options| !options.delimiter.is_empty()) {
-            if structure {
-                return Err("options.delimiter cuts a text, and the target is none; leave it out".to_owned());
-            }
-            let old = if field.is_null() && !made { "null".to_owned() } else { text_of(field) };
-            let mut all: Vec<&str> = old.split(&*options.delimiter).collect();
-            match usize::try_from(options.index) {
-                Err(_) => all.insert(0, &text),
-                Ok(at) if at >= all.len() => all.push(&text),
-                Ok(at) => all[at] = &text,
-            }
-            text = all.join(&options.delimiter);
+    /// Its text, where options say so as a part of the old one; `None` of what is no scalar.
+    fn laid_over(&self, old: Option<&str>, options: Option<&FieldOptions>) -> Result<String, String> {
+        let Some(options) = options.filter(|options| !options.delimiter.is_empty()) else {
+            return Ok(self.text.clone());
+        };
+        let Some(old) = old else {
+            return Err("options.delimiter cuts a text, and the target is none; leave it out".to_owned());
+        };
+        let mut all: Vec<&str> = old.split(&*options.delimiter).collect();
+        match usize::try_from(options.index) {
+            Err(_) => all.insert(0, &self.text),
+            Ok(at) if at >= all.len() => all.push(&self.text),
+            Ok(at) => all[at] = &self.text,
         }
+        Ok(all.join(&options.delimiter))
+    }
+
+    /// Writes it to a field of a text of YAML. A scalar keeps the form in which it is written.
+    pub fn write(&self, node: &mut Node, options: Option<&FieldOptions>) -> Result<(), String> {
+        let old = match &node.content {
+            Content::Scalar(scalar) => Some(&*scalar.text),
+            _ => None,
+        };
+        let text = self.laid_over(old, options)?;
+        match (&mut node.content, &self.form) {
+            (Content::Scalar(scalar), _) => scalar.text = text,
+            (_, Form::Scalar(Type::Open)) => *node = Content::Scalar(Scalar::open(text)).into(),
+            _ => return Err("only scalars are written to a text".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Writes it to a field. A scalar keeps its type, unless it was only `made` for this.
+    pub fn set(
+        &self,
+        field: &mut Value,
+        made: Made,
+        options: Option<&FieldOptions>,
+        allowance: &Allowance,
+    ) -> Result<(), String> {
+        let structure = field.is_object() || field.is_array();
+        let old = if field.is_null() && made == Made::Not { "null".to_owned() } else { text_of(field) };
+        let text = self.laid_over((!structure).then_some(&*old), options)?;
+        let before = allowance.measure(field)?;
+        let after = match &self.form {
+            Form::Structure(value) if structure => allowance.measure(value)?,
+            _ => yaml::TEXT + text.len() as u64,
+        };
+        allowance.resized(before, after)?;
         *field = match &self.form {
-            _ if !structure => (if made { Type::Open } else { Type::of(field) }).read(&text)?,
+            // An empty text without quotes is null; in brackets it gets quotes.
+            _ if !structure && text.is_empty() && made == Made::InBrackets => Value::from(""),
+            _ if !structure && made == Made::InAnnotations => Value::from(text),
+            _ if !structure => (if made == Made::Not { Type::of(field) } else { Type::Open }).read(&text)?,
             Form::Structure(value) => value.clone(),
             Form::Scalar(kind) => kind.read(&text)?,
         };

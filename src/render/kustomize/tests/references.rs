@@ -58,7 +58,7 @@ fn role_binding(kind: &str, subjects: Value) -> Resource {
 }
 
 fn fixed(mut resources: Vec<Resource>) -> Vec<Resource> {
-    fix_names(&mut resources, &[]).expect("no fault");
+    fix_names(&mut resources, &[], &Allowance::default()).expect("no fault");
     resources
 }
 
@@ -85,7 +85,7 @@ fn prefixes_and_namespaces_tell_objects_of_one_name_apart() {
 fn what_may_mean_several_is_refused() {
     let maps = [prefixed("a-", vec![config_map()]), prefixed("b-", vec![config_map()])].concat();
     let mut resources = prefixed("z-", [maps, vec![pod()]].concat());
-    let error = fix_names(&mut resources, &[]).expect_err("two of that name");
+    let error = fix_names(&mut resources, &[], &Allowance::default()).expect_err("two of that name");
     assert!(
         error.starts_with(
             "Pod/z-p, field spec/volumes/configMap/name: \"c\" may mean each of ConfigMap/z-a-c, ConfigMap/z-b-c"
@@ -161,7 +161,7 @@ fn configured_fields_add_to_the_built_in_ones() {
     let extra = references(json!([{"kind": "ConfigMap", "fieldSpecs": fields}]));
     let spec = json!({"ref": "c", "list": ["c", "d", {"name": "c"}, null], "map": {"name": "c", "other": 1}});
     let mut made = prefixed("p-", vec![config_map(), object("x/v1", "Foo", "foo", json!({"spec": spec})), pod()]);
-    fix_names(&mut made, &extra).expect("no fault");
+    fix_names(&mut made, &extra, &Allowance::default()).expect("no fault");
     let expected =
         json!({"ref": "p-c", "list": ["p-c", "d", {"name": "p-c"}, null], "map": {"name": "p-c", "other": 1}});
     assert_eq!(made[1].body["spec"], expected);
@@ -169,7 +169,7 @@ fn configured_fields_add_to_the_built_in_ones() {
 
     let known = json!({"path": "spec/volumes/configMap/name", "kind": "Pod", "version": "v1", "create": true});
     let extra = references(json!([{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [known]}]));
-    let error = fix_names(&mut [], &extra).expect_err("known with create false");
+    let error = fix_names(&mut [], &extra, &Allowance::default()).expect_err("known with create false");
     assert!(error.contains("spec/volumes/configMap/name"), "{error}");
 }
 
@@ -186,7 +186,7 @@ fn what_holds_no_name_is_refused() {
         (object(RBAC, "ClusterRole", "r", json!({"rules": [{"resourceNames": [["c"]]}]})), "a list is in the list"),
         (object("v1", "Pod", "p", json!({"spec": "text"})), "is looked for in \"text\""),
     ] {
-        let error = fix_names(&mut [resource], &[]).expect_err(why);
+        let error = fix_names(&mut [resource], &[], &Allowance::default()).expect_err(why);
         assert!(error.contains(why), "{error}");
     }
 }

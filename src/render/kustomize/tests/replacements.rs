@@ -29,7 +29,7 @@ fn replaced(source: Value, target: Value, spec: Value) -> Result<Value, String> 
         replacement["targets"][0][field] = value.clone();
     }
     let replacement: Replacement = serde_json::from_value(replacement).expect("a replacement");
-    replace(&mut resources, &replacement)?;
+    replace(&mut resources, &replacement, &Allowance::default())?;
     Ok(resources[1].body["spec"].take())
 }
 
@@ -50,14 +50,14 @@ fn a_scalar_keeps_its_type_and_what_is_made_has_the_one_it_reads_as() {
         ("str", json!({}), true, json!(5)),
         ("word", json!({}), true, json!("abc")),
         ("bool", json!({}), true, json!(true)),
-        ("empty", json!({}), true, json!("")),
         ("yes", json!({}), true, json!("yes")),
         ("map", json!({}), true, json!({"a": 1, "b": ["x"]})),
         ("list", json!({}), true, json!(["p", "q"])),
         ("str", json!({"x": 1}), false, json!(5)),
         ("float", json!({"x": 2.5}), false, json!(1.5)),
         ("bool", json!({"x": false}), false, json!(true)),
-        ("empty", json!({"x": null}), false, json!("")),
+        ("empty", json!({"x": null}), false, json!(null)),
+        ("empty", json!({}), true, json!("")),
         ("str", json!({"x": {"y": 1}}), false, json!("5")),
         ("int", json!({"x": [1]}), false, json!(7)),
         ("map", json!({"x": {"y": 1}}), false, json!({"a": 1, "b": ["x"]})),
@@ -176,12 +176,12 @@ fn sources_and_targets_are_found_by_every_name_they_went_by() {
     };
     for name in ["old", "new"] {
         let mut all = vec![renamed.clone(), object("Bar", "t", json!({"x": ""})), object("Baz", "t", json!({"x": ""}))];
-        replace(&mut all, &replacement(name, "t")).expect("no fault");
+        replace(&mut all, &replacement(name, "t"), &Allowance::default()).expect("no fault");
         assert_eq!((&all[1].body["spec"]["x"], &all[2].body["spec"]["x"]), (&json!(""), &json!("abc")), "{name}");
     }
     let mut twice = vec![renamed.clone(), object("Bar", "old", json!({}))];
-    let error = replace(&mut twice, &replacement("old", "t")).expect_err("two of that name");
+    let error = replace(&mut twice, &replacement("old", "t"), &Allowance::default()).expect_err("two of that name");
     assert!(error.contains("Foo/new and Bar/old are both name old"), "{error}");
-    let error = replace(&mut twice, &replacement("none", "t")).expect_err("no such object");
+    let error = replace(&mut twice, &replacement("none", "t"), &Allowance::default()).expect_err("no such object");
     assert!(error.contains("no object is name none"), "{error}");
 }

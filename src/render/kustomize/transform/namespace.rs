@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::super::fieldspec::{Make, visit};
+use super::super::super::Allowance;
+use super::super::fieldspec::{Make, Route};
 use super::super::resource::Resource;
 use super::super::resources::{Resources, key};
 use super::super::types::FieldSpec;
@@ -39,33 +40,41 @@ impl Namespace {
     ///
     /// # Errors
     /// A field that cannot hold it, and two resources that become the same one.
-    pub fn apply(&self, resources: &mut Resources) -> Result<(), String> {
-        let mut ids: HashMap<Box<str>, u32> = HashMap::new();
+    pub fn apply(&self, resources: &mut Resources, allowance: &Allowance) -> Result<(), String> {
+        let mut ids: HashMap<Box<str>, u32> = HashMap::with_capacity(resources.all().len());
         for resource in resources.all() {
             *ids.entry(key(resource)).or_default() += 1;
         }
+        let own = FieldSpec { path: "metadata/namespace".to_owned(), create: true, ..FieldSpec::default() };
+        let own = Route::new(&own);
+        let routes: Vec<(&FieldSpec, Route<'_>)> = self.specs.iter().map(|spec| (spec, Route::new(spec))).collect();
         for resource in resources.all_mut() {
             if resource.is_gone() {
                 continue;
             }
             let before = key(resource);
-            resource.remember();
-            self.set(resource)?;
+            allowance.work(1 + self.specs.len())?;
+            allowance.take(self.name.len() as u64 + resource.remember())?;
+            self.set(resource, &own, &routes)?;
             let after = key(resource);
-            if before != after {
+            let same = if before == after {
+                ids.get(&after).copied().unwrap_or_default()
+            } else {
                 if let Some(count) = ids.get_mut(&before) {
                     *count -= 1;
                 }
-                *ids.entry(after.clone()).or_default() += 1;
-            }
-            if ids.get(&after).is_some_and(|count| *count > 1) {
+                let count = ids.entry(after).or_default();
+                *count += 1;
+                *count
+            };
+            if same > 1 {
                 return Err(format!("{} stands twice in the namespace", resource.label()));
             }
         }
         Ok(())
     }
 
-    fn set(&self, resource: &mut Resource) -> Result<(), String> {
+    fn set(&self, resource: &mut Resource, own: &Route<'_>, routes: &[(&FieldSpec, Route<'_>)]) -> Result<(), String> {
         let set = &mut |node: &mut Value| {
             match node {
                 Value::Object(_) | Value::Array(_) => return Err("a text is wanted here".to_owned()),
@@ -76,19 +85,18 @@ impl Namespace {
         };
         let core = resource.api_version() == "v1";
         if !resource.is_cluster_scoped() {
-            let own = FieldSpec { path: "metadata/namespace".to_owned(), create: true, ..FieldSpec::default() };
-            visit(&mut resource.body, &own, Make::Scalar, set)?;
+            own.visit_type(&mut resource.body, Make::Scalar, set)?;
         }
         let is_binding = matches!(resource.kind(), "RoleBinding" | "ClusterRoleBinding");
         if is_binding {
             self.set_subjects(&mut resource.body)?;
         }
-        for spec in &self.specs {
+        for (spec, route) in routes {
             let left_out = spec.path == "metadata/namespace"
                 || (spec.path == "metadata/name" && !core)
                 || (is_binding && spec.path == "subjects/namespace" && spec.gvk.kind.ends_with("RoleBinding"));
             if !left_out {
-                visit(&mut resource.body, spec, Make::Scalar, set)?;
+                route.visit_type(&mut resource.body, Make::Scalar, set)?;
             }
         }
         Ok(())
