@@ -10,6 +10,8 @@ use git2::{Oid, Repository, RepositoryOpenFlags};
 use super::cache::Cache;
 use super::error::{GitError, Kind};
 use super::fetch::{ACCEPTED, FETCHED};
+use super::merge::{HEADS, PROPOSED};
+use super::notes::KEPT;
 
 /// Packs of one repository above which they are made one.
 const PACKS: usize = 30;
@@ -66,8 +68,9 @@ fn forget_old(repository: &Repository) -> Result<(), git2::Error> {
 /// Writes everything that pins reach into one pack, and returns its name.
 fn write_one(repository: &Repository) -> Result<String, git2::Error> {
     let mut walk = repository.revwalk()?;
-    walk.push_glob(&format!("{ACCEPTED}*"))?;
-    walk.push_glob(&format!("{FETCHED}*"))?;
+    for kept in [ACCEPTED, FETCHED, HEADS, PROPOSED, KEPT] {
+        walk.push_glob(&format!("{kept}*"))?;
+    }
     let mut pack = repository.packbuilder()?;
     pack.insert_walk(&mut walk)?;
     pack.write(&repository.path().join("objects/pack"), 0o644)?;

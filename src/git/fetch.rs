@@ -18,7 +18,7 @@ use super::{by_id, ssh, transport};
 use crate::revision::{RemoteRef, Revision};
 
 /// Where a fetch puts what it brought, before it is pinned.
-const INCOMING: &str = "refs/tandem/incoming";
+pub(super) const INCOMING: &str = "refs/tandem/incoming";
 /// Commits that were fetched whole.
 pub(super) const FETCHED: &str = "refs/tandem/fetched/";
 /// Commits that Syncs have accepted.
@@ -288,7 +288,7 @@ fn says_not_there(message: &str) -> bool {
 }
 
 /// The commit that the incoming reference leads to. The reference is removed: pins keep commits.
-fn incoming(repository: &Repository, url: &str) -> Result<Oid, GitError> {
+pub(super) fn incoming(repository: &Repository, url: &str) -> Result<Oid, GitError> {
     let failed = |e: git2::Error| GitError::of_cache(url, "reading what was fetched", &e);
     let mut reference = repository.find_reference(INCOMING).map_err(failed)?;
     let commit = reference

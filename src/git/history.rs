@@ -15,7 +15,7 @@ use super::source::Source;
 use crate::revision::Ancestry;
 
 /// Depths that are tried before all of history.
-const DEPTHS: [i32; 2] = [64, 1024];
+pub(super) const DEPTHS: [i32; 2] = [64, 1024];
 /// Commits that a walk looks at.
 const COMMITS: usize = 200_000;
 

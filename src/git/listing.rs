@@ -25,6 +25,8 @@ pub struct Listed {
     pub revision: Revision,
     /// Full name of the reference, where it was found by one.
     pub reference: Option<String>,
+    /// Id of the tag's own object, where it was found by an annotated tag.
+    pub tag: Option<String>,
     /// Bytes received for it.
     pub received_bytes: u64,
 }
@@ -58,7 +60,9 @@ pub fn list(source: &Source, wanted: &Wanted) -> Result<Listed, GitError> {
         Wanted::Tag(_) | Wanted::Semver(_) => Some(format!("refs/tags/{}", revision.name)),
         Wanted::Commit(_) => None,
     };
-    Ok(Listed { revision, reference, received_bytes: exchange.received() })
+    let annotated = |tag: &&RemoteRef| Some(&tag.name) == reference.as_ref() && tag.peeled.is_some();
+    let tag = refs.iter().find(annotated).map(|tag| tag.target.clone());
+    Ok(Listed { revision, reference, tag, received_bytes: exchange.received() })
 }
 
 fn remote_refs(exchange: &Arc<Exchange>, prefixes: &[String]) -> Result<Vec<RemoteRef>, GitError> {

@@ -1,10 +1,10 @@
 //! Where commits come from, and what proves that they may be read.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+
+use crate::object::Secret;
 
 /// A remote repository with all that an exchange with it needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -114,36 +114,6 @@ pub struct SourceLimits {
 impl Default for SourceLimits {
     fn default() -> Self {
         Self { bytes: 1 << 30, listing_bytes: 64 << 20, objects: 2_000_000, history: 100_000 }
-    }
-}
-
-/// A secret value. It is never printed, and wiped when it is dropped. Serialising it shows it:
-/// that is how it reaches the worker, and the only reason for it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a value.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// Shows it, to the one who sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
     }
 }
 

@@ -54,8 +54,12 @@ pub struct GitTree<'a> {
 impl<'a> GitTree<'a> {
     /// The tree of a commit that was fetched.
     pub fn new(repository: &'a Repository, url: &str, commit: &str) -> Result<Self, GitError> {
-        let root = read(repository, url, oid(url, commit)?)?.tree_id();
-        Ok(Self { repository, root, strange: RefCell::default(), failure: RefCell::default() })
+        Ok(Self::of_tree(repository, read(repository, url, oid(url, commit)?)?.tree_id()))
+    }
+
+    /// A tree that is of no commit.
+    pub(super) fn of_tree(repository: &'a Repository, root: Oid) -> Self {
+        Self { repository, root, strange: RefCell::default(), failure: RefCell::default() }
     }
 
     /// Paths that were met in listings and left out: no honest tree has such names.

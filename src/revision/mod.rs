@@ -1,7 +1,13 @@
 //! Which commit, and may it go: what is wanted, what was found, and what a Sync may accept.
 
 mod accept;
+pub mod checks;
+pub mod freeze;
+mod patterns;
+pub mod proposal;
 mod refs;
+pub mod review;
+pub mod signature;
 
 pub use accept::{Acceptance, Ancestry, HoldReason, accept};
 pub use refs::{RefProblem, RemoteRef, Wanted, select};

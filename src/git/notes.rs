@@ -1,0 +1,70 @@
+//! Notes in which people approve: brought from the remote, and read.
+
+use git2::{ErrorCode, Repository};
+
+use super::cache::Cache;
+use super::error::{GitError, Kind};
+use super::exchange::Exchange;
+use super::fetch::{INCOMING, download, oid};
+use super::source::Source;
+use crate::revision::review::note::NOTES;
+
+/// Where they are kept in the cache.
+pub(super) const KEPT: &str = "refs/tandem/approvals/";
+/// Signers whose notes are kept.
+const SIGNERS: usize = 1000;
+
+/// Brings the notes of all signers into the cache. What the remote does not have any more stays: it is signed, and as
+/// true as it was.
+///
+/// # Errors
+/// The remote cannot be reached or refuses, or there are notes of more than 1,000 signers.
+pub fn fetch_notes(cache: &Cache, source: &Source) -> Result<(), GitError> {
+    let url = &source.url;
+    let exchange = Exchange::begin(source)?;
+    let _alone = cache.fetching(&exchange)?;
+    let repository = cache.open_or_create(url)?;
+    download(&repository, &exchange, &format!("{NOTES}*"), 0)?;
+    let failed = |e: git2::Error| GitError::of_cache(url, "reading notes", &e);
+    let mut count = 0;
+    for reference in repository.references_glob(&format!("{INCOMING}/*")).map_err(failed)? {
+        let mut reference = reference.map_err(failed)?;
+        let name =
+            reference.name().ok().and_then(|name| name.strip_prefix(INCOMING)?.strip_prefix('/').map(str::to_owned));
+        if let (Some(name), Some(target)) = (name, reference.target()) {
+            count += 1;
+            if count > SIGNERS {
+                return Err(GitError::new(Kind::TooLarge, url, format!("it has notes of more than {SIGNERS} signers")));
+            }
+            repository.reference(&format!("{KEPT}{name}"), target, true, "fetched").map_err(failed)?;
+        }
+        reference.delete().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Where the notes of all signers are in a repository: a cache, or a person's clone.
+pub const PLACES: [&str; 2] = [KEPT, NOTES];
+
+/// The notes of all signers on a commit.
+///
+/// # Errors
+/// The object store fails.
+pub fn notes_on(repository: &Repository, url: &str, commit: &str) -> Result<Vec<String>, GitError> {
+    let failed = |e: git2::Error| GitError::of_cache(url, "reading notes", &e);
+    let id = oid(url, commit)?;
+    let mut found = Vec::new();
+    for place in PLACES {
+        for reference in repository.references_glob(&format!("{place}*")).map_err(failed)? {
+            let reference = reference.map_err(failed)?;
+            let Ok(name) = reference.name() else { continue };
+            match repository.find_note(Some(name), id) {
+                Ok(note) => found.push(String::from_utf8_lossy(note.message_bytes()).into_owned()),
+                // A note that is none is one that says nothing: anybody may write such a reference.
+                Err(error) if error.code() == ErrorCode::NotFound => {}
+                Err(error) => tracing::debug!(%name, %error, "a note that cannot be read"),
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,22 @@
+//! Review: was each change of the mainline approved by other people than those who made it?
+//!
+//! A [`Step`] is what one commit of the mainline changes against its first parent. An [`Approval`] says who approved
+//! what, wherever that is known from: a signed note ([`note`]) or a forge. [`judge`] says whether a step has what the
+//! [`Owners`] and the [`Settings`] ask for. Owners are those of the accepted revision, never those of the change itself.
+
+mod approval;
+pub mod floor;
+pub mod glass;
+mod judge;
+pub mod note;
+mod owners;
+mod sensitive;
+mod settings;
+mod step;
+
+pub use approval::{Account, Approval, Role, Voter};
+pub use judge::{Discount, Discounted, Missing, Verdict, Vote, judge};
+pub use owners::{OWNERS_FILE, Owners, OwnersSpec, digest};
+pub use sensitive::{Side, is_of_tandem, sensitive};
+pub use settings::{Effect, Profile, Settings};
+pub use step::{Authorship, Maker, Step, carries_trailers};

@@ -1,0 +1,228 @@
+//! `.tandem/owners.yaml`: who may approve what.
+
+mod read;
+
+use std::collections::BTreeSet;
+
+use ignore::gitignore::Gitignore;
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{Account, Maker, Settings, Voter};
+use crate::object::Problem;
+use crate::revision::signature::{KeyFile, Trust};
+
+/// Where the file stands in a repository.
+pub const OWNERS_FILE: &str = ".tandem/owners.yaml";
+
+/// Who may approve what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OwnersSpec {
+    /// Everybody who may approve, each once.
+    people: Vec<PersonSpec>,
+    /// Names for several people.
+    #[serde(default)]
+    groups: Vec<GroupSpec>,
+    /// Operations: people and groups who approve as `ops` everywhere where a rule names nobody else. They alone approve
+    /// what no rule speaks of.
+    ops: Vec<String>,
+    /// Who approves what; the last rule that fits a path counts.
+    #[serde(default)]
+    rules: Vec<RuleSpec>,
+    /// Who may go ahead of review in an emergency; nobody where it is not written.
+    #[serde(default)]
+    break_glass: Option<BreakGlassSpec>,
+}
+
+/// Who may go ahead of review in an emergency, by a line `Break-Glass: <why>` in the commit that is deployed, signed by
+/// them. When its time is over, nothing rolls back, and nothing later is deployed until somebody else has approved it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BreakGlassSpec {
+    /// People and groups; each needs a key.
+    people: Vec<String>,
+    /// For how long from when the agent first sees it, such as `2h`; `24h` unless said, and `168h` at most.
+    #[serde(default)]
+    lasts: Option<String>,
+}
+
+/// A person, with all by which they are known: whatever of it approves, it is the same person.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PersonSpec {
+    /// A short name, which the rest of this file uses.
+    name: String,
+    /// Addresses that stand in their commits.
+    #[serde(default)]
+    emails: Vec<String>,
+    /// Their accounts at forges, by number: a name can be taken over by somebody else.
+    #[serde(default)]
+    accounts: Vec<Account>,
+    /// Their SSH public keys, as in a file `*.pub`.
+    #[serde(default)]
+    keys: Vec<String>,
+}
+
+/// A name for several people.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GroupSpec {
+    /// A short name, which is nobody's.
+    name: String,
+    /// Names of people.
+    people: Vec<String>,
+}
+
+/// Who approves changes to some paths.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleSpec {
+    /// Patterns as in `.gitignore`, from the root of the repository, without `!`.
+    paths: Vec<String>,
+    /// People and groups who approve as developers.
+    #[serde(default)]
+    dev: Vec<String>,
+    /// People and groups who approve as operations here, in place of `spec.ops`.
+    #[serde(default)]
+    ops: Vec<String>,
+}
+
+/// Who may approve what, read and checked.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    people: Vec<Person>,
+    ops: BTreeSet<usize>,
+    rules: Vec<Rule>,
+    /// Who may go ahead of review, and for how long.
+    glass: Option<(BTreeSet<usize>, SignedDuration)>,
+}
+
+#[derive(Clone, Debug)]
+struct Person {
+    name: String,
+    /// In lower case.
+    emails: BTreeSet<String>,
+    accounts: BTreeSet<Account>,
+    /// Fingerprint and line of each key.
+    keys: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    /// As written, for messages.
+    written: String,
+    paths: Gitignore,
+    dev: BTreeSet<usize>,
+    ops: BTreeSet<usize>,
+}
+
+/// Who may approve one kind of change; people by their place in the file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Circle {
+    pub dev: BTreeSet<usize>,
+    pub ops: BTreeSet<usize>,
+    /// Whether operations must be among them.
+    pub sensitive: bool,
+}
+
+/// SHA-256 of the file as it stands in Git, in hex: what `spec.review.since` of a Repository names it by.
+pub fn digest(file: &[u8]) -> String {
+    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Owners {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        read::owners(file, bytes)
+    }
+
+    /// The keys of all people, for approvals and, where they are SSH keys, for commits.
+    ///
+    /// # Errors
+    /// A key cannot be used.
+    pub fn trust(&self) -> Result<Trust, Problem> {
+        let line = |person: &Person, key: &str| format!("{} {key}\n", person.name);
+        let lines: String =
+            self.people.iter().flat_map(|person| person.keys.iter().map(move |(_, key)| line(person, key))).collect();
+        let file = KeyFile { name: "allowed_signers".to_owned(), text: lines };
+        Trust::read_owners(&file).map_err(|problem| Problem::new("InvalidOwners", problem.to_string()))
+    }
+
+    /// Who may go ahead of review, and for how long.
+    pub(super) fn break_glass(&self) -> Option<(&BTreeSet<usize>, SignedDuration)> {
+        self.glass.as_ref().map(|(people, lasts)| (people, *lasts))
+    }
+
+    /// Whether somebody is listed with this account or key.
+    pub fn knows(&self, voter: &Voter) -> bool {
+        self.person(voter).is_some()
+    }
+
+    /// What a person is called.
+    pub(super) fn name(&self, person: usize) -> &str {
+        self.people.get(person).map_or("", |person| &person.name)
+    }
+
+    pub(super) fn person(&self, voter: &Voter) -> Option<usize> {
+        self.people.iter().position(|person| match voter {
+            Voter::Key(fingerprint) => person.keys.iter().any(|(known, _)| known == fingerprint),
+            Voter::Account(account) => person.accounts.contains(account),
+        })
+    }
+
+    pub(super) fn made_by(&self, maker: &Maker) -> Option<usize> {
+        match maker {
+            Maker::Email(email) => {
+                let email = email.to_lowercase();
+                self.people.iter().position(|person| person.emails.contains(&email))
+            }
+            Maker::Key(fingerprint) => self.person(&Voter::Key(fingerprint.clone())),
+            Maker::Account(account) => self.person(&Voter::Account(account.clone())),
+        }
+    }
+
+    /// Who may approve a change of this path.
+    pub(super) fn circle(&self, path: &str, sensitive: bool) -> Circle {
+        let fits = |rule: &&Rule| rule.paths.matched_path_or_any_parents(path, false).is_ignore();
+        match self.rules.iter().rev().find(fits) {
+            Some(rule) => Circle { dev: rule.dev.clone(), ops: rule.ops.clone(), sensitive },
+            None => Circle { dev: BTreeSet::new(), ops: self.ops.clone(), sensitive: true },
+        }
+    }
+
+    /// Whether people who can approve are left for everything that a change may be.
+    ///
+    /// # Errors
+    /// There are not; in words.
+    pub fn can_approve(&self, settings: &Settings) -> Result<(), String> {
+        let rules = self.rules.iter().map(|rule| (rule.written.as_str(), &rule.dev, &rule.ops));
+        let nobody = BTreeSet::new();
+        for (what, dev, ops) in rules.chain([("paths of no rule", &nobody, &self.ops)]) {
+            for sensitive in [false, true] {
+                let circle = Circle { dev: dev.clone(), ops: ops.clone(), sensitive };
+                let need = super::judge::Need::of(&circle, settings);
+                let all: BTreeSet<_> = dev.union(ops).collect();
+                if all.len() < need.people || dev.len() < need.dev || ops.len() < need.ops {
+                    return Err(format!(
+                        "{what} would need {need}, and there are {} who may approve as dev, {} as ops, and {} people in all",
+                        dev.len(),
+                        ops.len(),
+                        all.len()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of people.
+    pub(super) fn names(&self, people: &BTreeSet<usize>) -> String {
+        people.iter().map(|person| self.name(*person)).collect::<Vec<_>>().join(", ")
+    }
+}
