@@ -29,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::{Failure, Fault};
 
 pub use probe::Heartbeat;
-pub use receiver::{Receiver, Receivers, WebhookKey, webhook_path};
+use receiver::Receiver;
+pub use receiver::{Receivers, Seat, WebhookKey, webhook_path};
 
 /// A webhook delivery whose sender has the key: its Repository may have news. It carries nothing
 /// else, because it has no authority: what is there is read from the remote.

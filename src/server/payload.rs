@@ -6,14 +6,19 @@ use serde::Deserialize;
 /// Headers that name the event; Gitea sends the first and its own.
 const EVENT_HEADERS: [&str; 5] =
     ["x-github-event", "x-gitea-event", "x-gogs-event", "x-gitlab-event", "x-tandem-event"];
-/// Events that tell of references that came, went or moved. Those in capitals are GitLab's; its
-/// system hooks name theirs in the body, and are rare enough to count whatever they say.
-const NEWS: [&str; 12] = [
+/// Events that tell of references that came, went or moved, and of reviews: what they say is never taken for either, the
+/// remote and the forge are asked. Those in capitals are GitLab's; its system hooks name theirs in the body, and are rare
+/// enough to count whatever they say.
+const NEWS: [&str; 16] = [
     "push",
     "create",
     "delete",
     "pull_request",
     "pull_request_sync",
+    "pull_request_label",
+    "pull_request_review",
+    "pull_request_approved",
+    "pull_request_rejected",
     "merge_group",
     "release",
     "Push Hook",
@@ -26,7 +31,7 @@ const NEWS: [&str; 12] = [
 /// What a delivery is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// References may have moved.
+    /// References may have moved, or somebody reviewed.
     News,
     /// Anything else, such as `ping`: nothing follows from it.
     Other,
@@ -52,9 +57,24 @@ pub enum PayloadError {
     NoPayload,
 }
 
+/// What a body says of where something happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// `owner/name` of the repository that it speaks of, where it names one.
+    pub repository: Option<String>,
+    /// Full name of the branch or tag that moved, came or went, where it names one.
+    pub reference: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Body {
     repository: Option<RepositoryNames>,
+    /// Full in what a push tells, short where a branch or tag came or went.
+    #[serde(default, rename = "ref")]
+    reference: Option<serde_json::Value>,
+    /// `branch` or `tag`, where the name is short.
+    #[serde(default)]
+    ref_type: Option<serde_json::Value>,
     /// GitLab's word for it; its own `repository` has no full name.
     project: Option<ProjectNames>,
 }
@@ -69,9 +89,11 @@ struct RepositoryNames {
     full_name: Option<String>,
 }
 
-/// `owner/name` of the repository that the delivery speaks of, where it names one. An empty body
-/// is right: a script's delivery needs no words.
-pub fn repository(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, PayloadError> {
+/// Which repository and reference the delivery speaks of. An empty body is right: a script's delivery needs no words.
+///
+/// # Errors
+/// The body is none.
+pub fn told(headers: &HeaderMap, body: &[u8]) -> Result<Told, PayloadError> {
     let form = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
@@ -80,20 +102,39 @@ pub fn repository(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, Pa
         if !body.trim_ascii_start().starts_with(b"{") && !body.is_empty() {
             let payload = form_urlencoded::parse(body).find(|(key, _)| key == "payload");
             let (_, payload) = payload.ok_or(PayloadError::NoPayload)?;
-            return full_name(payload.as_bytes());
+            return read(payload.as_bytes());
         }
     }
-    full_name(body)
+    read(body)
 }
 
-fn full_name(json: &[u8]) -> Result<Option<String>, PayloadError> {
+fn read(json: &[u8]) -> Result<Told, PayloadError> {
     if json.trim_ascii().is_empty() {
-        return Ok(None);
+        return Ok(Told::default());
     }
     let body: Body = serde_json::from_slice(json).map_err(|_| PayloadError::NotJson)?;
+    let reference = reference(&body);
     let name = body.repository.and_then(|repository| repository.full_name);
     let name = name.or_else(|| body.project.and_then(|project| project.path_with_namespace));
-    Ok(name.filter(|name| !name.is_empty()))
+    Ok(Told { repository: name.filter(|name| !name.is_empty()), reference })
+}
+
+/// The full name of a branch or tag. Whatever else stands there, such as notes with approvals, is taken for news.
+fn reference(body: &Body) -> Option<String> {
+    let name = body.reference.as_ref()?.as_str()?;
+    match body.ref_type.as_ref().and_then(serde_json::Value::as_str) {
+        Some("branch") => Some(format!("refs/heads/{name}")),
+        Some("tag") => Some(format!("refs/tags/{name}")),
+        Some(_) => None,
+        None => (name.starts_with("refs/heads/") || name.starts_with("refs/tags/")).then(|| name.to_owned()),
+    }
+}
+
+/// Whether news of a reference may be news for who follows these.
+pub fn concerns(follows: &[String], reference: Option<&str>) -> bool {
+    let Some(reference) = reference else { return true };
+    let fits = |one: &String| if one.ends_with('/') { reference.starts_with(&**one) } else { reference == one };
+    follows.is_empty() || follows.iter().any(fits)
 }
 
 /// Whether the URL of a Repository leads to the repository that a forge calls `owner/name`. Hosts
@@ -117,14 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn only_moving_references_are_news() {
+    fn only_moving_references_and_reviews_are_news() {
         assert_eq!(event(&HeaderMap::new()), Event::News);
         for (header, value, expected) in [
             ("x-github-event", "push", Event::News),
             ("x-github-event", "ping", Event::Other),
             ("x-github-event", "issues", Event::Other),
             ("x-gitea-event", "pull_request_sync", Event::News),
+            ("x-gitea-event", "pull_request_label", Event::News),
             ("x-gitea-event", "delete", Event::News),
+            ("x-github-event", "pull_request_review", Event::News),
+            ("x-github-event", "pull_request_review_comment", Event::Other),
+            ("x-gitea-event", "pull_request_approved", Event::News),
+            ("x-gitea-event", "pull_request_rejected", Event::News),
+            ("x-gitlab-event", "Merge Request Hook", Event::News),
+            ("x-gitlab-event", "Note Hook", Event::Other),
             ("x-gitlab-event", "Push Hook", Event::News),
             ("x-gitlab-event", "Issue Hook", Event::Other),
         ] {
@@ -153,7 +201,36 @@ mod tests {
             (&form, "payload=%7B", Err(PayloadError::NotJson)),
             (&form, r#"{"repository":{"full_name":"a/b"}}"#, Ok(Some("a/b"))),
         ] {
-            assert_eq!(repository(headers, body.as_bytes()), expected.map(|n| n.map(str::to_owned)), "{body:.60}");
+            let expected = expected.map(|name| name.map(str::to_owned));
+            assert_eq!(told(headers, body.as_bytes()).map(|told| told.repository), expected, "{body:.60}");
+        }
+    }
+
+    #[test]
+    fn news_of_another_branch_or_tag_is_none() {
+        let (main, tags) = (["refs/heads/main".to_owned()], ["refs/tags/".to_owned()]);
+        let of = |body: &str| told(&HeaderMap::new(), body.as_bytes()).expect("JSON").reference;
+        for (body, main_too, tags_too) in [
+            (r#"{"ref":"refs/heads/main"}"#, true, false),
+            (r#"{"ref":"refs/heads/feature"}"#, false, false),
+            (r#"{"ref":"refs/heads/main/a"}"#, false, false),
+            (r#"{"ref":"refs/tags/main"}"#, false, true),
+            (r#"{"ref":"main","ref_type":"branch"}"#, true, false),
+            (r#"{"ref":"feature","ref_type":"branch"}"#, false, false),
+            (r#"{"ref":"main","ref_type":"tag"}"#, false, true),
+            // What is not sure is looked at: notes hold approvals, and short names say nothing.
+            (r#"{"ref":"refs/notes/tandem/ada"}"#, true, true),
+            (r#"{"ref":"main"}"#, true, true),
+            (r#"{"ref":"main","ref_type":"repository"}"#, true, true),
+            (r#"{"ref":null}"#, true, true),
+            (r#"{"ref":{"a":1}}"#, true, true),
+            (r#"{"pull_request":{"head":{"ref":"feature"}}}"#, true, true),
+            ("", true, true),
+        ] {
+            let reference = of(body);
+            assert_eq!(concerns(&main, reference.as_deref()), main_too, "{body}");
+            assert_eq!(concerns(&tags, reference.as_deref()), tags_too, "{body}");
+            assert!(concerns(&[], reference.as_deref()));
         }
     }
 

@@ -27,17 +27,21 @@ struct Running {
     deliveries: mpsc::Receiver<Delivery>,
     stop: CancellationToken,
     task: JoinHandle<()>,
+    _seats: Vec<Seat>,
 }
 
 async fn start(limits: Limits, deliveries: usize) -> Running {
     let receivers = Receivers::default();
+    let mut seats = Vec::new();
     for (namespace, name, url, key) in [
         ("shop", "web", "https://git.example.com/shop/web.git", KEY),
         ("shop", "api", "ssh://git@git.example.com/shop/api", KEY),
         ("team", "tools", "https://git.example.com/team/tools", "another-key"),
     ] {
         let key = WebhookKey::new(key.as_bytes()).expect("a key");
-        receivers.put(Receiver { namespace: namespace.into(), name: name.into(), url: url.into(), key });
+        let seat = receivers.seat(namespace, name);
+        seat.take(url, vec!["refs/heads/main".to_owned()], key);
+        seats.push(seat);
     }
     let (sender, deliveries) = mpsc::channel(deliveries);
     let behind = Behind {
@@ -51,7 +55,7 @@ async fn start(limits: Limits, deliveries: usize) -> Running {
     let address = listener.local_addr().expect("an address");
     let stop = CancellationToken::new();
     let task = tokio::spawn(serve(listener, behind, limits, stop.clone()));
-    Running { address, deliveries, stop, task }
+    Running { address, deliveries, stop, task, _seats: seats }
 }
 
 /// Sends a whole request and reads the answer to the end of the connection.
@@ -195,9 +199,13 @@ async fn without_an_id_the_key_and_the_name_choose() {
     let mut running = start(Limits::default(), 16).await;
     let api = r#"{"repository":{"full_name":"Shop/api"}}"#;
     let elsewhere = r#"{"repository":{"full_name":"team/tools"}}"#;
+    let main = r#"{"ref":"refs/heads/main","repository":{"full_name":"shop/api"}}"#;
+    let feature = r#"{"ref":"refs/heads/feature","repository":{"full_name":"shop/api"}}"#;
     for (key, body, expected, repositories) in [
         (KEY, api, "202", vec!["shop/api"]),
         (KEY, "", "202", vec!["shop/api", "shop/web"]),
+        (KEY, main, "202", vec!["shop/api"]),
+        (KEY, feature, "202", vec![]),
         (KEY, elsewhere, "404", vec![]),
         ("another-key", elsewhere, "202", vec!["team/tools"]),
         ("no-key", api, "401", vec![]),

@@ -120,11 +120,13 @@ async fn take(
     let bytes = announced(shared.limits.body, &body)?;
     let _room = shared.bodies.acquire_many(bytes).await.map_err(|_| Refusal::TooMany)?;
     let (body, receivers) = authenticate(shared.limits.body, candidates, &proof, body).await?;
-    let full_name = payload::repository(headers, &body).map_err(Refusal::Payload)?;
+    let told = payload::told(headers, &body).map_err(Refusal::Payload)?;
     if payload::event(headers) == Event::Other {
         return Ok(());
     }
-    pass_on(shared, choose(named, receivers, full_name.as_deref())?)
+    let mut receivers = choose(named, receivers, told.repository.as_deref())?;
+    receivers.retain(|receiver| payload::concerns(&receiver.follows, told.reference.as_deref()));
+    pass_on(shared, receivers)
 }
 
 /// How many bytes the body announces, or may at most have where it announces nothing.

@@ -1,0 +1,231 @@
+//! Gitea and Forgejo: API v1.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::pushes::{Push, pushers};
+use super::{PAGES, Said, account, commit, number, strange, text, time};
+use crate::forge::{Forge, ForgeError};
+use crate::revision::proposal::{Proposal, Review, Says};
+use reqwest::Method;
+
+/// A merge that is told to be of another time than this from when it happened was not made by the forge: marking one by
+/// hand takes the time that its commit claims.
+const APART: SignedDuration = SignedDuration::from_secs(60);
+
+pub(super) async fn proposals(forge: &Forge, sha: &str) -> Result<Said, ForgeError> {
+    let repository = forge.repository_number().await?;
+    let found = match forge.one(&["commits", sha, "pull"], &[]).await {
+        Err(ForgeError::NotFound(_)) => return Ok(Said { repository, proposals: Vec::new() }),
+        other => other?,
+    };
+    Ok(Said { repository, proposals: vec![proposal(forge, &found).await?] })
+}
+
+async fn proposal(forge: &Forge, found: &Value) -> Result<Proposal, ForgeError> {
+    let odd = |why: &str| strange(&forge.path(&["pulls"]), why);
+    let index = number(found, "number").ok_or_else(|| odd("a pull request has no number"))?;
+    let (base, head) = (found.get("base"), found.get("head"));
+    let branch = base.and_then(|base| text(base, "ref")).ok_or_else(|| odd("a pull request has no base"))?;
+    let shown = index.to_string();
+    // The head that the answer names moves on with its branch; this reference stays where it was merged.
+    let reference = format!("refs/pull/{index}/head");
+    let merged_head = head_of(forge, &shown, &reference).await?;
+    let events = Events::read(forge, &shown).await?;
+    let told = time(found, "merged_at");
+    let apart = |told: jiff::Timestamp| events.merged.duration_since(told).abs() > APART;
+    let mut proposal = Proposal {
+        number: index,
+        repository: base.and_then(|base| number(base, "repo_id")),
+        target: format!("refs/heads/{branch}"),
+        merged_at: told.map(|_| events.merged),
+        merge_commit: commit(found, "merge_commit_sha"),
+        squash_commit: None,
+        by_hand: told.is_some_and(apart),
+        head: merged_head,
+        head_reference: reference,
+        base: commit(found, "merge_base"),
+        opener: account(found, "user"),
+        authors: authors(forge, &shown).await?,
+        pushers: None,
+        retargeted: events.retargeted,
+        versions: Vec::new(),
+        reviews: reviews(forge, &shown).await?,
+    };
+    if let (Some(head), Some(sha)) = (head, &proposal.head) {
+        proposal.pushers = pushed(forge, head, sha).await?;
+    }
+    Ok(proposal)
+}
+
+/// What the reference of a pull request leads to.
+async fn head_of(forge: &Forge, index: &str, reference: &str) -> Result<Option<String>, ForgeError> {
+    let found = match forge.one(&["git", "refs", "pull", index, "head"], &[]).await {
+        Err(ForgeError::NotFound(_)) => return Ok(None),
+        other => other?,
+    };
+    // It may be the one, or all that begin like it.
+    let found = if let Value::Array(all) = found { all } else { vec![found] };
+    let this = found.iter().find(|one| text(one, "ref") == Some(reference));
+    Ok(this.and_then(|one| commit(one.get("object")?, "sha")))
+}
+
+/// What happened to a pull request.
+struct Events {
+    merged: jiff::Timestamp,
+    retargeted: Option<jiff::Timestamp>,
+}
+
+impl Events {
+    /// Reads until the merge. The list has no end of its own: pages hold less than was asked for, or nothing, where
+    /// something of them is not shown.
+    async fn read(forge: &Forge, index: &str) -> Result<Self, ForgeError> {
+        let path = ["timeline"];
+        let mut retargeted = None;
+        for page in 1..=PAGES {
+            for event in &timeline(forge, index, page).await? {
+                let at = || time(event, "created_at").ok_or_else(|| strange(&path, "an event has no time"));
+                match text(event, "type") {
+                    Some("change_target_branch") => retargeted = Some(at()?),
+                    Some("merge_pull") => return Ok(Self { merged: at()?, retargeted }),
+                    _ => {}
+                }
+            }
+        }
+        Err(strange(&path, &format!("no merge is among its first {PAGES} pages")))
+    }
+}
+
+/// One page of what happened to a pull request; nothing behind the last one.
+pub(in crate::forge) async fn timeline(forge: &Forge, index: &str, page: usize) -> Result<Vec<Value>, ForgeError> {
+    let (path, page) = (forge.path(&["issues", index, "timeline"]), page.to_string());
+    match forge.client.ask(Method::GET, &path, &[("page", &page), ("limit", "50")], None).await?.body {
+        Value::Array(events) => Ok(events),
+        Value::Null => Ok(Vec::new()),
+        _ => Err(strange(&path, "it is no list")),
+    }
+}
+
+async fn authors(forge: &Forge, index: &str) -> Result<BTreeSet<u64>, ForgeError> {
+    let query = [("verification", "false"), ("files", "false")];
+    let commits = forge.all(&["pulls", index, "commits"], &query).await?;
+    let both = commits.iter().flat_map(|commit| [account(commit, "author"), account(commit, "committer")]);
+    Ok(both.flatten().collect())
+}
+
+async fn reviews(forge: &Forge, index: &str) -> Result<Vec<Review>, ForgeError> {
+    let mut all = forge.all(&["pulls", index, "reviews"], &[]).await?;
+    all.sort_by_key(|review| number(review, "id"));
+    let mut may: BTreeMap<String, bool> = BTreeMap::new();
+    let mut reviews = Vec::new();
+    for one in &all {
+        let says = match text(one, "state") {
+            _ if one.get("dismissed").and_then(Value::as_bool) == Some(true) => Says::Dismissed,
+            Some("APPROVED") => Says::Approved,
+            Some("REQUEST_CHANGES") => Says::Objected,
+            _ => continue,
+        };
+        let by = account(one, "user");
+        let login = one.get("user").and_then(|user| text(user, "login"));
+        let official = one.get("official").and_then(Value::as_bool) == Some(true);
+        let may_write = match (by, login, says) {
+            (Some(id), Some(login), Says::Approved) => {
+                if let Entry::Vacant(place) = may.entry(login.to_owned()) {
+                    place.insert(may_write(forge, id, login, official).await?);
+                }
+                may.get(login) == Some(&true)
+            }
+            _ => false,
+        };
+        let (head, at) = (commit(one, "commit_id"), time(one, "submitted_at"));
+        // Without a commit it is of none: an id that no commit has.
+        reviews.push(Review { by, bot: false, says, head: head.or(Some(String::new())), at, may_write });
+    }
+    Ok(reviews)
+}
+
+/// Whether somebody may write. A token that may not ask this sees what Gitea found out when they reviewed.
+pub(in crate::forge) async fn may_write(
+    forge: &Forge,
+    id: u64,
+    login: &str,
+    official: bool,
+) -> Result<bool, ForgeError> {
+    let found = match forge.one(&["collaborators", login, "permission"], &[]).await {
+        Err(ForgeError::Refused(_, 403)) => return Ok(official),
+        Err(ForgeError::NotFound(_)) => return Ok(false),
+        other => other?,
+    };
+    let may = matches!(text(&found, "permission"), Some("write" | "admin" | "owner"));
+    // A login can be taken over between two questions: the number says whose it is.
+    Ok(may && account(&found, "user") == Some(id))
+}
+
+/// Who pushed the head, by the list of what happened in its repository.
+async fn pushed(forge: &Forge, head: &Value, sha: &str) -> Result<Option<BTreeSet<u64>>, ForgeError> {
+    let full_name = head.get("repo").and_then(|repo| text(repo, "full_name")).unwrap_or_default();
+    let (Some((owner, name)), Some(branch)) = (full_name.split_once('/'), text(head, "label")) else { return Ok(None) };
+    // The label is the branch's own name, also when it is gone.
+    let reference = format!("refs/heads/{branch}");
+    let path = ["repos", owner, name, "activities", "feeds"];
+    let mut pushes = Feed { reference, entries: Vec::new() };
+    for page in 1..=PAGES {
+        let page = page.to_string();
+        let answer = match forge.client.ask(Method::GET, &path, &[("page", &page), ("limit", "50")], None).await {
+            Err(ForgeError::NotFound(_) | ForgeError::Refused(_, 403)) => return Ok(None),
+            other => other?,
+        };
+        let Value::Array(some) = answer.body else { return Err(strange(&path, "it is no list")) };
+        if some.is_empty() {
+            break;
+        }
+        pushes.take(&some);
+        if let Some(found) = pushers(&pushes.pushes(), sha) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// What was pushed to one branch.
+struct Feed {
+    reference: String,
+    /// Number, account, and content, newest first.
+    entries: Vec<(u64, Option<u64>, String)>,
+}
+
+impl Feed {
+    fn take(&mut self, some: &[Value]) {
+        let of_branch = |one: &&Value| {
+            text(one, "op_type") == Some("commit_repo") && text(one, "ref_name") == Some(self.reference.as_str())
+        };
+        let read = |one: &Value| {
+            let content = text(one, "content").unwrap_or_default().to_owned();
+            Some((number(one, "id")?, number(one, "act_user_id").filter(|id| *id > 0), content))
+        };
+        self.entries.extend(some.iter().filter(of_branch).filter_map(read));
+        self.entries.sort_unstable_by_key(|(id, ..)| std::cmp::Reverse(*id));
+        self.entries.dedup();
+    }
+
+    /// A branch that is made is told twice: first without content, then with that of the push.
+    fn pushes(&self) -> Vec<Push> {
+        let mut found = Vec::new();
+        for (at, (_, by, content)) in self.entries.iter().enumerate() {
+            let Ok(content) = serde_json::from_str::<Value>(content) else { continue };
+            let made = self.entries.get(at + 1).is_some_and(|(_, _, before)| before.is_empty());
+            let compared = text(&content, "CompareURL").and_then(|url| url.rsplit_once('/')?.1.split_once("..."));
+            let before = match compared {
+                _ if made => None,
+                Some((before, _)) => Some(before.to_owned()),
+                None => continue,
+            };
+            let Some(after) = content.get("HeadCommit").and_then(|head| commit(head, "Sha1")) else { continue };
+            found.push(Push { before, after, by: *by });
+        }
+        found
+    }
+}
