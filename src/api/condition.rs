@@ -17,6 +17,8 @@ pub enum ConditionType {
     Healthy,
     /// A newer revision is held back; the accepted one stays healed.
     Held,
+    /// A commit went ahead of its review, and nobody else has approved it yet; present only while true.
+    GlassBroken,
 }
 
 /// `True`, `False` or `Unknown`.

@@ -4,11 +4,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::{Inventory, Repository, Sync};
+use super::{Acceptance, Inventory, Repository, Standard, Sync};
 
 /// The definitions of all our kinds, as they are applied, ordered by name.
 pub fn definitions() -> Vec<Value> {
-    [Inventory::crd(), Repository::crd(), Sync::crd()].into_iter().map(complete).collect()
+    [Acceptance::crd(), Inventory::crd(), Repository::crd(), Standard::crd(), Sync::crd()]
+        .into_iter()
+        .map(complete)
+        .collect()
 }
 
 /// The same as YAML: what `manifests/crds.yaml` holds.

@@ -1,23 +1,41 @@
 //! The kinds of `tandemcd.io/v1alpha1`, and every other promised format.
 
+mod acceptance;
 mod condition;
 pub mod crds;
+pub mod files;
+mod forge;
+mod helm;
 mod inventory;
 mod repository;
+mod source;
+mod standard;
 mod sync;
 
+pub use acceptance::{Acceptance, AcceptanceRecord, AcceptanceSpec, BrokenGlass, WithdrawnApproval};
 pub use condition::{Condition, ConditionStatus, ConditionType, RevisionText};
+pub use forge::{Check, CheckCoverage, CommitStatusSettings, Forge, ForgeType, PlanSettings, Publish};
+pub use helm::{Helm, HelmChart, ValuesRef};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec};
 pub use repository::{
-    Auth, GitRef, LocalSecretRef, Repository, RepositorySpec, RepositoryStatus, Rewind, WebhookSecretRef,
+    Auth, GitRef, LocalSecretRef, Repository, RepositorySpec, RepositoryStatus, Review, ReviewInputs, ReviewSince,
+    ReviewStatus, Rewind, VerifiedRevision, Verify, VerifyMode, WebhookSecretRef,
+};
+pub use source::{Decryption, DecryptionProvider, SourceKind, SourceRef, Substitute, Unknown};
+pub use standard::{
+    LabelOperator, LabelRequirement, LabelSelector, RepositoryFloor, Standard, StandardAction, StandardCounts,
+    StandardRepositoryRef, StandardSource, StandardSpec, StandardStatus,
 };
 pub use sync::{
     AppliedRun, DeletionBudget, DeletionPolicy, DependencyRef, HealthExpression, IgnoreRule, IgnoreTarget, Mode,
-    ObjectCounts, OnInvalid, Prune, RepositoryRef, StatusProblem, Sync, SyncSpec, SyncStatus,
+    ObjectCounts, OnInvalid, Prune, RepositoryRef, StandardVerdicts, StatusProblem, Sync, SyncSpec, SyncStatus,
 };
 
 /// API group of all our kinds.
 pub const GROUP: &str = "tandemcd.io";
+/// All our kinds: those that an API server knows, and those of files alone.
+pub const KINDS: [&str; 9] =
+    ["Acceptance", "Freeze", "Inventory", "Owners", "PolicyTest", "Repository", "Standard", "Sync", "Waiver"];
 /// The one version of them.
 pub const VERSION: &str = "v1alpha1";
 /// Field manager of everything that the agent applies. It never varies: else removed fields stay.

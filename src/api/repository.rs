@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
+use super::forge::{Check, Forge, Publish};
+use crate::revision::review::Profile;
 
 /// Where commits come from.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,12 @@ use super::Condition;
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[x_kube(validation = Rule::new("!has(self.review) || !has(self.review.profile) || self.review.profile != 'Strict' || has(self.verify)").message("review.profile Strict needs verify"))]
+#[x_kube(validation = Rule::new("!has(self.verify) || !has(self.verify.mode) || self.verify.mode == 'Commits' || has(self.ref.tag) || has(self.ref.semver)").message("verify.mode Tag and TagAndCommits need ref.tag or ref.semver"))]
+#[x_kube(validation = Rule::new("!has(self.publish) || has(self.forge)").message("publish needs forge: where is it to be told?"))]
+#[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.plan) || has(self.ref.branch)").message("publish.plan needs ref.branch: into what would pull requests be merged?"))]
+#[x_kube(validation = Rule::new("!has(self.checks) || self.checks.size() == 0 || has(self.forge)").message("checks need forge: where is it said?"))]
+#[x_kube(validation = Rule::new("!has(self.review) || !has(self.review.forge) || !self.review.forge || has(self.forge)").message("review.forge needs forge: where are its reviews?"))]
 #[serde(rename_all = "camelCase")]
 pub struct RepositorySpec {
     /// `https://`, `ssh://`, or `http://` to a loopback address or a name inside the cluster.
@@ -48,7 +56,8 @@ pub struct RepositorySpec {
     /// Credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
-    /// Account that reads the Secrets named here, in this namespace. Needed where any is named.
+    /// Account that reads the Secrets named here, in this namespace. Needed where any is named. Where it may get, list
+    /// and watch them, a new value counts at once; where it may only get them, from the next poll on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// Namespaces whose Syncs may use this Repository besides its own; `*` is all.
@@ -58,7 +67,24 @@ pub struct RepositorySpec {
     /// with them where the forge is GitLab.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSecretRef>,
-    /// Lets the branch be rewritten once, from one named commit to another.
+    /// The forge that has this repository, for what is told there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<Forge>,
+    /// What is told on the forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<Publish>,
+    /// What others must say of a commit on the forge before it is deployed; what was accepted before stays healed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub checks: Vec<Check>,
+    /// Whose signatures a commit needs before anything of it is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+    /// What review a commit needs before anything of it is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// Lets the branch be rewritten once, from one named commit to another. Where `review` is set it counts for nothing: an
+    /// approval that names both commits does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewind: Option<Rewind>,
 }
@@ -123,6 +149,85 @@ pub struct WebhookSecretRef {
     pub secret_ref: LocalSecretRef,
 }
 
+/// Whose signatures a commit needs before anything of it is applied. While one is missing the new revision is held,
+/// and what was accepted before stays healed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verify {
+    /// What must be signed: every commit since the last one that was verified (`Commits`), the tag alone, which then
+    /// vouches for all before it (`Tag`), or both.
+    #[serde(default)]
+    pub mode: VerifyMode,
+    /// Secret with the public keys that may sign, read as `spec.serviceAccountName`: `allowed_signers` and `revoked_keys`
+    /// as `ssh-keygen` has them, `*.pub` with SSH keys, `*.asc` with OpenPGP keys. At least one key must be there.
+    pub secret_ref: LocalSecretRef,
+    /// Commit up to which history is trusted as it is, itself included. Needed where a commit that was never signed
+    /// stands between what is deployed and what should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = super::COMMIT))]
+    pub since: Option<String>,
+}
+
+/// What must be signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum VerifyMode {
+    /// Every commit, merges included.
+    #[default]
+    Commits,
+    /// The annotated tag.
+    Tag,
+    /// Both.
+    TagAndCommits,
+}
+
+/// What review a commit needs before anything of it is applied: each step of the mainline needs the approval of people
+/// whom `.tandem/owners.yaml` of the accepted revision lists, and who had no hand in it. While one is missing, Syncs that
+/// read what it changes are held, and what was accepted before stays healed.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(validation = Rule::new("has(self.since) != (has(self.trustFirst) && self.trustFirst)").message("one of since and trustFirst must say where review begins"))]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// How much is asked for.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Where review begins: this commit is trusted as it is. Once something is accepted this says nothing more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<ReviewSince>,
+    /// The first revision that is found is trusted as it is; the status tells so for ever.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trust_first: bool,
+    /// What Syncs may render with beside what stands in the accepted commit.
+    #[serde(default)]
+    pub inputs: ReviewInputs,
+    /// Reviews on `spec.forge` count too, of accounts that the owners file lists: approvals of exactly the head of the pull
+    /// request that a step is the merge of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forge: bool,
+}
+
+/// What Syncs may render with beside what stands in a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ReviewInputs {
+    /// Nothing that may become something else while nobody reviews it: no ConfigMaps and Secrets with variables or values,
+    /// and charts from elsewhere by their digest alone. A Sync that names others is held.
+    #[default]
+    Pinned,
+    /// Whatever the Sync names.
+    Any,
+}
+
+/// Where review begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewSince {
+    /// The commit that is trusted as it is.
+    #[schemars(regex(pattern = super::COMMIT))]
+    pub commit: String,
+    /// SHA-256 of `.tandem/owners.yaml` in that commit: `git show <commit>:.tandem/owners.yaml | sha256sum`.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub owners: String,
+}
+
 /// Permission for one rewrite of history. It names both commits, so it can serve no other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rewind {
@@ -147,13 +252,55 @@ pub struct RepositoryStatus {
     /// How far review is asked for; `Unreviewed` where nothing is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,
+    /// Newest revision whose signatures were verified, where `spec.verify` asks for that: later ones are verified from
+    /// here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<VerifiedRevision>,
+    /// What review is in force, and what was accepted under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_status: Option<ReviewStatus>,
     /// Path of the webhook of this Repository on the agent's HTTP port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_path: Option<String>,
-    /// Conditions Ready, Reconciling, Stalled.
+    /// Conditions Ready, Reconciling, Stalled, Held.
     #[serde(default)]
     pub conditions: Vec<Condition>,
     /// Value of the last `tandemcd.io/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// What review is in force, and what was accepted under it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewStatus {
+    /// What each step needs, in words.
+    pub settings: String,
+    /// Revision up to which every step was accepted, `main@sha1:<hash>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+    /// The first revision was trusted as it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusted_first: bool,
+    /// Steps that were accepted although they lacked approval, as the profile `Observe` lets them.
+    #[serde(default)]
+    #[schemars(range(max = 9_007_199_254_740_991_i64))]
+    pub unreviewed: u64,
+    /// The last of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_unreviewed: Option<String>,
+    /// Commits that wait for approval now, oldest first; at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
+}
+
+/// A revision whose signatures were verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedRevision {
+    /// Which, `main@sha1:<hash>`.
+    pub revision: String,
+    /// Whose signature its commit or tag has; none where it was trusted as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
 }

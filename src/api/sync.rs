@@ -8,7 +8,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, RevisionText};
+use crate::plan::Budget;
+
+use super::{Condition, Decryption, Helm, RevisionText, Substitute};
 
 /// One path of one repository → this cluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +84,16 @@ pub struct SyncSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub adopt_managers: Vec<String>,
+    /// Values of the variables `${NAME}` in what is rendered. Without it no text is touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitute: Option<Substitute>,
+    /// How files that are encrypted in the repository are decrypted. Without it none are, and one that
+    /// is read is a problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<Decryption>,
+    /// How the chart in `path`, or one from elsewhere, is rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helm: Option<Helm>,
 }
 
 /// Which Repository.
@@ -152,6 +164,12 @@ pub struct DeletionBudget {
 impl Default for DeletionBudget {
     fn default() -> Self {
         Self { max_count: 10, max_percent: 20, protected_kinds: Vec::new() }
+    }
+}
+
+impl From<DeletionBudget> for Budget {
+    fn from(spec: DeletionBudget) -> Self {
+        Self { max_count: spec.max_count, max_percent: spec.max_percent, protected_kinds: spec.protected_kinds }
     }
 }
 
@@ -262,6 +280,9 @@ pub struct SyncStatus {
     /// What is wrong with the attempted revision, the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<StatusProblem>,
+    /// What the Standards in force say of the revision that was judged last; absent where they say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<StandardVerdicts>,
     /// The last five outcomes that changed something, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<AppliedRun>,
@@ -285,6 +306,21 @@ pub struct ObjectCounts {
     pub in_progress: u32,
     /// Not becoming so by themselves.
     pub failed: u32,
+}
+
+/// What Standards say of the objects of a revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StandardVerdicts {
+    /// Which revision.
+    pub revision: RevisionText,
+    /// Findings for which it is held, or would be if it were new.
+    pub denied: u32,
+    /// Findings that are told.
+    pub warned: u32,
+    /// Findings that are written down.
+    pub audited: u32,
+    /// Findings that a waiver lets pass.
+    pub waived: u32,
 }
 
 /// One problem, as the status shows it.

@@ -11,7 +11,7 @@ use super::lease::WritePermit;
 use super::refusal::RefusalReason;
 use super::session::Session;
 use crate::api::FIELD_MANAGER;
-use crate::object::{Manifest, ObjectId, annotation};
+use crate::object::{Manifest, ObjectId, annotation, mask};
 use crate::plan::{AdmittedChange, Desired, Reason};
 
 const APPLY: &str = "application/apply-patch+yaml";
@@ -121,7 +121,31 @@ enum Conflicts {
     Take,
 }
 
+/// An error or an answer whose words repeat nothing that was encrypted in the repository.
+fn unsaid(answer: Result<Answer, ClusterError>, manifest: &Manifest) -> Result<Answer, ClusterError> {
+    if manifest.masked.is_empty() {
+        return answer;
+    }
+    let secrets = mask::texts_at(&manifest.body, &manifest.masked);
+    match answer {
+        Ok(mut answer) => {
+            answer.warnings.iter_mut().for_each(|warning| *warning = mask::mask_texts(warning, &secrets));
+            Ok(answer)
+        }
+        Err(ClusterError::Refused(mut refusal)) => {
+            refusal.message = mask::mask_texts(&refusal.message, &secrets);
+            refusal.causes.iter_mut().for_each(|cause| cause.message = mask::mask_texts(&cause.message, &secrets));
+            Err(ClusterError::Refused(refusal))
+        }
+        other => other,
+    }
+}
+
 async fn patch(session: &Session, manifest: &Manifest, write: Write<'_>) -> Result<Answer, ClusterError> {
+    unsaid(patch_of_its_kind(session, manifest, write).await, manifest)
+}
+
+async fn patch_of_its_kind(session: &Session, manifest: &Manifest, write: Write<'_>) -> Result<Answer, ClusterError> {
     let kind = kind_of(session, manifest).await?;
     match patch_as(session, &kind, manifest, &write).await {
         // What we know of the kinds is older than what the API server serves now. Where it still
@@ -256,12 +280,13 @@ pub async fn probe_create(session: &Session, desired: &Desired) -> Result<Answer
     let call = |body: &Value| {
         Call::of("dryrun", Method::POST, &kind, &id.namespace, &id.name, path.clone()).with_json(JSON, body)
     };
-    match session.send(call(&body)).await {
+    let answer = match session.send(call(&body)).await {
         Err(error) if taken(&error) && forget_allocations(&kind, &mut body) == Removed::Yes => {
-            Answer::of(&session.send(call(&body)).await?)
+            session.send(call(&body)).await
         }
-        other => Answer::of(&other?),
-    }
+        other => other,
+    };
+    unsaid(answer.and_then(|reply| Answer::of(&reply)), &desired.manifest)
 }
 
 /// A name that no object has, the same for the same content.

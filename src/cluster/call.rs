@@ -111,7 +111,11 @@ impl<'a> Call<'a> {
             verb,
             method,
             resource: kind.resource(),
-            what: format!("{verb} {}", kind.id(namespace, name)),
+            what: match (namespace, name) {
+                ("", "") => format!("{verb} {} everywhere", kind.resource()),
+                (namespace, "") => format!("{verb} {} in {namespace}", kind.resource()),
+                _ => format!("{verb} {}", kind.id(namespace, name)),
+            },
             path,
             accept: "application/json",
             content: "",

@@ -161,7 +161,11 @@ impl Cluster {
 async fn read_config(options: &ConnectOptions) -> Result<Config, ClusterError> {
     let bad = |e: &dyn std::error::Error| ClusterError::NotConfigured(chain(e));
     if options.kubeconfig.is_none() && options.context.is_none() {
-        return Config::infer().await.map_err(|e| bad(&e));
+        return Config::infer().await.map_err(|error| match std::error::Error::source(&error) {
+            // Outside a cluster nobody wants to hear what a Pod would have.
+            Some(kubeconfig) if std::env::var_os("KUBERNETES_SERVICE_HOST").is_none() => bad(kubeconfig),
+            _ => bad(&error),
+        });
     }
     let read = match &options.kubeconfig {
         Some(file) => Kubeconfig::read_from(file),

@@ -189,7 +189,7 @@ async fn under_permit<T>(permit: Option<&WritePermit>, until: Instant, answer: i
 
 async fn exchange(session: &Session, request: Request<Body>) -> Result<Answered, Broken> {
     let response: Response<Body> =
-        session.cluster().inner.base.send(request).await.map_err(|e| Broken { sent: sent(&e), message: chain(&e) })?;
+        session.cluster().inner.base.send(request).await.map_err(|e| broken(session.cluster().url(), &e))?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MAX_ANSWER)
         .collect()
@@ -202,6 +202,20 @@ async fn exchange(session: &Session, request: Request<Body>) -> Result<Answered,
         warnings: warnings(&head.headers),
         retry_after: retry_after(&head.headers),
     })
+}
+
+/// Of a connection that could not be made the last cause says why, and the address where to.
+fn broken(url: &str, error: &kube::Error) -> Broken {
+    let sent = sent(error);
+    let mut last: &dyn StdError = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    let message = match sent {
+        Sent::No => format!("no connection to {}: {last}", url.trim_end_matches('/')),
+        Sent::Perhaps => chain(error),
+    };
+    Broken { message, sent }
 }
 
 /// Whether the request may have arrived, as far as the error and its causes tell.

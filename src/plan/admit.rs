@@ -134,6 +134,8 @@ pub enum Course {
 pub struct Step<'a> {
     /// When.
     pub phase: Phase,
+    /// When within the phase.
+    pub order: i32,
     /// Whether it brings or takes.
     pub course: Course,
     /// In the order of the plan.
@@ -149,6 +151,7 @@ impl Admitted {
             .map(|object| Change {
                 method: Method::Apply,
                 desired: Some(object.digest),
+                order: object.order,
                 ..Change::new(
                     object.id().clone(),
                     &object.manifest.api_version,
@@ -158,7 +161,7 @@ impl Admitted {
                 )
             })
             .collect();
-        changes.sort_by_key(|change| change.phase);
+        changes.sort_by_key(|change| (change.phase, change.order));
         let desired = desired.into_iter().map(|object| (object.id().clone(), object)).collect();
         Self { plan: Plan { changes, ..Plan::default() }, desired, granted: Granted::No }
     }
@@ -198,8 +201,10 @@ impl Admitted {
             let course = if change.method == Method::Delete { Course::Delete } else { Course::Apply };
             let admitted = AdmittedChange { change, desired: self.desired.get(&change.id), _proof: () };
             match steps.last_mut() {
-                Some(step) if step.phase == change.phase && step.course == course => step.changes.push(admitted),
-                _ => steps.push(Step { phase: change.phase, course, changes: vec![admitted] }),
+                Some(step) if (step.phase, step.order, step.course) == (change.phase, change.order, course) => {
+                    step.changes.push(admitted);
+                }
+                _ => steps.push(Step { phase: change.phase, order: change.order, course, changes: vec![admitted] }),
             }
         }
         steps
@@ -286,7 +291,8 @@ fn dependants(desired: &[Desired], refusals: &Refusals) -> BTreeMap<ObjectId, Ob
 
 fn depends(object: &Desired, on: &Desired) -> bool {
     let ordered = match on.phase {
-        Phase::Before => object.phase > Phase::Before,
+        Phase::Before => (object.phase, object.order) > (Phase::Before, on.order),
+        Phase::After => object.phase == Phase::After && object.order > on.order,
         Phase::Workloads | Phase::CustomResources => object.phase == Phase::After,
         _ => false,
     };

@@ -85,6 +85,16 @@ pub enum Verdict {
     },
 }
 
+/// What a budget says of a plan of which nothing was begun or paid for; nothing where it is within it. What a Namespace or a
+/// definition takes along is not counted: those hold by themselves.
+pub fn foreseen(owner: &Owner, plan: &Plan, owned: &Owned, budget: &Budget) -> Option<String> {
+    let along = Along::new();
+    match judge(&Spending { owner, plan, owned, along: &along, done: 0, trailers: &[], paid: &[] }, budget) {
+        Verdict::Held { message, .. } => Some(message),
+        Verdict::Within { .. } | Verdict::Paid { .. } => None,
+    }
+}
+
 /// Judges the deletions of a plan.
 pub fn judge(spending: &Spending<'_>, budget: &Budget) -> Verdict {
     let counted: Vec<&Change> = spending.plan.changes.iter().filter(|change| counts(change, spending)).collect();

@@ -74,6 +74,14 @@ impl Claims {
         self.objects.entry(id).or_default().insert(sync, claim);
     }
 
+    /// What a Sync says of all objects, in place of all that it said before.
+    pub fn say(&mut self, sync: &SyncName, claims: impl Iterator<Item = (ObjectId, Claim)>) {
+        for known in self.objects.values_mut() {
+            known.remove(sync);
+        }
+        claims.for_each(|(id, claim)| self.insert(id, sync.clone(), claim));
+    }
+
     /// Names another Sync that reads the same repository, may act, and has not yet planned the
     /// revision that is planned now. Those that cannot go on by themselves (suspended, held) are
     /// not to be named: they would hold deletions for ever.

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::FieldChange;
 use super::pairs::pairs;
 use crate::object::fields::LAST_APPLIED;
-use crate::object::mask::{MASK, is_secret};
-use crate::object::split_api_version;
+use crate::object::mask::{MASK, holds_text, is_secret, texts_at};
+use crate::object::{Manifest, split_api_version};
 
 /// Every field that differs between the live object and what it is to be: the answer of a dry-run,
 /// or a payload that is created. Fields that the server sets are left out; values of Secrets are
@@ -19,6 +19,22 @@ pub fn diff(live: &Value, desired: &Value) -> Vec<FieldChange> {
 /// object has beside them is no drift by itself.
 pub fn drift(live: &Value, desired: &Value) -> Vec<FieldChange> {
     Comparison::of(live, desired, What::OnlyDesired)
+}
+
+/// Masks the fields whose value is, or was, one that was encrypted in the repository. What goes from
+/// where others are encrypted was probably encrypted too.
+pub fn mask_fields(fields: &mut [FieldChange], manifest: &Manifest) {
+    let secrets = texts_at(&manifest.body, &manifest.masked);
+    let tops: Vec<&str> = manifest.masked.iter().filter_map(|pointer| pointer.split('/').nth(1)).collect();
+    for field in fields {
+        let top = field.path.split(['.', '[']).next().unwrap_or_default();
+        let goes = field.desired.is_none() && tops.contains(&top);
+        if goes || [&field.live, &field.desired].into_iter().flatten().any(|value| holds_text(value, &secrets)) {
+            let changed = if field.live.is_some() { CHANGED } else { MASK };
+            field.live = field.live.as_ref().map(|_| Value::from(MASK));
+            field.desired = field.desired.as_ref().map(|_| Value::from(changed));
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,6 +203,28 @@ mod tests {
             let text = told(diff(live, desired)).join("\n") + &told(drift(live, desired)).join("\n");
             assert!(!text.contains("CANARY"), "{text}");
         }
+    }
+
+    #[test]
+    fn values_that_were_encrypted_are_masked_on_both_sides() {
+        let live = json!({"data": {"a": "CANARY-old", "gone": "CANARY-older", "b": "x"}, "other": {"gone": "x"}});
+        let mut manifest = crate::plan::tests::manifest(
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: CANARY-new, args: [--key=CANARY-new], b: z}}",
+        );
+        manifest.masked = vec!["/data/a".to_owned()];
+        let mut fields = diff(&live, &manifest.body);
+        fields.retain(|field| field.path.starts_with("data") || field.path.starts_with("other"));
+        mask_fields(&mut fields, &manifest);
+        assert_eq!(
+            told(fields),
+            [
+                "data.a: \"***\" -> \"*** (changed)\"",
+                "data.args: - -> \"***\"",
+                "data.b: \"x\" -> \"z\"",
+                "data.gone: \"***\" -> -",
+                "other: {\"gone\":\"x\"} -> -",
+            ]
+        );
     }
 
     #[test]

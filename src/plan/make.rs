@@ -60,7 +60,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     let left = input.owned.iter().filter(|(id, _)| !wanted.contains(id));
     let mut deletions: Vec<Change> = left.map(|(id, entry)| unwanted_change(id, entry, input)).collect();
     plan.problems.extend(deletions.iter().filter_map(in_use));
-    plan.changes.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
+    plan.changes.sort_by(|a, b| (a.phase, a.order, &a.id).cmp(&(b.phase, b.order, &b.id)));
     deletions.sort_by(|a, b| (b.phase, &b.id).cmp(&(a.phase, &a.id)));
     plan.changes.append(&mut deletions);
     plan.problems.sort();
@@ -75,6 +75,7 @@ fn wanted_change(desired: &Desired, input: &Input<'_>) -> Change {
     let base = Change {
         origin: Some(desired.manifest.origin.clone()),
         desired: Some(desired.digest),
+        order: desired.order,
         ..Change::new(id.clone(), api_version, desired.phase, Action::Skipped, Reason::ReconcileDisabled)
     };
     if desired.is(Steer::ReconcileDisabled) {
@@ -258,8 +259,8 @@ fn unwanted(id: &ObjectId, entry: &Entry, live: &Live, input: &Input<'_>) -> (Re
     }
 }
 
-/// The agent's own namespace and definitions.
-fn is_the_agents(id: &ObjectId, agent_namespace: &str) -> bool {
+/// Whether an object is the agent's own namespace or one of its definitions, with which everything else would go.
+pub fn is_the_agents(id: &ObjectId, agent_namespace: &str) -> bool {
     match (id.group.as_str(), id.kind.as_str()) {
         ("", "Namespace") => id.name == agent_namespace,
         ("apiextensions.k8s.io", _) => id.name.ends_with(".tandemcd.io"),

@@ -28,6 +28,7 @@ mod claim;
 mod deferred;
 mod diff;
 mod make;
+mod marks;
 mod normalise;
 mod observe;
 mod pairs;
@@ -41,11 +42,12 @@ mod scope;
 mod trailer;
 
 pub use admit::{Admitted, AdmittedChange, Course, Hold, OnInvalid, Over, Refusals, Step, admit};
-pub use budget::{Along, Budget, Spending, Verdict, judge};
+pub use budget::{Along, Budget, Spending, Verdict, foreseen, judge};
 pub use claim::{Claim, Claims, SyncName};
 pub use deferred::{clear_first, has_webhook, webhooks_that_leave};
-pub use diff::{diff, drift};
-pub use make::{Input, Pruning, plan};
+pub use diff::{diff, drift, mask_fields};
+pub use make::{Input, Pruning, is_the_agents, plan};
+pub use marks::without_marks;
 pub use observe::{see, yields_of};
 pub use payload::payload;
 pub use phase::{Phase, phase_of_kind};
@@ -90,6 +92,8 @@ pub struct Desired {
     pub digest: Digest,
     /// When it is applied.
     pub phase: Phase,
+    /// When within its phase, for a Job of one before or after the workloads.
+    pub order: i32,
     /// How its annotations steer the agent.
     pub steers: BTreeSet<Steer>,
     /// Fields that are left to others once the object exists.
@@ -100,7 +104,15 @@ impl Desired {
     /// A desired object that is sent as it is written, steers nothing and yields nothing. Objects
     /// of a Sync come from [`resolve()`].
     pub fn plain(manifest: Manifest, plural: impl Into<String>, phase: Phase, digest: Digest) -> Self {
-        Self { manifest, plural: plural.into(), digest, phase, steers: BTreeSet::new(), yields: Yields::none() }
+        Self {
+            manifest,
+            plural: plural.into(),
+            digest,
+            phase,
+            order: 0,
+            steers: BTreeSet::new(),
+            yields: Yields::none(),
+        }
     }
 
     /// Which object it is.
@@ -204,6 +216,9 @@ pub struct Change {
     pub method: Method,
     /// When.
     pub phase: Phase,
+    /// When within the phase: what has a smaller number completes first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub order: i32,
     /// Where it was written; `None` for what left Git.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -240,6 +255,7 @@ impl Change {
             reason,
             method: Method::Nothing,
             phase,
+            order: 0,
             origin: None,
             desired: None,
             look: None,
@@ -250,6 +266,11 @@ impl Change {
             precondition: None,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// One field that differs.

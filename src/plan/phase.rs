@@ -105,9 +105,40 @@ pub(super) fn phase_of(manifest: &Manifest) -> Result<Phase, Problem> {
     }
 }
 
+/// The place of a Job among those of its phase. A problem `InvalidAnnotation` where the annotation
+/// stands on something that has no phase of its own, or is no whole number.
+pub(super) fn order_of(manifest: &Manifest) -> Result<i32, Problem> {
+    let Some(said) = manifest.annotation(annotation::ORDER) else { return Ok(0) };
+    let what = match said.trim().parse() {
+        Ok(order) if manifest.annotation(annotation::PHASE).is_some() => return Ok(order),
+        Ok(_) => format!("only a Job with {} has a place among others", annotation::PHASE),
+        Err(_) => format!("{said:?} is no whole number"),
+    };
+    Err(Problem::new("InvalidAnnotation", format!("{}: {what}", annotation::ORDER))
+        .at(&manifest.origin)
+        .of(&manifest.id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_is_a_whole_number_of_a_job_with_a_phase() {
+        let of = |annotations: &str| {
+            let text =
+                format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: a, annotations: {{{annotations}}}}}\n");
+            order_of(&crate::plan::tests::manifest(&text)).map_err(|problem| problem.message)
+        };
+        assert_eq!(of(""), Ok(0));
+        assert_eq!(of("tandemcd.io/phase: before, tandemcd.io/order: '-3'"), Ok(-3));
+        for (annotations, told) in [
+            ("tandemcd.io/phase: before, tandemcd.io/order: first", "tandemcd.io/order: \"first\" is no whole number"),
+            ("tandemcd.io/order: '1'", "tandemcd.io/order: only a Job with tandemcd.io/phase has a place among others"),
+        ] {
+            assert_eq!(of(annotations), Err(told.to_owned()), "{annotations}");
+        }
+    }
 
     #[test]
     fn kinds_have_their_phases() {

@@ -38,9 +38,12 @@ pub fn refine(change: &Change, answer: &Answer, live: &Live) -> Change {
     match (answer.answered, live) {
         (Answered::Created, _) => {
             change.action = Action::Created;
-            if !matches!(change.reason, Reason::New | Reason::Missing | Reason::JobReplaced) {
-                change.reason = Reason::Missing;
-            }
+            change.reason = match change.reason {
+                // Nobody has deleted what was never there: it was about to be applied when a pass ended.
+                Reason::New | Reason::Unconfirmed | Reason::Adopted => Reason::New,
+                Reason::JobReplaced => Reason::JobReplaced,
+                _ => Reason::Missing,
+            };
         }
         (Answered::Existing, Live::Present(before))
             // What people added is still there after an apply, and goes only by adoption.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::normalise::normalise;
-use super::phase::{Phase, phase_of};
+use super::phase::{Phase, order_of, phase_of};
 use super::{Desired, Lookup, Scope, Scopes, Steer, SyncName};
 use crate::object::fields::{IgnoreRule, Yields};
 use crate::object::{DigestKey, Manifest, ObjectId, Problem, annotation, label, split_api_version};
@@ -80,7 +80,7 @@ pub fn resolve(
         }
         object.digest = key.digest(&object.yields.strip(object.manifest.body.clone()));
     }
-    desired.sort_by(|a, b| (a.phase, a.id()).cmp(&(b.phase, b.id())));
+    desired.sort_by(|a, b| (a.phase, a.order, a.id()).cmp(&(b.phase, b.order, b.id())));
     problems.sort();
     (desired, problems)
 }
@@ -125,13 +125,17 @@ fn one(mut manifest: Manifest, scopes: &Scopes, owner: &Owner, rules: &Rules) ->
         problems.push(problem);
         Phase::Workloads
     });
+    let order = order_of(&manifest).unwrap_or_else(|problem| {
+        problems.push(problem);
+        0
+    });
     let steers = steers(&manifest, &mut problems);
     problems.extend(mark(&mut manifest, owner));
     if !problems.is_empty() {
         return Err(problems);
     }
     let yields = Yields::of(&manifest.id, &rules.ignore);
-    Ok(Desired { plural, digest: DigestKey::new([]).digest(&Value::Null), phase, steers, yields, manifest })
+    Ok(Desired { plural, digest: DigestKey::new([]).digest(&Value::Null), phase, order, steers, yields, manifest })
 }
 
 /// Settles the namespace, in the identity and in the body.

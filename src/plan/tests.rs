@@ -15,7 +15,7 @@ pub(crate) fn manifest(text: &str) -> Manifest {
         field("/kind"),
     );
     let origin = Origin { file: format!("{}.yaml", id.name), line: 1, document: 1 };
-    Manifest { origin, id, api_version, body }
+    Manifest::new(origin, id, api_version, body)
 }
 
 pub(crate) fn key() -> DigestKey {
@@ -29,6 +29,7 @@ pub(crate) fn desired(text: &str) -> Desired {
         plural: format!("{}s", manifest.id.kind.to_lowercase()),
         digest: key().digest(&manifest.body),
         phase: phase::phase_of(&manifest).expect("a phase"),
+        order: phase::order_of(&manifest).expect("an order"),
         steers: BTreeSet::new(),
         yields: Yields::none(),
         manifest,

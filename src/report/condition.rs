@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::facts::{Fetch, HealthWait, RepositoryFacts, Review, Source, Stage, SyncFacts, Verdict};
+use super::facts::{Fetch, HealthWait, RepositoryFacts, Source, Stage, SyncFacts, Verdict};
 use super::message;
 use super::outcome::reason_of_stage;
 use super::reason::Reason;
@@ -12,6 +12,7 @@ use crate::api::{Condition, ConditionStatus, ConditionType};
 use crate::failure::Fault;
 use crate::health::Status;
 use crate::revision::Revision;
+use crate::revision::review::Profile;
 
 /// Bytes of a condition's message.
 pub const MESSAGE_LIMIT: usize = 1024;
@@ -48,7 +49,7 @@ pub fn state(facts: &SyncFacts) -> State {
         Verdict::Failed { failed, .. } if failed.fault == Fault::Repository => return State::Broken,
         Verdict::Failed { .. } => return State::Failing,
         Verdict::WaitingForDependency { .. } => return State::Waiting,
-        _ if facts.hold.is_some() => return State::Held,
+        _ if facts.held().is_some() => return State::Held,
         Verdict::None | Verdict::InvalidSpec(_) | Verdict::Finalizing { .. } => return State::New,
         Verdict::Applied | Verdict::Shadowed(_) => {}
     }
@@ -73,7 +74,7 @@ pub fn conditions(facts: &SyncFacts, previous: &[Condition], now: Timestamp) -> 
     let mut list = writer.of_row(row, reason, &text);
     let (status, reason, text) = healthy(facts);
     list.push(writer.condition(ConditionType::Healthy, status, reason, &text));
-    if let Some(hold) = &facts.hold {
+    if let Some(hold) = facts.held() {
         list.push(writer.condition(ConditionType::Held, ConditionStatus::True, hold.reason, &hold.message));
     }
     list
@@ -125,7 +126,7 @@ fn told(facts: &SyncFacts, state: State) -> (Reason, String) {
             None => String::new(),
         },
         State::New => "waiting for the first revision".to_owned(),
-        State::Held => facts.hold.as_ref().map_or_else(String::new, |hold| hold.message.clone()),
+        State::Held => facts.held().map_or_else(String::new, |hold| hold.message.clone()),
         State::ShadowDiffers | State::ShadowEqual => match &facts.verdict {
             Verdict::Shadowed(summary) => {
                 format!(
@@ -140,12 +141,16 @@ fn told(facts: &SyncFacts, state: State) -> (Reason, String) {
         State::Unhealthy | State::RollingOut => applied(facts, &facts.health.summary()),
         State::TimedOut => applied(facts, &format!("not healthy within the timeout: {}", facts.health.summary())),
         State::Ready => {
-            let unreviewed = if facts.review == Review::Unreviewed { " (unreviewed)" } else { "" };
-            format!("applied {}{unreviewed}", revision(&facts.applied))
+            let unreviewed = match facts.review {
+                None | Some(Profile::Observe) => " (unreviewed)",
+                Some(Profile::Reviewed | Profile::Strict) if facts.went_ahead => " (not reviewed: break glass)",
+                Some(Profile::Reviewed | Profile::Strict) => "",
+            };
+            format!("applied {}{unreviewed}{}", revision(&facts.applied), message::unwatched(&facts.unwatched))
         }
         _ => return told_of_verdict(facts, state),
     };
-    let reason = match (sync_row(state).reason, &facts.hold) {
+    let reason = match (sync_row(state).reason, facts.held()) {
         (Told::Always(reason), _) => reason,
         (Told::OfCause(_), Some(hold)) => hold.reason,
         (Told::OfCause(_), None) => Reason::ReconciliationFailed,
@@ -205,16 +210,18 @@ pub fn repository_state(facts: &RepositoryFacts) -> RepositoryState {
         Fetch::Failed(failed) if failed.fault == Fault::Repository => RepositoryState::Broken,
         Fetch::Failed(_) => RepositoryState::Failing,
         Fetch::None => RepositoryState::New,
+        Fetch::Done if facts.hold.is_some() => RepositoryState::Held,
         Fetch::Done => RepositoryState::Ready,
     }
 }
 
-/// Conditions of a Repository, in the order Ready, Reconciling, Stalled.
+/// Conditions of a Repository, in the order Ready, Reconciling, Stalled, Held, GlassBroken.
 pub fn repository_conditions(facts: &RepositoryFacts, previous: &[Condition], now: Timestamp) -> Vec<Condition> {
     let writer = Writer { previous, now: whole_seconds(now), generation: facts.generation };
     let row = repository_row(repository_state(facts));
     let at = facts.revision.as_ref().map_or_else(String::new, |revision| format!(" at {revision}"));
     let (reason, text) = match (row.state, &facts.fetch) {
+        (RepositoryState::Held, _) if let Some(hold) = &facts.hold => (hold.reason, hold.message.clone()),
         (RepositoryState::Suspended, _) => (Reason::Suspended, format!("suspended{at}")),
         (_, Fetch::InvalidSpec(problems)) => (Reason::InvalidSpec, message::problems(problems)),
         (_, Fetch::Failed(failed)) => {
@@ -225,18 +232,31 @@ pub fn repository_conditions(facts: &RepositoryFacts, previous: &[Condition], no
         (_, Fetch::None) => (Reason::Progressing, "fetching for the first time".to_owned()),
         (_, Fetch::Done) => (Reason::Succeeded, format!("fetched{}", at.replacen(" at", "", 1))),
     };
-    writer.of_row(row, reason, &text)
+    let mut list = writer.of_row(row, reason, &text);
+    if let Some(hold) = &facts.hold {
+        list.push(writer.condition(ConditionType::Held, ConditionStatus::True, hold.reason, &hold.message));
+    }
+    if !facts.glass.is_empty() {
+        let told: Vec<_> = facts.glass.iter().map(message::glass).collect();
+        list.push(writer.condition(
+            ConditionType::GlassBroken,
+            ConditionStatus::True,
+            Reason::GlassBroken,
+            &told.join("; "),
+        ));
+    }
+    list
 }
 
 /// Writes conditions beside the previous ones.
-struct Writer<'a> {
-    previous: &'a [Condition],
-    now: Timestamp,
-    generation: i64,
+pub(super) struct Writer<'a> {
+    pub(super) previous: &'a [Condition],
+    pub(super) now: Timestamp,
+    pub(super) generation: i64,
 }
 
 impl Writer<'_> {
-    fn of_row<S>(&self, row: &Row<S>, reason: Reason, text: &str) -> Vec<Condition> {
+    pub(super) fn of_row<S>(&self, row: &Row<S>, reason: Reason, text: &str) -> Vec<Condition> {
         let mut list = vec![self.condition(ConditionType::Ready, row.ready, reason, text)];
         let text = &message::bounded(text, BESIDE_LIMIT);
         if let Some(reason) = row.reconciling {
@@ -248,7 +268,13 @@ impl Writer<'_> {
         list
     }
 
-    fn condition(&self, type_: ConditionType, status: ConditionStatus, reason: Reason, text: &str) -> Condition {
+    pub(super) fn condition(
+        &self,
+        type_: ConditionType,
+        status: ConditionStatus,
+        reason: Reason,
+        text: &str,
+    ) -> Condition {
         let before = self.previous.iter().find(|c| c.type_ == type_ && c.status == status);
         Condition {
             type_,

@@ -10,8 +10,8 @@ use super::facts::Fight;
 use super::message::{self, Repair, Takeover};
 use super::outcome::{Outcome, reason_of_stage};
 use super::reason::Reason;
-use crate::api::{Condition, ConditionStatus, ConditionType};
-use crate::object::ObjectId;
+use crate::api::{BrokenGlass, Condition, ConditionStatus, ConditionType};
+use crate::object::{ObjectId, Problem};
 use crate::plan::Action;
 
 /// Bytes of an Event's message: what the API server takes.
@@ -120,14 +120,47 @@ pub fn action_word(action: Action) -> &'static str {
     }
 }
 
+/// What policies of Standards say of a revision, one finding a line. Of the same revision it is one series.
+pub fn of_standard(revision: &str, findings: &[Problem]) -> Event {
+    let lines: Vec<_> = findings.iter().map(message::one_problem).collect();
+    let text = format!("{revision}: {}", lines.join("\n"));
+    Event {
+        about: Some(revision.to_owned()),
+        ..Event::new(EventType::Warning, Reason::StandardWarning, "Judge", &text)
+    }
+}
+
+/// What a change of a Standard's conditions tells: that another revision is not in force, for which new reason, and
+/// that one is again.
+pub fn of_standard_transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
+    of_ready(before, after, "Accept")
+}
+
 /// Reasons of `Stalled` that no run tells.
 const OUTSIDE_RUNS: &[Reason] =
     &[Reason::InvalidSpec, Reason::AccessDenied, Reason::DependencyCycle, Reason::Quarantined];
 
 /// What a change of a Sync's conditions tells, beyond what Events of its runs do: a hold, what
-/// stalls it outside a run, and health lost and won. Equal statuses and reasons tell nothing.
+/// stalls it outside a run, that it is suspended and goes on, and health lost and won. Equal statuses and reasons tell nothing.
 pub fn of_transition(before: &[Condition], after: &[Condition]) -> Vec<Event> {
     let mut events = Vec::new();
+    if let Some((old, ready)) = news(before, after, ConditionType::Ready) {
+        let is = |condition: &Condition| condition.reason == Reason::Suspended.as_str();
+        match (old.is_some_and(is), is(ready)) {
+            (false, true) => {
+                events.push(Event::new(EventType::Normal, Reason::Suspended, "Suspend", &ready.message));
+            }
+            (true, false) => {
+                events.push(Event::new(
+                    EventType::Normal,
+                    Reason::Resumed,
+                    "Resume",
+                    "it is followed and healed again",
+                ));
+            }
+            _ => {}
+        }
+    }
     if let Some((_, held)) = news(before, after, ConditionType::Held) {
         let text = format!("{}: {}", held.reason, held.message);
         events.push(Event::new(EventType::Warning, Reason::Held, "Accept", &text));
@@ -152,12 +185,22 @@ pub fn of_transition(before: &[Condition], after: &[Condition]) -> Vec<Event> {
 /// What a change of a Repository's conditions tells: that fetching fails, for which new reason, and
 /// that it works again.
 pub fn of_repository_transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
+    of_ready(before, after, "Fetch")
+}
+
+/// A commit goes ahead of its review.
+pub fn of_glass(glass: &BrokenGlass) -> Event {
+    Event::new(EventType::Warning, Reason::GlassBroken, "Accept", &message::glass(glass))
+}
+
+/// What a change of `Ready` tells: that it is false, for a new reason, and true after it was false.
+fn of_ready(before: &[Condition], after: &[Condition], action: &'static str) -> Option<Event> {
     let (old, ready) = news(before, after, ConditionType::Ready)?;
     let reason = Reason::parse(&ready.reason)?;
     match ready.status {
-        ConditionStatus::False => Some(Event::new(EventType::Warning, reason, "Fetch", &ready.message)),
+        ConditionStatus::False => Some(Event::new(EventType::Warning, reason, action, &ready.message)),
         ConditionStatus::True if old.is_some_and(|old| old.status == ConditionStatus::False) => {
-            Some(Event::new(EventType::Normal, reason, "Fetch", &ready.message))
+            Some(Event::new(EventType::Normal, reason, action, &ready.message))
         }
         _ => None,
     }

@@ -6,11 +6,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
-use crate::api::{AppliedRun, Mode};
+use crate::api::{AppliedRun, BrokenGlass, Mode, ReviewStatus, StandardCounts, StandardSource, StandardVerdicts};
 use crate::failure::Failed;
 use crate::health::SetHealth;
 use crate::object::{ObjectId, Problem};
 use crate::revision::Revision;
+use crate::revision::review::Profile;
 
 /// Everything about a Sync that its status is composed from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,18 +41,33 @@ pub struct SyncFacts {
     /// A newer revision, or its deletions, held back. Independent of the verdict, which speaks of
     /// the accepted revision.
     pub hold: Option<Hold>,
+    /// A newer revision that its Repository holds back from every Sync.
+    pub withheld: Option<Hold>,
+    /// What the Standards in force say of the revision that was judged last.
+    pub standard: Option<StandardVerdicts>,
     /// Health of what the Sync owns.
     pub health: SetHealth,
     /// How long it has not been healthy.
     pub health_wait: HealthWait,
     /// Drift that was not put right.
     pub drift: Drift,
+    /// ConfigMaps and Secrets that it renders with and its account may not watch.
+    pub unwatched: Vec<String>,
     /// Whether the accepted revision was reviewed.
-    pub review: Review,
+    pub review: Option<Profile>,
+    /// Whether what is applied went ahead of its review (break glass), and nobody else has approved it yet.
+    pub went_ahead: bool,
     /// Outcomes that changed something, newest first.
     pub history: Vec<AppliedRun>,
     /// Deletions that trailers paid for.
     pub deletions_paid: Vec<String>,
+}
+
+impl SyncFacts {
+    /// What is held back, where something is.
+    pub fn held(&self) -> Option<&Hold> {
+        self.hold.as_ref().or(self.withheld.as_ref())
+    }
 }
 
 /// The Repository as a Sync sees it.
@@ -206,6 +222,15 @@ pub struct Hold {
     pub reason: Reason,
     /// For people, with what to do.
     pub message: String,
+    /// All that it is held for, where that is more than the message says.
+    pub problems: Vec<Problem>,
+}
+
+impl Hold {
+    /// A hold of which the message says all.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), problems: Vec::new() }
+    }
 }
 
 /// How long a Sync has not been healthy.
@@ -245,16 +270,6 @@ pub struct Fight {
     pub rounds: u32,
 }
 
-/// Whether the accepted revision was reviewed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Review {
-    /// No review is configured.
-    #[default]
-    Unreviewed,
-    /// It was.
-    Reviewed,
-}
-
 /// Everything about a Repository that its status is composed from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RepositoryFacts {
@@ -268,10 +283,62 @@ pub struct RepositoryFacts {
     pub revision: Option<Revision>,
     /// How the last fetch ended.
     pub fetch: Fetch,
+    /// A newer revision, held back.
+    pub hold: Option<Hold>,
+    /// Newest revision whose signatures were verified, with its signer.
+    pub verified: Option<(Revision, Option<String>)>,
     /// How far review is asked for.
-    pub review: Review,
+    pub review: Option<Profile>,
+    /// Commits that went ahead of their review.
+    pub glass: Vec<BrokenGlass>,
+    /// What was accepted under it.
+    pub reviewed: Option<ReviewStatus>,
     /// Path of its webhook on the agent's HTTP port.
     pub webhook_path: Option<String>,
+}
+
+/// Everything about a Standard that its status is composed from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StandardFacts {
+    /// Generation of the spec that the rest speaks of.
+    pub generation: i64,
+    /// Last value of `tandemcd.io/requestedAt` that was handled.
+    pub handled_request: Option<String>,
+    /// The Repository.
+    pub source: Source,
+    /// What is in force, or was before the agent started and could not be read yet.
+    pub accepted: Option<(Revision, StandardSource)>,
+    /// What there is in it; none where nothing is in force.
+    pub counts: Option<StandardCounts>,
+    /// The newest that was looked at.
+    pub attempted: Option<Revision>,
+    /// What came of that.
+    pub trial: Trial,
+    /// A newer revision, held back.
+    pub hold: Option<Hold>,
+    /// What is not wrong and should be looked at.
+    pub warnings: Vec<Problem>,
+}
+
+/// What came of the newest revision of a Standard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Trial {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// It is in force.
+    Accepted,
+    /// It is not, for what is in it.
+    Refused {
+        /// Its reason.
+        reason: Reason,
+        /// All that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// It could not be read now.
+    Failed(Failed),
+    /// It killed its worker too often; its last words.
+    Quarantined(String),
 }
 
 /// How the last fetch ended.

@@ -1,5 +1,6 @@
 //! What people read. No text here can hold a value of an object: only names, fields and counts.
 
+use crate::api::BrokenGlass;
 use crate::object::{ObjectId, Problem};
 
 use super::facts::{Drift, Fight};
@@ -24,6 +25,17 @@ pub fn problems(problems: &[Problem]) -> String {
         [first, _] => format!("{}; and 1 more problem", one_problem(first)),
         [first, rest @ ..] => format!("{}; and {} more problems", one_problem(first), rest.len()),
     }
+}
+
+/// So many problems in full, one after the other, and how many more there are.
+pub fn first_problems(problems: &[Problem], count: usize) -> String {
+    let mut parts: Vec<_> = problems.iter().take(count).map(one_problem).collect();
+    match problems.len().saturating_sub(count) {
+        0 => {}
+        1 => parts.push("and 1 more problem".to_owned()),
+        rest => parts.push(format!("and {rest} more problems")),
+    }
+    parts.join("; ")
 }
 
 /// A problem on one line, with its hint.
@@ -97,11 +109,37 @@ pub fn fight(fight: &Fight) -> String {
     )
 }
 
+/// A commit that goes ahead of its review, or went ahead.
+pub fn glass(glass: &BrokenGlass) -> String {
+    let BrokenGlass { commit, by, reason, until, .. } = glass;
+    format!(
+        "commit {commit} goes ahead of its review until {until}, by {by}: {reason}; somebody else has to approve it: \
+         tandem approve {commit}"
+    )
+}
+
 /// Drift that is left as it is.
 pub fn drift(drift: &Drift) -> String {
     let named: Vec<_> = drift.first.iter().map(|(id, author)| format!("{id} (by {author})")).collect();
     let objects = plural(drift.objects, "object differs", "objects differ");
     if named.is_empty() { objects } else { format!("{objects}: {}", list_of(&named, drift.objects as usize, 3)) }
+}
+
+/// Sources of variables and the like whose changes are not seen when they happen; empty where there
+/// are none. It follows what else is told.
+pub fn unwatched(sources: &[String]) -> String {
+    if sources.is_empty() {
+        return String::new();
+    }
+    let are = if sources.len() == 1 { "is" } else { "are" };
+    let named = list_of(sources, sources.len(), 3);
+    format!(
+        "; {named} {are} read at spec.interval only: the ServiceAccount may not list and watch {}",
+        match sources {
+            [_] => "it",
+            _ => "them",
+        }
+    )
 }
 
 /// What a deletion budget holds back.

@@ -2,7 +2,8 @@
 //! registered but the collectors that the caller brings (those of the process read `/proc`, which
 //! is not done here).
 //!
-//! Labels are bounded: verbs, codes, stages, results and statuses are closed sets; `namespace` and
+//! Labels are bounded: verbs, codes, stages, results and statuses are closed sets; `standard` and `policy` are
+//! those that were in force since the start; `namespace` and
 //! `sync` are those of Syncs that exist, and their series go when the Sync goes
 //! ([`Metrics::forget_sync`]).
 //!
@@ -88,7 +89,19 @@ pub const TABLE: &[Described] = &[
         &["namespace", "repository"],
         "1 where the Repository is ready, else 0.",
     ),
+    describe(
+        "tandem_broken_glass",
+        Kind::Gauge,
+        &["namespace", "repository"],
+        "Commits that went ahead of their review and that nobody else has approved yet.",
+    ),
     describe("tandem_drift_total", Kind::Counter, &["namespace", "sync"], "Changes made by hand that were put right."),
+    describe(
+        "tandem_standard_verdicts_total",
+        Kind::Counter,
+        &["standard", "policy", "action"],
+        "Findings of policies of Standards, by what is done about them; Waived where a waiver lets the object pass.",
+    ),
     describe(
         "tandem_api_requests_total",
         Kind::Counter,
@@ -155,7 +168,9 @@ pub struct Metrics {
     healthy: Histogram,
     syncs: Syncs,
     repository_ready: IntGaugeVec,
+    broken_glass: IntGaugeVec,
     drift: IntCounterVec,
+    verdicts: IntCounterVec,
     requests: IntCounterVec,
     fetches: IntCounterVec,
     received: IntCounter,
@@ -183,7 +198,9 @@ impl Metrics {
             healthy: histograms(&registry, "tandem_commit_to_healthy_seconds")?.with_label_values::<&str>(&[]),
             syncs: Syncs::new()?,
             repository_ready: gauges(&registry, "tandem_repository_ready")?,
+            broken_glass: gauges(&registry, "tandem_broken_glass")?,
             drift: counters(&registry, "tandem_drift_total")?,
+            verdicts: counters(&registry, "tandem_standard_verdicts_total")?,
             requests: counters(&registry, "tandem_api_requests_total")?,
             fetches: counters(&registry, "tandem_git_fetches_total")?,
             received: counters(&registry, "tandem_git_received_bytes_total")?.with_label_values::<&str>(&[]),
@@ -252,16 +269,24 @@ impl Metrics {
     pub fn repository(&self, namespace: &str, name: &str, facts: &RepositoryFacts) {
         let ready = repository_state(facts) == RepositoryState::Ready;
         self.repository_ready.with_label_values(&[namespace, name]).set(i64::from(ready));
+        let broken = i64::try_from(facts.glass.len()).unwrap_or(i64::MAX);
+        self.broken_glass.with_label_values(&[namespace, name]).set(broken);
     }
 
     /// A Repository is gone: so is its series.
     pub fn forget_repository(&self, namespace: &str, name: &str) {
         let _ = self.repository_ready.remove_label_values(&[namespace, name]);
+        let _ = self.broken_glass.remove_label_values(&[namespace, name]);
     }
 
     /// A change by hand was put right.
     pub fn drift(&self, namespace: &str, sync: &str) {
         self.drift.with_label_values(&[namespace, sync]).inc();
+    }
+
+    /// A policy of a Standard found something; `action` is what is done about it.
+    pub fn verdict(&self, standard: &str, policy: &str, action: &str) {
+        self.verdicts.with_label_values(&[standard, policy, action]).inc();
     }
 
     /// A request to the API server was answered with a code, or with none (0). A verb that is none

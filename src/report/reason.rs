@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::failure::Failed;
 use crate::revision::HoldReason;
+use crate::revision::signature::Flaw;
 
 macro_rules! reasons {
     ($($name:ident: $meaning:literal,)*) => {
@@ -35,7 +36,7 @@ macro_rules! reasons {
 reasons! {
     // As wanted
     ReconciliationSucceeded: "The newest accepted revision is applied, and what it owns is healthy.",
-    Succeeded: "Fetched whole, or healthy.",
+    Succeeded: "Fetched whole, in force, or healthy.",
     ShadowEqual: "Shadow mode: the cluster equals the revision already.",
     // On its way
     Progressing: "Work is in hand, or objects are on their way.",
@@ -51,15 +52,45 @@ reasons! {
     Diverged: "The branch was rewritten: the new commit does not descend from the accepted one.",
     AcceptedRevisionUnavailable: "The accepted commit is gone from the remote and from the cache.",
     AncestryUnknown: "History could not be read deep enough to compare the commits.",
+    SignatureMissing: "A commit or tag is not signed.",
+    SignatureDuplicated: "A commit or tag has more than one signature.",
+    SignatureMalformed: "The signature of a commit or tag cannot be read.",
+    SignatureUnsupported: "The signature of a commit or tag is of a kind that is not supported.",
+    SignatureInvalid: "The signature of a commit or tag is not one over it.",
+    SignatureExpired: "The signature of a commit or tag held for a time that is over.",
+    ObjectForged: "A commit or tag is not written as git writes them, so two readers may see two things in it.",
+    MergeTag: "A commit carries a merged tag with a signature of its own.",
+    TagMismatch: "The tag object was made under another name, or leads to something else.",
+    NamespaceMismatch: "The SSH signature of a commit or tag, or its key, is for another purpose than Git.",
+    KeyWeak: "A commit or tag is signed by a key, or over a digest, that can be broken.",
+    SignerUnknown: "A commit or tag is signed by a key that is not listed.",
+    SignerExpired: "A commit or tag is signed by a key that was not valid any more when it was first seen.",
+    SignerNotYetValid: "A commit or tag is signed by a key that was not valid yet when it was first seen.",
+    SignerRevoked: "A commit or tag is signed by a key that is revoked.",
+    SignerNotAllowed: "A commit or tag is signed by a key that is listed and may not sign it.",
+    ObjectsReplaced: "The repository has replace refs or grafts, which show other commits than there are.",
+    ReviewMissing: "A commit lacks approval by other people than those who made it.",
+    GlassBroken: "A commit went ahead of its review in an emergency, and nobody else has approved it yet.",
+    InputsUnreviewed: "The Sync renders with something that stands in no reviewed commit.",
+    OwnersInvalid: "The file of owners is missing or wrong, is not the one that review begins with, or would leave nobody who can approve.",
+    Frozen: "A freeze lasts: nothing new is deployed until it ends.",
+    FreezeInvalid: "A file of freezes is wrong, so that nobody can tell whether one lasts.",
+    ChecksPending: "What others must say of the commit on the forge is not said yet.",
+    ChecksFailed: "A check of the commit on the forge failed, or covers too little.",
+    BelowStandard: "The Repository asks less than a Standard wants of it.",
+    StandardViolated: "A policy of a Standard refuses an object of the revision, or cannot be checked.",
+    StandardNotReady: "A Standard that speaks of the revision has nothing in force yet.",
     DeletionBudgetExceeded: "More would be deleted than the budget allows without a trailer.",
     // The repository's content or settings
     InvalidSpec: "A field of the spec cannot be meant so.",
     BuildFailed: "The files of the revision do not make objects.",
     ValidationFailed: "An object of the revision was refused.",
+    StandardInvalid: "Something in the files of the Standard is wrong: the revision before stays in force.",
+    StandardEmpty: "The Standard has no policy that is bound: the revision before stays in force.",
     Quarantined: "The revision killed the worker that reads it, again and again.",
     DependencyCycle: "Syncs wait for one another in a circle.",
     // The source
-    RepositoryMissing: "The Repository object that the Sync names is not there.",
+    RepositoryMissing: "The Repository object that the Sync or Standard names is not there.",
     RepositoryNotReady: "The Repository has not yielded a revision yet.",
     AccessDenied: "The Repository does not allow Syncs of this namespace.",
     InvalidUrl: "The URL cannot be used.",
@@ -91,10 +122,23 @@ reasons! {
     WorkerTimeout: "The worker process took too long and was replaced.",
     WorkerCrashed: "The worker process ended by itself or by a limit and was replaced.",
     WorkerProtocol: "The worker process answered what is not understood: a defect.",
+    // Programs that it runs
+    ProgramStartFailed: "A program that a revision needs, such as Helm, could not be started.",
+    ProgramTimeout: "A program that a revision needs did not end in time and was killed.",
+    ProgramOutput: "A program that a revision needs printed more than it may.",
+    ChartNotFound: "The repository or registry has no such chart, or not in that version.",
+    ChartFetchFailed: "A chart could not be brought from its repository or registry.",
+    ChartDigestMismatch: "What a chart's repository or registry holds is not what its digest names.",
+    // Forges
+    ForgeUnavailable: "The forge did not answer, or asks to be left alone; it is asked again later.",
     // The agent
     CacheUnavailable: "The folder of the cache cannot be used.",
+    KeyServiceUnavailable: "A key service that SOPS asks for a key did not answer.",
     InvalidSecret: "A Secret lacks a key that is needed, or holds what cannot be read.",
     SecretNotFound: "A Secret that the spec names is not there.",
+    InvalidConfigMap: "A ConfigMap lacks a key that is needed, or holds what cannot be read.",
+    ConfigMapNotFound: "A ConfigMap that the spec names is not there.",
+    AcceptanceForged: "The record of what was accepted is not what the agent signed: nothing newer is applied.",
     InventoryFormat: "A newer version of the agent wrote the inventory: nothing is applied or pruned.",
     InventoryUnreadable: "The inventory cannot be read: nothing is applied or pruned.",
     WatchTimeout: "The watches of owned objects did not open in time.",
@@ -150,6 +194,8 @@ reasons! {
     DriftRepaired: "A change made by hand was put right.",
     FieldsTakenOver: "Fields that another manager owned are ours now.",
     Held: "A newer revision is held back.",
+    StandardWarning: "A policy of a Standard warns of an object.",
+    Resumed: "`spec.suspend` is no longer true.",
     Healthy: "Everything that the Sync owns is healthy.",
     Unhealthy: "Something that the Sync owns is not healthy.",
 }
@@ -188,6 +234,30 @@ impl From<HoldReason> for Reason {
     }
 }
 
+impl From<Flaw> for Reason {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::SignatureMissing => Self::SignatureMissing,
+            Flaw::SignatureDuplicated => Self::SignatureDuplicated,
+            Flaw::SignatureMalformed => Self::SignatureMalformed,
+            Flaw::SignatureUnsupported => Self::SignatureUnsupported,
+            Flaw::SignatureInvalid => Self::SignatureInvalid,
+            Flaw::SignatureExpired => Self::SignatureExpired,
+            Flaw::ObjectForged => Self::ObjectForged,
+            Flaw::MergeTag => Self::MergeTag,
+            Flaw::TagMismatch => Self::TagMismatch,
+            Flaw::NamespaceMismatch => Self::NamespaceMismatch,
+            Flaw::KeyWeak => Self::KeyWeak,
+            Flaw::SignerUnknown => Self::SignerUnknown,
+            Flaw::SignerExpired => Self::SignerExpired,
+            Flaw::SignerNotYetValid => Self::SignerNotYetValid,
+            Flaw::SignerRevoked => Self::SignerRevoked,
+            Flaw::SignerNotAllowed => Self::SignerNotAllowed,
+            Flaw::ObjectsReplaced => Self::ObjectsReplaced,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +284,13 @@ mod tests {
             HoldReason::AncestryUnknown,
         ] {
             assert_eq!(Reason::from(hold).as_str(), hold.as_str());
+        }
+    }
+
+    #[test]
+    fn reasons_of_flaws_keep_their_names() {
+        for flaw in Flaw::ALL {
+            assert_eq!(Reason::from(*flaw).as_str(), flaw.as_str());
         }
     }
 

@@ -3,11 +3,14 @@
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::condition::{conditions, repository_conditions};
-use super::facts::{RepositoryFacts, Review, SyncFacts, Verdict};
+use super::facts::{Hold, RepositoryFacts, SyncFacts, Verdict};
 use super::message;
-use crate::api::{ConditionStatus, ConditionType, ObjectCounts, RepositoryStatus, StatusProblem, SyncStatus};
+use crate::api::{
+    ConditionStatus, ConditionType, ObjectCounts, RepositoryStatus, StatusProblem, SyncStatus, VerifiedRevision,
+};
 use crate::object::Problem;
 use crate::revision::Revision;
+use crate::revision::review::Profile;
 
 /// How many problems a status shows.
 pub const PROBLEMS: usize = 20;
@@ -29,12 +32,12 @@ pub fn sync_status(facts: &SyncFacts, previous: &SyncStatus, now: Timestamp) -> 
             in_progress: counts.total() - counts.current - counts.failed,
             failed: counts.failed,
         }),
-        problems: match &facts.verdict {
-            Verdict::InvalidSpec(problems) | Verdict::Refused { problems, .. } => {
-                problems.iter().take(PROBLEMS).map(problem).collect()
-            }
+        problems: match (&facts.verdict, facts.held()) {
+            (Verdict::InvalidSpec(problems) | Verdict::Refused { problems, .. }, _)
+            | (_, Some(Hold { problems, .. })) => shown(problems),
             _ => Vec::new(),
         },
+        standard: facts.standard.clone(),
         history: facts.history.clone(),
         deletions_paid: facts.deletions_paid.clone(),
         last_handled_reconcile_at: facts.handled_request.clone(),
@@ -46,10 +49,12 @@ pub fn repository_status(facts: &RepositoryFacts, previous: &RepositoryStatus, n
     RepositoryStatus {
         observed_generation: facts.generation,
         revision: facts.revision.as_ref().map(ToString::to_string),
-        review: Some(match facts.review {
-            Review::Unreviewed => "Unreviewed".to_owned(),
-            Review::Reviewed => "Reviewed".to_owned(),
-        }),
+        review: Some(facts.review.map_or("Unreviewed", Profile::word).to_owned()),
+        verified: facts
+            .verified
+            .as_ref()
+            .map(|(revision, signer)| VerifiedRevision { revision: revision.to_string(), signer: signer.clone() }),
+        review_status: facts.reviewed.clone(),
         webhook_path: facts.webhook_path.clone(),
         conditions: repository_conditions(facts, &previous.conditions, now),
         last_handled_reconcile_at: facts.handled_request.clone(),
@@ -74,9 +79,15 @@ pub fn recall(status: &SyncStatus) -> SyncFacts {
         applied: read(&status.applied_revision),
         history: status.history.clone(),
         deletions_paid: status.deletions_paid.clone(),
+        standard: status.standard.clone(),
         health_wait: if ready { super::facts::HealthWait::Settled } else { super::facts::HealthWait::First },
         ..SyncFacts::default()
     }
+}
+
+/// The first problems, as a status shows them.
+pub(super) fn shown(problems: &[Problem]) -> Vec<StatusProblem> {
+    problems.iter().take(PROBLEMS).map(problem).collect()
 }
 
 fn problem(problem: &Problem) -> StatusProblem {

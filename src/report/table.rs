@@ -148,6 +148,8 @@ pub enum RepositoryState {
     Failing,
     /// No fetch has ended yet.
     New,
+    /// A newer revision, held back.
+    Held,
     /// Fetched.
     Ready,
 }
@@ -160,8 +162,48 @@ pub const REPOSITORY: &[Row<RepositoryState>] = &[
     row(RepositoryState::Broken, "the last fetch failed, and settings or the remote's content must change", False, OfCause("that of the failure"), None, Stalled::Yes),
     row(RepositoryState::Failing, "the last fetch failed, and it is tried again", False, OfCause("that of the failure"), Some(Reason::ProgressingWithRetry), Stalled::No),
     row(RepositoryState::New, "no fetch has ended yet", Unknown, Always(Reason::Progressing), Some(Reason::Progressing), Stalled::No),
+    row(RepositoryState::Held, "a newer revision is held back: it is not signed or approved as the spec asks", False, OfCause("that of the hold"), None, Stalled::No),
     row(RepositoryState::Ready, "the remote was read", True, Always(Reason::Succeeded), None, Stalled::No),
 ];
+
+/// State of a Standard: the first that fits, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StandardState {
+    /// Its Repository is not there.
+    RepositoryMissing,
+    /// Nothing is in force, and its Repository fails.
+    RepositoryFailing,
+    /// The newest revision kills its worker.
+    Quarantined,
+    /// The newest revision was refused.
+    Refused,
+    /// The newest revision could not be read.
+    Failing,
+    /// A newer revision, held back.
+    Held,
+    /// Nothing has ended yet.
+    New,
+    /// In force.
+    Ready,
+}
+
+/// The rows of a Standard, in the order of [`StandardState`].
+#[rustfmt::skip]
+pub const STANDARD: &[Row<StandardState>] = &[
+    row(StandardState::RepositoryMissing, "its Repository is not there", False, Always(Reason::RepositoryMissing), Some(Reason::ProgressingWithRetry), Stalled::No),
+    row(StandardState::RepositoryFailing, "nothing is in force yet, and its Repository fails", False, Always(Reason::RepositoryNotReady), Some(Reason::ProgressingWithRetry), Stalled::No),
+    row(StandardState::Quarantined, "the newest revision killed its worker too often", False, Always(Reason::Quarantined), None, Stalled::Yes),
+    row(StandardState::Refused, "something in the newest revision is wrong, or it has no policy", False, OfCause("BuildFailed, StandardInvalid, StandardEmpty"), None, Stalled::Yes),
+    row(StandardState::Failing, "the newest revision could not be read, and it is tried again", False, OfCause("that of the failure"), Some(Reason::ProgressingWithRetry), Stalled::No),
+    row(StandardState::Held, "a newer revision is held back", False, OfCause("that of the hold"), None, Stalled::No),
+    row(StandardState::New, "no revision was looked at yet", Unknown, Always(Reason::Progressing), Some(Reason::Progressing), Stalled::No),
+    row(StandardState::Ready, "the newest revision is in force", True, Always(Reason::Succeeded), None, Stalled::No),
+];
+
+/// Row of a state.
+pub fn standard_row(state: StandardState) -> &'static Row<StandardState> {
+    &STANDARD[state as usize]
+}
 
 /// Row of a state.
 pub fn sync_row(state: State) -> &'static Row<State> {
@@ -205,12 +247,15 @@ mod tests {
         for (at, row) in REPOSITORY.iter().enumerate() {
             assert_eq!(row.state as usize, at, "{:?}", row.state);
         }
+        for (at, row) in STANDARD.iter().enumerate() {
+            assert_eq!(row.state as usize, at, "{:?}", row.state);
+        }
     }
 
     #[test]
     fn the_page_shows_the_tables_of_the_code() {
         let page = include_str!("../../ARCHITECTURE.md");
-        for table in [markdown(SYNC), markdown(REPOSITORY)] {
+        for table in [markdown(SYNC), markdown(REPOSITORY), markdown(STANDARD)] {
             assert!(page.contains(&table), "ARCHITECTURE.md lacks this table:\n{table}");
         }
     }

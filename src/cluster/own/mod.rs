@@ -1,12 +1,16 @@
-//! The agent's own records, written as itself: inventories, statuses, finalizers, Events, and the
-//! Secrets that it may read.
+//! The agent's own records, written as itself: inventories, statuses, finalizers, Events; and the
+//! ConfigMaps and Secrets that a spec names, read as its account.
 
+mod acceptance;
 mod event;
 mod inventory;
 mod secret;
+mod source;
 mod status;
 
+pub use acceptance::{read_acceptance, write_acceptance};
 pub use event::{Events, News, NewsType};
-pub use inventory::{create_inventory, delete_inventory, list_inventories, update_inventory};
-pub use secret::{SecretData, digest_key, read_secret};
+pub use inventory::{create_inventory, delete_inventory, list_inventories, read_inventory, update_inventory};
+pub use secret::{digest_key, read_secret, signing_key};
+pub use source::{SourceData, kind_info, read_source};
 pub use status::{set_finalizers, write_status};

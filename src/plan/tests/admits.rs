@@ -99,6 +99,35 @@ fn steps_are_phases_and_deletions_come_last() {
 }
 
 #[test]
+fn jobs_of_a_phase_have_a_step_for_each_number_and_wait_for_smaller_ones() {
+    let job = |name: &str, phase: &str, order: &str| {
+        format!(
+            "---\napiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, namespace: flow, annotations: {{tandemcd.io/phase: {phase}{order}}}}}\n"
+        )
+    };
+    let order = |number: i32| format!(", tandemcd.io/order: '{number}'");
+    let jobs = [
+        job("a", "before", &order(5)),
+        job("b", "before", &order(-5)),
+        job("c", "before", ""),
+        job("d", "before", &order(-5)),
+        job("e", "after", &order(1)),
+        job("f", "after", ""),
+    ];
+    let mut case = Case::left(MAP);
+    case.desired = resolved(&jobs.concat());
+    let names = |admitted: &Admitted| -> Vec<String> {
+        let name = |change: &AdmittedChange<'_>| change.change.id.name.clone();
+        let applied = admitted.steps().into_iter().filter(|step| step.course == Course::Apply);
+        applied.map(|step| step.changes.iter().map(name).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let all = admitted(&case, &WITHIN, OnInvalid::Hold, &[]).expect("admitted");
+    assert_eq!(names(&all), ["b d", "c", "a", "f", "e"]);
+    let rest = admitted(&case, &WITHIN, OnInvalid::ApplyRest, &["Job.batch/flow/c"]).expect("admitted");
+    assert_eq!(names(&rest), ["b d"], "what comes later waits for what was refused");
+}
+
+#[test]
 fn an_answer_says_what_happened() {
     use Action::{Configured, Created, Unchanged};
     let mut case = Case::applied(MAP);
@@ -115,6 +144,10 @@ fn an_answer_says_what_happened() {
         let refined = refine(&change, &answer(answered, fields), &live);
         assert_eq!((refined.action, refined.reason), (action, reason), "{what}");
     }
+    // It was written down before its first apply, and then the pass ended.
+    let intended = Change { reason: Reason::Unconfirmed, ..change.clone() };
+    let refined = refine(&intended, &answer(Answered::Created, "as applied"), &Live::Unknown);
+    assert_eq!((refined.action, refined.reason), (Created, Reason::New), "nobody has deleted it");
     // A label that was added by hand survives an apply: the answer equals what was seen.
     let added = Answer {
         seen: Seen { foreign: Foreign::Yes, ..answer(Answered::Existing, "edited").seen },

@@ -52,6 +52,32 @@ fn problem() -> Problem {
     Problem::new("UnknownField", "spec.replica is not known").in_file("web.yaml", Some(7))
 }
 
+#[test]
+fn sources_that_are_not_watched_are_told_with_what_was_applied() {
+    let told = |unwatched: &[&str]| {
+        let facts = SyncFacts { unwatched: unwatched.iter().map(|s| (*s).to_owned()).collect(), ..ready() };
+        conditions(&facts, &[], Timestamp::UNIX_EPOCH)[0].message.clone()
+    };
+    assert_eq!(told(&[]), "applied main@sha1:aaaaaaaa (unreviewed)");
+    let one = "applied main@sha1:aaaaaaaa (unreviewed); Secret a is read at spec.interval only: \
+               the ServiceAccount may not list and watch it";
+    assert_eq!(told(&["Secret a"]), one);
+    let two = told(&["ConfigMap b", "Secret a"]);
+    assert!(two.contains("ConfigMap b") && two.contains("Secret a are read") && two.ends_with("watch them"), "{two}");
+}
+
+#[test]
+fn what_went_ahead_of_its_review_is_told_with_what_was_applied() {
+    for (review, went_ahead, expected) in [
+        (Some(Profile::Reviewed), false, "applied main@sha1:aaaaaaaa"),
+        (Some(Profile::Reviewed), true, "applied main@sha1:aaaaaaaa (not reviewed: break glass)"),
+        (Some(Profile::Observe), true, "applied main@sha1:aaaaaaaa (unreviewed)"),
+    ] {
+        let facts = SyncFacts { review, went_ahead, ..ready() };
+        assert_eq!(conditions(&facts, &[], Timestamp::UNIX_EPOCH)[0].message, expected);
+    }
+}
+
 /// Facts of each state, with the conditions that they give: one line a condition.
 fn rows() -> Vec<(State, SyncFacts, String)> {
     let with = |change: &dyn Fn(&mut SyncFacts)| {
@@ -221,11 +247,23 @@ fn rows() -> Vec<(State, SyncFacts, String)> {
         ),
         (
             State::Held,
-            with(&|f| f.hold = Some(Hold { reason: Reason::Rewound, message: "older than the accepted one".into() })),
+            with(&|f| f.hold = Some(Hold::new(Reason::Rewound, "older than the accepted one"))),
             vec![
                 "Ready False Rewound: older than the accepted one",
                 fine,
                 "Held True Rewound: older than the accepted one",
+            ],
+        ),
+        (
+            State::Held,
+            fresh(&|f| {
+                f.source = Source::Ready;
+                f.withheld = Some(Hold::new(Reason::SignerUnknown, "main@sha1:b is held"));
+            }),
+            vec![
+                "Ready False SignerUnknown: main@sha1:b is held",
+                nothing,
+                "Held True SignerUnknown: main@sha1:b is held",
             ],
         ),
         (
@@ -365,6 +403,8 @@ fn every_row_of_a_repository_gives_its_conditions() {
     let failure = |reason: &str, fault| Fetch::Failed(Failed::new(reason, fault, "said no"));
     let mut suspended = facts(Fetch::Done);
     suspended.suspended = true;
+    let mut held = facts(Fetch::Done);
+    held.hold = Some(Hold::new(Reason::SignatureMissing, "main@sha1:b is held: not signed"));
     let cases = [
         (RepositoryState::Suspended, suspended, "Ready Unknown Suspended: suspended at main@sha1:aaaaaaaa"),
         (
@@ -386,6 +426,11 @@ fn every_row_of_a_repository_gives_its_conditions() {
             RepositoryState::New,
             RepositoryFacts { generation: 2, ..RepositoryFacts::default() },
             "Ready Unknown Progressing: fetching for the first time\nReconciling True Progressing: fetching for the first time",
+        ),
+        (
+            RepositoryState::Held,
+            held,
+            "Ready False SignatureMissing: main@sha1:b is held: not signed\nHeld True SignatureMissing: main@sha1:b is held: not signed",
         ),
         (RepositoryState::Ready, facts(Fetch::Done), "Ready True Succeeded: fetched main@sha1:aaaaaaaa"),
     ];
@@ -415,7 +460,7 @@ fn any_facts() -> impl Strategy<Value = SyncFacts> {
             facts.verdict = verdict;
             facts.health = set(&health);
             facts.health_wait = wait;
-            facts.hold = hold.then(|| Hold { reason: Reason::Diverged, message: "rewritten".into() });
+            facts.hold = hold.then(|| Hold::new(Reason::Diverged, "rewritten"));
             facts.progress = run.then(|| Progress { stage: Stage::Plan, message: String::new() });
             facts
         },
@@ -430,12 +475,12 @@ proptest! {
         let ready = find(ConditionType::Ready).expect("Ready is always there");
         if ready.status == ConditionStatus::True {
             let well = matches!(facts.verdict, Verdict::Applied | Verdict::Shadowed(_));
-            prop_assert!(well && facts.hold.is_none() && facts.drift.fight.is_none() && facts.progress.is_none());
+            prop_assert!(well && facts.held().is_none() && facts.drift.fight.is_none() && facts.progress.is_none());
             prop_assert!(facts.health.counts.failed == 0);
             prop_assert!(find(ConditionType::Reconciling).is_none() && find(ConditionType::Stalled).is_none());
         }
         prop_assert!(find(ConditionType::Healthy).is_some());
-        prop_assert_eq!(find(ConditionType::Held).is_some(), facts.hold.is_some());
+        prop_assert_eq!(find(ConditionType::Held).is_some(), facts.held().is_some());
         for condition in &made {
             prop_assert!(Reason::parse(&condition.reason).is_some(), "{}", condition.reason);
             prop_assert!(condition.message.len() <= MESSAGE_LIMIT && !condition.message.is_empty());

@@ -93,10 +93,15 @@ fn transitions_are_told_once() {
     assert_eq!(between(Some(&failed), &failed), "");
 
     let mut held = fine.clone();
-    held.hold = Some(Hold { reason: Reason::Rewound, message: "older".into() });
+    held.hold = Some(Hold::new(Reason::Rewound, "older"));
     assert_eq!(between(Some(&fine), &held), "Warning Held Accept: Rewound: older\n");
     assert_eq!(between(Some(&held), &held), "");
     assert_eq!(between(Some(&held), &fine), "");
+
+    let suspended = SyncFacts { suspended: true, ..fine.clone() };
+    assert!(between(Some(&fine), &suspended).starts_with("Normal Suspended Suspend: suspended"));
+    assert_eq!(between(Some(&suspended), &suspended), "");
+    assert_eq!(between(Some(&suspended), &fine), "Normal Resumed Resume: it is followed and healed again\n");
 
     let mut cycle = fine.clone();
     cycle.verdict = Verdict::DependencyCycle { path: vec!["a/a".into(), "a/b".into(), "a/a".into()] };

@@ -35,6 +35,7 @@ fn used() -> Metrics {
     metrics.sync("shop", "web", "shop/git", &facts('a'));
     metrics.repository("shop", "git", &RepositoryFacts::default());
     metrics.drift("shop", "web");
+    metrics.verdict("ops", "owned", "Deny");
     metrics.request("apply", 200);
     metrics.fetch(FetchResult::Fetched, 4096);
     metrics.refs(0.01);
