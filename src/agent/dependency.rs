@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::render::ReadSet;
+use crate::report::commit_status::Standing;
 
 use super::tip::Key;
 
@@ -30,6 +31,9 @@ pub struct SyncState {
     pub waits: bool,
     /// It cannot go on by itself: suspended, held, refused, or in shadow mode.
     pub stuck: bool,
+    /// The newest commit of its Repository that it knows of, and how far it is with that; nothing where it will never
+    /// apply it. Of no meaning to other Syncs.
+    pub standing: Option<(String, Option<Standing>)>,
 }
 
 /// Why a Sync may not go yet.
@@ -129,6 +133,7 @@ mod tests {
                 stuck: false,
                 waits: false,
                 accepted: None,
+                standing: None,
             };
             (key(name), state)
         };

@@ -32,6 +32,10 @@ pub enum Trigger {
     Rival(ObjectId, Key),
     /// A kind appeared or changed, or the permit came or went.
     Surroundings,
+    /// A ConfigMap or Secret that it renders with changed, or may be watched no more.
+    Source,
+    /// A Standard says something else than before.
+    Standard,
 }
 
 /// What watches have shown of one object.
@@ -67,6 +71,10 @@ pub struct Pending {
     pub dependency: bool,
     /// A kind appeared or changed, or the permit came or went.
     pub surroundings: bool,
+    /// A ConfigMap or Secret that it renders with changed, or may be watched no more.
+    pub source: bool,
+    /// A Standard says something else than before.
+    pub standard: bool,
 }
 
 /// A Sync's mailbox; clones share it.
@@ -96,6 +104,8 @@ impl Mailbox {
             }
             Trigger::Dependency => pending.dependency = true,
             Trigger::Surroundings => pending.surroundings = true,
+            Trigger::Source => pending.source = true,
+            Trigger::Standard => pending.standard = true,
         }
         drop(pending);
         self.bell.notify_one();

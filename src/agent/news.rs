@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::cluster::own::{Events, News};
+use crate::cluster::own::{Events, News, NewsType};
+use crate::report::event::{Event, EventType};
+
+use super::tip::Key;
 
 /// News that may wait; more are dropped, and logged.
 const WAITING: usize = 4_096;
@@ -31,8 +34,27 @@ pub fn desk() -> (NewsDesk, Writer) {
 }
 
 impl NewsDesk {
-    /// Puts news down; they are written soon.
-    pub fn put(&self, news: News) {
+    /// Puts an Event about a Sync or a Repository down; it is written soon.
+    pub fn tell(&self, kind: &str, key: &Key, uid: &str, event: &Event) {
+        self.put(News {
+            api_version: format!("{}/{}", crate::api::GROUP, crate::api::VERSION),
+            kind: kind.to_owned(),
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            uid: uid.to_owned(),
+            type_: match event.type_ {
+                EventType::Normal => NewsType::Normal,
+                EventType::Warning => NewsType::Warning,
+            },
+            reason: event.reason.as_str().to_owned(),
+            action: event.action.to_owned(),
+            note: event.message.clone(),
+            subject: event.about.clone(),
+            annotations: event.annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        });
+    }
+
+    fn put(&self, news: News) {
         if let Err(error) = self.waiting.try_send(news) {
             let news = match error {
                 mpsc::error::TrySendError::Full(news) | mpsc::error::TrySendError::Closed(news) => news,
@@ -64,7 +86,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::cluster::own::NewsType;
 
     fn news(name: &str) -> News {
         News {

@@ -106,6 +106,12 @@ impl Observer {
         }
     }
 
+    /// Whether sights of an object still go to this mailbox: what lies in it of any other is from before.
+    pub fn shows(&self, id: &ObjectId, mailbox: &Mailbox) -> bool {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.get(id).is_some_and(|route| route.mailbox.is(mailbox))
+    }
+
     /// Opens what is needed to see objects of these kinds, and returns once all of it is open or
     /// known to be forbidden. `account` is used where the agent's own rights do not suffice;
     /// `wanted` names the kinds with the namespaces of their objects.

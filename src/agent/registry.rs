@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::render::ReadSet;
+use crate::report::commit_status::{Glass, Standing};
 
 use super::dependency::{self, Blocked, SyncState};
 use super::mailbox::{Mailbox, Trigger};
@@ -23,6 +26,41 @@ struct Book {
     tips: BTreeMap<Key, Arc<Tip>>,
     mailboxes: BTreeMap<Key, Mailbox>,
     states: BTreeMap<Key, SyncState>,
+    standards: BTreeMap<String, StandardState>,
+    /// Rung where a Repository has another commit; that of the publisher also where one of its Syncs stands elsewhere
+    /// with it.
+    bells: BTreeMap<(Key, Listener), Arc<Notify>>,
+}
+
+/// Who has a bell at a Repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listener {
+    /// Who tells how far commits are.
+    Publisher,
+    /// Who tells what pull requests would change.
+    Planner,
+}
+
+/// What others need to know of a Standard.
+pub struct StandardState {
+    /// Its Repository.
+    pub repository: Key,
+    /// Its folder there.
+    pub path: String,
+    /// URL and commit of what is in force.
+    pub accepted: Option<(String, String)>,
+    /// Rung where its Repository has news.
+    pub bell: Arc<Notify>,
+}
+
+/// How far all are with a commit.
+pub struct Shared {
+    /// The newest of a Repository.
+    pub commit: String,
+    /// Each Sync that may use the Repository and will apply it, by name.
+    pub syncs: Vec<(String, Standing)>,
+    /// Whether it went ahead of its review.
+    pub glass: Glass,
 }
 
 impl Registry {
@@ -35,7 +73,8 @@ impl Registry {
     pub fn leave(&self, sync: &Key) {
         let mut book = self.lock();
         book.mailboxes.remove(sync);
-        book.states.remove(sync);
+        let left = book.states.remove(sync);
+        book.ring_publisher(left.and_then(|state| state.repository).as_ref());
         book.tell_dependants(sync);
         book.tell_waiting(sync);
     }
@@ -49,7 +88,12 @@ impl Registry {
             return;
         }
         let before = book.states.insert(sync.clone(), state.clone());
-        let told = |s: &SyncState| SyncState { read_set: None, ..s.clone() };
+        let stands_as = |before: &SyncState| before.repository == state.repository && before.standing == state.standing;
+        if !before.as_ref().is_some_and(stands_as) {
+            book.ring_publisher(before.as_ref().and_then(|before| before.repository.as_ref()));
+            book.ring_publisher(state.repository.as_ref());
+        }
+        let told = |s: &SyncState| SyncState { read_set: None, standing: None, ..s.clone() };
         if before.as_ref().map(told) != Some(told(&state)) {
             book.tell_dependants(sync);
             let plans = |s: &SyncState| (s.planned.clone(), s.handled.clone(), s.stuck);
@@ -77,21 +121,70 @@ impl Registry {
         for sync in users {
             book.tell(&sync, Trigger::Tip(tip.clone()));
         }
+        book.ring(repository);
+        book.ring_publisher(Some(repository));
+        if let Some(bell) = book.bells.get(&(repository.clone(), Listener::Planner)) {
+            bell.notify_one();
+        }
     }
 
     /// A Repository is gone; what its Syncs have applied stays.
     pub fn lost(&self, repository: &Key) {
         let mut book = self.lock();
         book.tips.remove(repository);
+        book.bells.retain(|(of, _), _| of != repository);
         book.repositories.remove(repository);
         for sync in book.users(repository) {
             book.tell(&sync, Trigger::Surroundings);
         }
+        book.ring(repository);
+    }
+
+    /// A Standard is there, or another Repository or revision of it.
+    pub fn enter_standard(&self, name: &str, state: StandardState) {
+        self.lock().standards.insert(name.to_owned(), state);
+    }
+
+    /// Folders of a Repository that Standards are read from.
+    pub fn standard_paths(&self, repository: &Key) -> BTreeSet<String> {
+        let book = self.lock();
+        let mine = book.standards.values().filter(|standard| standard.repository == *repository);
+        mine.map(|standard| standard.path.trim_start_matches("./").trim_matches('/').to_owned()).collect()
+    }
+
+    /// A Standard is gone.
+    pub fn leave_standard(&self, name: &str) {
+        self.lock().standards.remove(name);
     }
 
     /// What a Repository has found; `None` where there is no such Repository.
     pub fn tip(&self, repository: &Key) -> Option<Arc<Tip>> {
         self.lock().tips.get(repository).cloned()
+    }
+
+    /// A bell that rings where a Repository has news for this listener.
+    pub fn listen(&self, repository: Key, listener: Listener, bell: Arc<Notify>) {
+        self.lock().bells.insert((repository, listener), bell);
+    }
+
+    /// How far all are with the newest commit of a Repository.
+    pub fn standings(&self, repository: &Key) -> Option<Shared> {
+        let book = self.lock();
+        let tip = book.tips.get(repository)?;
+        let commit = tip.newest()?;
+        let mine = book
+            .states
+            .iter()
+            .filter(|(sync, state)| state.repository.as_ref() == Some(repository) && tip.allows(sync));
+        let standing = |state: &SyncState| match &state.standing {
+            Some((of, standing)) if of == commit => standing.clone(),
+            Some((_, None)) => None,
+            _ => Some(Standing::Working),
+        };
+        let all = mine.filter_map(|(sync, state)| Some((sync.to_string(), standing(state)?))).collect();
+        let broken = tip.standing.as_ref().is_some_and(|standing| !standing.glass.is_empty());
+        let glass = if broken { Glass::Broken } else { Glass::Whole };
+        Some(Shared { commit: commit.to_owned(), syncs: all, glass })
     }
 
     /// Whether a Repository is there, whatever it has found. Until all are listed, any may be.
@@ -106,6 +199,7 @@ impl Registry {
         for sync in book.users(&repository) {
             book.tell(&sync, Trigger::Surroundings);
         }
+        book.ring(&repository);
         book.repositories.insert(repository);
     }
 
@@ -114,10 +208,11 @@ impl Registry {
         let mut book = self.lock();
         if !std::mem::replace(&mut book.all_repositories, true) {
             book.mailboxes.values().for_each(|mailbox| mailbox.put(Trigger::Surroundings));
+            book.standards.values().for_each(|standard| standard.bell.notify_one());
         }
     }
 
-    /// Commits that Syncs have accepted, of every Repository with this URL.
+    /// Commits that Syncs and Standards have accepted, of every Repository with this URL.
     pub fn accepted(&self, repository: &Key, url: &str) -> BTreeSet<String> {
         let book = self.lock();
         let of_url = |key: &Key| {
@@ -125,7 +220,18 @@ impl Registry {
             key == repository || found.is_some_and(|found| found.source.url == url)
         };
         let states = book.states.values().filter(|state| state.repository.as_ref().is_some_and(of_url));
-        states.filter_map(|state| state.accepted.clone()).collect()
+        let standards = book.standards.values().filter_map(|standard| standard.accepted.as_ref());
+        let standards = standards.filter(|(of, _)| of == url).map(|(_, commit)| commit.clone());
+        states.filter_map(|state| state.accepted.clone()).chain(standards).collect()
+    }
+
+    /// Commits that the Syncs and Standards of a Repository have accepted.
+    pub fn accepted_from(&self, repository: &Key) -> BTreeSet<String> {
+        let book = self.lock();
+        let states = book.states.values().filter(|state| state.repository.as_ref() == Some(repository));
+        let standards = book.standards.values().filter(|standard| standard.repository == *repository);
+        let standards = standards.filter_map(|standard| Some(standard.accepted.as_ref()?.1.clone()));
+        states.filter_map(|state| state.accepted.clone()).chain(standards).collect()
     }
 
     /// What the last renders of the Syncs of a Repository read.
@@ -189,6 +295,19 @@ impl Book {
         for (key, _) in self.states.iter().filter(|(key, state)| *key != me && state.waits) {
             self.tell(key, Trigger::Dependency);
         }
+    }
+
+    fn ring_publisher(&self, repository: Option<&Key>) {
+        let publisher = repository.map(|repository| (repository.clone(), Listener::Publisher));
+        if let Some(bell) = publisher.and_then(|publisher| self.bells.get(&publisher)) {
+            bell.notify_one();
+        }
+    }
+
+    /// Tells the Standards of a Repository that it has news.
+    fn ring(&self, repository: &Key) {
+        let standards = self.standards.values().filter(|standard| standard.repository == *repository);
+        standards.for_each(|standard| standard.bell.notify_one());
     }
 
     fn users(&self, repository: &Key) -> Vec<Key> {

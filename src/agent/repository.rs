@@ -13,19 +13,26 @@ use crate::cluster::KindInfo;
 use crate::cluster::own::write_status;
 use crate::failure::Failed;
 use crate::git::Listed;
-use crate::report::facts::{Fetch, RepositoryFacts, Review, Stage};
+use crate::report::event::of_repository_transition;
+use crate::report::facts::{Fetch, RepositoryFacts, Stage};
 use crate::report::metrics::FetchResult;
 use crate::report::status::{changed, repository_status};
+use crate::revision::review::floor::Floor;
 use crate::server::webhook_path;
 
 use super::backoff;
-use super::source;
-use super::tip::{Found, Key, Tip};
+use super::inquiry::Inquiry;
+use super::reviewed::{self, Progress};
+use super::secrets::{Followed, Versions};
+use super::signed::Record;
+use super::source::{self, Given};
+use super::standing::Standing;
+use super::tip::{Found, Key, Tip, Withheld};
 use super::worker::Pins;
 use super::world::{World, random};
 
 /// Time between polls where the spec says none.
-const INTERVAL: Duration = Duration::from_secs(15);
+pub const INTERVAL: Duration = Duration::from_secs(15);
 
 /// The agent's end of a Repository's task.
 #[derive(Clone)]
@@ -58,16 +65,59 @@ impl Handle {
 pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, tokio::task::JoinHandle<()>) {
     let inner = Arc::new(Inbox::default());
     let handle = Handle { inner: inner.clone() };
-    let task = Watcher { world, key, inbox: inner, repository, found: None, failed: None, failures: 0, forced: true };
+    let task = Watcher {
+        world,
+        key,
+        inbox: inner,
+        followed: None,
+        versions: Versions::new(),
+        given: None,
+        record: Record::of(&repository),
+        progress: Progress::default(),
+        checked: None,
+        floors: Vec::new(),
+        inquiry: Inquiry::default(),
+        judged: None,
+        told_standing: None,
+        found: None,
+        withheld: None,
+        failed: None,
+        failures: 0,
+        forced: true,
+        repository,
+    };
     (handle, tokio::spawn(task.run()))
 }
 
-struct Watcher {
-    world: Arc<World>,
-    key: Key,
+pub(super) struct Watcher {
+    pub(super) world: Arc<World>,
+    pub(super) key: Key,
     inbox: Arc<Inbox>,
-    repository: Repository,
-    found: Option<Found>,
+    pub(super) repository: Repository,
+    /// The Secrets that the spec names.
+    followed: Option<Followed>,
+    /// Of which versions they were read last.
+    versions: Versions,
+    /// What was put together from those.
+    given: Option<Given>,
+    /// What was verified.
+    pub(super) record: Record,
+    /// What was approved.
+    pub(super) progress: Progress,
+    /// A commit that had all its checks.
+    pub(super) checked: Option<String>,
+    /// What Standards wanted of it when that was judged.
+    pub(super) floors: Vec<(String, Floor)>,
+    /// What the forge says of what was not approved.
+    pub(super) inquiry: Inquiry,
+    /// The last that was fetched and looked at, and when it was first seen.
+    judged: Option<(Listed, Timestamp)>,
+    /// What Syncs were told of it last.
+    pub(super) told_standing: Option<Arc<Standing>>,
+    /// The newest that Syncs may have.
+    pub(super) found: Option<Found>,
+    /// A newer one that they may not have.
+    pub(super) withheld: Option<Withheld>,
     failed: Option<Failed>,
     /// In a row.
     failures: u32,
@@ -84,29 +134,52 @@ impl Watcher {
             self.tell().await;
             let interval = source::duration(self.repository.spec.interval.as_deref(), INTERVAL);
             let pause = backoff::poll(interval, self.failures, random());
-            self.rest(Instant::now() + pause).await;
+            self.rest(self.inquiry.until(Instant::now(), pause)).await;
         }
     }
 
-    /// Waits for the time of the next poll, a new spec, or a webhook.
+    /// Waits for the time of the next poll, a new spec, another Secret, or a webhook.
     async fn rest(&mut self, until: Instant) {
-        let _ = tokio::time::timeout_at(until, self.inbox.bell.notified()).await;
+        let differs = async {
+            match &mut self.followed {
+                Some(followed) => followed.differs(&self.versions).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            () = self.inbox.bell.notified() => {}
+            () = differs => {}
+        }
         let spec = self.inbox.spec.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        self.inquiry.urgent = self.inbox.asked.swap(false, std::sync::atomic::Ordering::AcqRel) || spec.is_some();
         if let Some(spec) = spec {
-            self.forced |= spec.spec != self.repository.spec;
+            if spec.spec != self.repository.spec {
+                self.inquiry = Inquiry::default();
+                (self.followed, self.given) = (None, None);
+                if spec.spec.url != self.repository.spec.url {
+                    self.record = Record::default();
+                }
+                self.progress = Progress::default();
+                self.checked = None;
+                self.begin_anew();
+            }
             self.repository = *spec;
         }
-        self.inbox.asked.store(false, std::sync::atomic::Ordering::Release);
+    }
+
+    /// What is asked with is another: what failed before says nothing of it.
+    fn begin_anew(&mut self) {
+        self.forced = true;
+        self.failures = 0;
     }
 
     async fn look(&mut self) {
         let result = self.find().await;
         let news = match result {
-            Ok(found) => {
+            Ok(news) => {
                 self.failures = 0;
-                let same = self.found.as_ref().is_some_and(|f| f.listed.revision == found.listed.revision);
-                self.found = Some(found);
-                self.failed.take().is_some() || !same
+                self.failed.take().is_some() || news
             }
             Err(failed) => {
                 self.failures += 1;
@@ -123,26 +196,54 @@ impl Watcher {
         }
     }
 
-    /// Asks for the reference, and fetches where it names another commit than the one at hand.
-    async fn find(&mut self) -> Result<Found, Failed> {
+    /// What an exchange needs: read anew, unless the watches show that nothing has changed.
+    async fn given(&mut self) -> Result<Given, Failed> {
+        let vouched = |versions| self.followed.as_ref().is_none_or(|followed| followed.vouches(versions));
+        if let Some(given) = self.given.as_ref().filter(|_| vouched(&self.versions)) {
+            return Ok(given.clone());
+        }
+        let (cluster, namespace) = (&self.world.cluster, self.key.namespace.as_str());
+        if self.followed.is_none() {
+            let names = source::source_secrets(&self.repository);
+            self.followed = source::follow(cluster, namespace, &self.repository, &names);
+        }
+        self.followed.iter_mut().for_each(Followed::mark);
+        let reading = source::given(cluster, namespace, &self.repository).await;
+        if reading.versions != self.versions {
+            self.versions = reading.versions;
+            self.begin_anew();
+        }
+        self.given = reading.result.as_ref().ok().cloned();
+        reading.result
+    }
+
+    /// Asks for the reference, fetches where it names another commit than the one at hand, and judges what came.
+    /// Whether that is news.
+    async fn find(&mut self) -> Result<bool, Failed> {
         let wanted = source::wanted(&self.repository)?;
-        let source = source::source(&self.world.cluster, &self.key.namespace, &self.repository).await?;
+        let given = self.given().await?;
+        let source = &given.source;
+        let _turn = self.world.turn(&self.key.namespace).await;
         let clock = Instant::now();
-        let listed = self.world.workers.refs(&source, &wanted).await?;
+        let listed = self.world.workers.refs(source, &wanted).await?;
+        let floors = self.floors().await?;
         self.world.metrics.refs(clock.elapsed().as_secs_f64());
-        if let Some(known) = self.found.as_ref().filter(|f| !self.forced && f.listed.revision == listed.revision) {
+        let same = |known: &Listed| known.revision == listed.revision && known.tag == listed.tag;
+        if !self.forced && self.floors == floors && self.judged.as_ref().is_some_and(|(known, _)| same(known)) {
             self.world.metrics.fetch(FetchResult::Unchanged, listed.received_bytes);
-            return Ok(known.clone());
+            return self.look_again(&given.keys).await;
         }
         let (seen_at, clock) = (Timestamp::now(), Instant::now());
         // What is healed to stays, whatever the remote does to its history.
-        let pins = Pins { accepted: self.world.registry.accepted(&self.key, &source.url) };
+        let mut pins = Pins { accepted: self.world.registry.accepted(&self.key, &source.url) };
+        pins.accepted.extend(self.record.commit().map(str::to_owned));
+        pins.accepted.extend(self.progress.accepted().map(|accepted| accepted.commit));
         if !pins.accepted.is_empty()
             && let Err(failed) = self.world.workers.pin(&source.url, &pins).await
         {
             tracing::debug!(repository = %self.key, error = %failed, "pinning accepted commits");
         }
-        let fetched = self.world.workers.fetch(&source, &listed).await;
+        let fetched = self.world.workers.fetch(source, &listed).await;
         match &fetched {
             Ok(fetched) => {
                 self.world.metrics.fetch(FetchResult::Fetched, listed.received_bytes + fetched.received_bytes);
@@ -160,8 +261,12 @@ impl Watcher {
             "fetched"
         );
         // The same commit stays seen when it was first seen.
-        let known = self.found.as_ref().filter(|f| f.listed.revision == listed.revision);
-        Ok(Found { seen_at: known.map_or(seen_at, |f| f.seen_at), listed, source: Arc::new(source) })
+        let known = self.judged.as_ref().filter(|(known, _)| known.revision == listed.revision);
+        let found = Found { seen_at: known.map_or(seen_at, |(_, at)| *at), listed, source: source.clone() };
+        let hold = self.judge(&found, &floors, &given.keys).await?;
+        self.floors = floors;
+        self.judged = Some((found.listed.clone(), found.seen_at));
+        Ok(self.take(found, hold))
     }
 
     /// What the Syncs are told. Which of them the new revision does not touch is asked once for
@@ -184,6 +289,10 @@ impl Watcher {
         Tip {
             repository: self.key.clone(),
             found: self.found.clone(),
+            standing: self.progress.standing.clone(),
+            review: spec.review.as_ref().map(|review| review.profile),
+            pinned: spec.review.as_ref().is_some_and(reviewed::is_pinned),
+            withheld: self.withheld.clone(),
             failed: self.failed.clone(),
             allowed_namespaces: spec.allowed_namespaces.clone().into(),
             rewind: spec.rewind.as_ref().map(|r| (r.from.clone(), r.to.clone())),
@@ -197,12 +306,20 @@ impl Watcher {
             generation: self.repository.metadata.generation.unwrap_or_default(),
             suspended: self.repository.spec.suspend,
             revision: self.found.as_ref().map(|f| f.listed.revision.clone()),
-            fetch: match (&self.failed, &self.found) {
+            fetch: match (&self.failed, &self.judged) {
                 (Some(failed), _) => Fetch::Failed(failed.clone()),
                 (None, Some(_)) => Fetch::Done,
                 (None, None) => Fetch::None,
             },
-            review: Review::Unreviewed,
+            hold: self
+                .withheld
+                .as_ref()
+                .map(|withheld| withheld.hold.clone())
+                .or_else(|| self.progress.hold(self.found.as_ref())),
+            verified: self.record.told(),
+            review: self.repository.spec.review.as_ref().map(|review| review.profile),
+            glass: self.progress.glass(),
+            reviewed: self.repository.spec.review.as_ref().map(|review| self.progress.told(review)),
             handled_request: requested_at(&self.repository),
             webhook_path: self
                 .repository
@@ -220,7 +337,13 @@ impl Watcher {
         let kind = KindInfo::of::<Repository>();
         let place = (self.key.namespace.as_str(), self.key.name.as_str());
         match write_status(&self.world.cluster.own(), &kind, place, &after).await {
-            Ok(_) => self.repository.status = Some(after),
+            Ok(_) => {
+                if let Some(event) = of_repository_transition(&before.conditions, &after.conditions) {
+                    let uid = self.repository.metadata.uid.clone().unwrap_or_default();
+                    self.world.news.tell("Repository", &self.key, &uid, &event);
+                }
+                self.repository.status = Some(after);
+            }
             Err(error) => tracing::warn!(repository = %self.key, %error, "the status cannot be written"),
         }
     }

@@ -3,30 +3,33 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Repository, Sync};
+use crate::api::{Repository, Standard, Sync};
 use crate::cluster::lease::{Election, LeaseOptions, contend};
 use crate::cluster::observe::{Selector, watch as watch_kind, watch_typed};
-use crate::cluster::own::{Events, digest_key, list_inventories};
+use crate::cluster::own::{Events, digest_key, list_inventories, signing_key};
 use crate::cluster::{Cluster, ClusterError, ConnectOptions, delete};
 use crate::failure::{Failed, Fault};
 use crate::object::DigestKey;
 use crate::report::metrics::{Build, Metrics};
-use crate::server;
+use crate::{sandbox, server};
 
+use super::acceptance::Seal;
 use super::ancestry::Ancestries;
 use super::backoff;
 use super::claims::ClaimBook;
+use super::freezes::FreezeBook;
 use super::lineage;
 use super::news;
 use super::observer::Observer;
 use super::registry::Registry;
+use super::standards::{Crew, Standards};
 use super::term::Term;
 use super::worker::{Workers, WorkersSettings};
 use super::world::{World, random};
@@ -43,12 +46,18 @@ pub struct AgentOptions {
     pub namespace: String,
     /// Where repositories are cached.
     pub cache_dir: PathBuf,
+    /// Helm v4, which charts need; looked for on `PATH` unless said.
+    pub helm: Option<PathBuf>,
+    /// SOPS, which files for keys other than those of age need; looked for on `PATH` unless said.
+    pub sops: Option<PathBuf>,
     /// Address of the HTTP server.
     pub listen: String,
     /// Name of this replica; what tells its processes apart is added.
     pub identity: String,
     /// Passes that may be under way at a time.
     pub passes: usize,
+    /// How long the rendering of a folder may take.
+    pub render_timeout: Duration,
     /// Times of the lease: duration, renewal deadline, retry period.
     pub lease: (Duration, Duration, Duration),
 }
@@ -68,11 +77,18 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), F
         ..options.connect.clone()
     };
     let cluster = Cluster::connect(connect).await.map_err(|e| Failed::from(&e))?;
-    let settings = WorkersSettings::new(&options.cache_dir).map_err(|e| internal(&e))?;
+    let mut settings = WorkersSettings::new(&options.cache_dir).map_err(|e| internal(&e))?;
+    settings.render_timeout = options.render_timeout;
+    settings.helm.clone_from(&options.helm);
+    settings.sops.clone_from(&options.sops);
     let workers = Workers::new(settings).map_err(|error| {
         let message = format!("the cache folder {} cannot be used: {error}", options.cache_dir.display());
         Failed::new("CacheUnavailable", Fault::Cluster, message).with_hint("name a writable folder with --cache-dir")
     })?;
+    let swept = sandbox::sweep(&std::env::temp_dir(), SystemTime::now());
+    if swept > 0 {
+        tracing::info!(swept, "folders that a killed agent left are removed");
+    }
     let listener = server::bind(&options.listen).await.map_err(|e| Failed::from(&e))?;
     let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
     tracing::info!(address, "listening");
@@ -102,6 +118,9 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), F
     let Some(key) = patiently(&stop, "the digest key", || digest_key_of(&cluster, &options.namespace)).await else {
         return Ok(());
     };
+    let signing = || async { signing_key(&cluster.own(), &options.namespace).await };
+    let Some(signing) = patiently(&stop, "the signing key", signing).await else { return Ok(()) };
+    let seal = Arc::new(Seal::new(signing, &options.cache_dir, &options.connect.cluster)?);
     // Held until the process ends.
     let lineage = lineage::take(&options.cache_dir, &options.identity);
     let lease = LeaseOptions {
@@ -118,6 +137,7 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<(), F
         workers,
         metrics,
         key,
+        seal,
         options,
         receivers,
         ready,
@@ -157,6 +177,7 @@ struct Agent {
     workers: Workers,
     metrics: Arc<Metrics>,
     key: DigestKey,
+    seal: Arc<Seal>,
     options: AgentOptions,
     receivers: server::Receivers,
     ready: Arc<AtomicBool>,
@@ -209,17 +230,23 @@ impl Agent {
             cluster: self.cluster.clone(),
             workers: self.workers.clone(),
             ancestries: Ancestries::default(),
+            freezes: FreezeBook::default(),
             claims: ClaimBook::default(),
             quarantine: std::sync::Mutex::default(),
+            turns: std::sync::Mutex::default(),
             scopes: std::sync::Mutex::default(),
+            charts: std::sync::Mutex::default(),
             observer: Observer::new(self.cluster.clone(), self.key.clone()),
             registry: Registry::default(),
+            standards: Standards::default(),
             metrics: self.metrics.clone(),
             news,
             election: self.election.clone(),
             term: elected.clone(),
             key: self.key.clone(),
+            seal: self.seal.clone(),
             passes: Semaphore::new(self.options.passes),
+            plans: Semaphore::new(1),
             namespace: self.options.namespace.clone(),
             started: Instant::now(),
         });
@@ -228,9 +255,11 @@ impl Agent {
             return Ok(());
         };
         let passes = world.clone();
+        let mut crew = Crew::new(world.clone());
         let mut term = Term::new(world, self.receivers.clone(), inventories);
         let mut repositories = watch_typed::<Repository>(&own, "", &Selector::all()).boxed();
         let mut syncs = watch_typed::<Sync>(&own, "", &Selector::all()).boxed();
+        let mut standards = watch_typed::<Standard>(&own, "", &Selector::all()).boxed();
         let mut kinds = watch_kind(&own, &delete::crd_kind(), "", &Selector::all().metadata_only()).boxed();
         let mut delivered = self.delivered.lock().await;
         let events = Events::new(own.clone(), self.options.identity.clone());
@@ -238,12 +267,13 @@ impl Agent {
         let mut pulse = tokio::time::interval(Duration::from_secs(5));
         loop {
             tokio::select! {
-                Some(event) = repositories.next() => term.repository(event).await,
+                Some(event) = repositories.next() => term.repository(event),
                 Some(event) = syncs.next() => {
                     term.sync(event);
                     self.ready.store(term.synced(), Ordering::Release);
                     listed.send_replace(term.synced());
                 }
+                Some(event) = standards.next() => crew.event(event),
                 Some(event) = kinds.next() => term.kind(&event).await,
                 Some(delivery) = delivered.recv() => term.delivery(&delivery),
                 _ = pulse.tick() => self.heartbeat.beat(),

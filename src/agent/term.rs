@@ -8,12 +8,15 @@ use tokio::task::JoinHandle;
 
 use crate::api::{Inventory, Repository, Sync};
 use crate::cluster::observe::{Event, Unreadable};
-use crate::server::{Delivery, Receiver, Receivers, WebhookKey};
+use crate::server::{Delivery, Receivers};
 
+use super::hook::Hook;
 use super::mailbox::{Mailbox, Trigger};
+use super::planner::Planner;
+use super::publish::Publisher;
 use super::tip::Key;
 use super::world::World;
-use super::{repository, source, unit};
+use super::{repository, unit};
 
 /// What runs during a term of leadership; dropping it stops all of it.
 pub struct Term {
@@ -21,12 +24,21 @@ pub struct Term {
     receivers: Receivers,
     /// Of Syncs that have not been seen yet.
     inventories: HashMap<Key, Vec<Inventory>>,
-    repositories: BTreeMap<Key, (repository::Handle, JoinHandle<()>)>,
+    repositories: BTreeMap<Key, Watched>,
     syncs: BTreeMap<Key, Running>,
     listed_repositories: Roll,
     listed_syncs: Roll,
     synced: bool,
     kinds_listed: bool,
+}
+
+/// The tasks of a Repository.
+struct Watched {
+    handle: repository::Handle,
+    task: JoinHandle<()>,
+    hook: Option<Hook>,
+    publisher: Option<Publisher>,
+    planner: Option<Planner>,
 }
 
 /// The task of a Sync.
@@ -38,21 +50,23 @@ struct Running {
 
 /// Who answers while a whole list comes: who does not has gone while nobody watched.
 #[derive(Default)]
-struct Roll {
+pub struct Roll {
     present: BTreeSet<Key>,
 }
 
 impl Roll {
-    fn begin(&mut self) {
+    /// A list begins.
+    pub fn begin(&mut self) {
         self.present.clear();
     }
 
-    fn answers(&mut self, key: Key) {
+    /// This one is in it.
+    pub fn answers(&mut self, key: Key) {
         self.present.insert(key);
     }
 
     /// Those that were known and did not answer.
-    fn missing<'a>(&mut self, known: impl Iterator<Item = &'a Key>) -> Vec<Key> {
+    pub fn missing<'a>(&mut self, known: impl Iterator<Item = &'a Key>) -> Vec<Key> {
         let present = std::mem::take(&mut self.present);
         known.filter(|key| !present.contains(key)).cloned().collect()
     }
@@ -85,20 +99,20 @@ impl Term {
     }
 
     /// Something happened to a Repository.
-    pub async fn repository(&mut self, event: Event<Result<Repository, Unreadable>>) {
+    pub fn repository(&mut self, event: Event<Result<Repository, Unreadable>>) {
         match event {
             Event::ListBegan => self.listed_repositories.begin(),
             Event::Listed(Ok(repository)) => {
-                self.listed_repositories.answers(key_of(&repository.metadata));
-                self.repository_applied(repository).await;
+                self.listed_repositories.answers(Key::of(&repository));
+                self.repository_applied(repository);
             }
-            Event::Applied(Ok(repository)) => self.repository_applied(repository).await,
+            Event::Applied(Ok(repository)) => self.repository_applied(repository),
             Event::ListEnded => {
                 let gone = self.listed_repositories.missing(self.repositories.keys());
                 gone.iter().for_each(|key| self.repository_gone(key));
                 self.world.registry.expect_no_more();
             }
-            Event::Deleted(Ok(repository)) => self.repository_gone(&key_of(&repository.metadata)),
+            Event::Deleted(Ok(repository)) => self.repository_gone(&Key::of(&repository)),
             Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
                 // It is there, even though it cannot be read.
                 self.listed_repositories.answers(Key::new(bad.namespace.clone(), bad.name.clone()));
@@ -108,45 +122,39 @@ impl Term {
         }
     }
 
-    async fn repository_applied(&mut self, repository: Repository) {
-        let key = key_of(&repository.metadata);
-        self.receive(&key, &repository).await;
-        if let Some((handle, _)) = self.repositories.get(&key) {
-            handle.spec(repository);
+    fn repository_applied(&mut self, repository: Repository) {
+        let key = Key::of(&repository);
+        let hook = || Hook::start(&self.world.cluster, &self.receivers, &key, &repository);
+        if let Some(known) = self.repositories.get_mut(&key) {
+            if !known.hook.as_ref().is_some_and(|hook| hook.suits(&repository)) {
+                known.hook = hook();
+            }
+            if !known.publisher.as_ref().is_some_and(|publisher| publisher.suits(&repository)) {
+                // The former one ends first: of one status there is one writer.
+                known.publisher = None;
+                known.publisher = Publisher::start(&self.world, &key, &repository);
+            }
+            if !known.planner.as_ref().is_some_and(|planner| planner.suits(&repository)) {
+                known.planner = None;
+                known.planner = Planner::start(&self.world, &key, &repository);
+            }
+            known.handle.spec(repository);
         } else {
+            let hook = hook();
+            let publisher = Publisher::start(&self.world, &key, &repository);
+            let planner = Planner::start(&self.world, &key, &repository);
             self.world.registry.expect(key.clone());
-            let started = repository::start(self.world.clone(), key.clone(), repository);
-            self.repositories.insert(key, started);
+            let (handle, task) = repository::start(self.world.clone(), key.clone(), repository);
+            self.repositories.insert(key, Watched { handle, task, hook, publisher, planner });
         }
     }
 
     fn repository_gone(&mut self, key: &Key) {
-        self.receivers.remove(&key.namespace, &key.name);
-        if let Some((_, task)) = self.repositories.remove(key) {
-            task.abort();
+        if let Some(known) = self.repositories.remove(key) {
+            known.task.abort();
         }
         self.world.registry.lost(key);
         self.world.metrics.forget_repository(&key.namespace, &key.name);
-    }
-
-    /// Keeps the key of a Repository's webhook where the server finds it.
-    async fn receive(&self, key: &Key, repository: &Repository) {
-        match source::webhook_token(&self.world.cluster, &key.namespace, repository).await {
-            Ok(Some(token)) => match WebhookKey::new(&token) {
-                Some(webhook) => self.receivers.put(Receiver {
-                    namespace: key.namespace.clone(),
-                    name: key.name.clone(),
-                    url: repository.spec.url.clone(),
-                    key: webhook,
-                }),
-                None => tracing::warn!(repository = %key, "the webhook's token is empty: deliveries are refused"),
-            },
-            Ok(None) => self.receivers.remove(&key.namespace, &key.name),
-            Err(failed) => {
-                tracing::warn!(repository = %key, reason = %failed.reason, error = %failed, "the webhook's token");
-                self.receivers.remove(&key.namespace, &key.name);
-            }
-        }
     }
 
     /// Something happened to a Sync.
@@ -154,7 +162,7 @@ impl Term {
         match event {
             Event::ListBegan => self.listed_syncs.begin(),
             Event::Listed(Ok(sync)) => {
-                self.listed_syncs.answers(key_of(&sync.metadata));
+                self.listed_syncs.answers(Key::of(&sync));
                 self.applied(sync);
             }
             Event::Applied(Ok(sync)) => self.applied(sync),
@@ -163,7 +171,7 @@ impl Term {
                 gone.iter().for_each(|key| self.gone(key));
                 self.synced = true;
             }
-            Event::Deleted(Ok(sync)) => self.gone(&key_of(&sync.metadata)),
+            Event::Deleted(Ok(sync)) => self.gone(&Key::of(&sync)),
             Event::Listed(Err(bad)) | Event::Applied(Err(bad)) | Event::Deleted(Err(bad)) => {
                 // It is there, even though it cannot be read: nothing of it is touched.
                 self.listed_syncs.answers(Key::new(bad.namespace.clone(), bad.name.clone()));
@@ -174,7 +182,7 @@ impl Term {
     }
 
     fn applied(&mut self, sync: Sync) {
-        let key = key_of(&sync.metadata);
+        let key = Key::of(&sync);
         let uid = sync.metadata.uid.clone();
         if self.syncs.get(&key).is_some_and(|known| known.uid != uid) {
             // Deleted and created anew while nobody watched: what was known is of the former one.
@@ -217,16 +225,17 @@ impl Term {
     /// A webhook was delivered.
     pub fn delivery(&self, delivery: &Delivery) {
         let key = Key::new(delivery.namespace.clone(), delivery.name.clone());
-        if let Some((handle, _)) = self.repositories.get(&key) {
-            handle.ask();
+        if let Some(known) = self.repositories.get(&key) {
+            known.handle.ask();
+            known.planner.iter().for_each(Planner::ask);
         }
     }
 }
 
 impl Drop for Term {
     fn drop(&mut self) {
-        for (_, task) in self.repositories.values() {
-            task.abort();
+        for known in self.repositories.values() {
+            known.task.abort();
         }
         for known in self.syncs.values() {
             known.task.abort();
@@ -234,11 +243,8 @@ impl Drop for Term {
     }
 }
 
-fn key_of(metadata: &kube::api::ObjectMeta) -> Key {
-    Key::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
-}
-
-fn unreadable(kind: &str, bad: &Unreadable) {
+/// An object that its type cannot hold is told.
+pub fn unreadable(kind: &str, bad: &Unreadable) {
     tracing::error!(kind, namespace = %bad.namespace, name = %bad.name, error = %bad.message, "cannot be read");
 }
 

@@ -8,6 +8,11 @@ use jiff::Timestamp;
 use crate::failure::Failed;
 use crate::git::{Listed, Source};
 use crate::render::ReadSet;
+use crate::report::facts::Hold;
+use crate::revision::Revision;
+use crate::revision::review::Profile;
+
+use super::standing::Standing;
 
 /// Namespace and name of a Repository or Sync.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +27,12 @@ impl Key {
     /// From its parts.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// That of an object; of the whole cluster it has no namespace.
+    pub fn of(object: &impl kube::Resource) -> Self {
+        let metadata = object.meta();
+        Self::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
     }
 }
 
@@ -38,6 +49,14 @@ pub struct Tip {
     pub repository: Key,
     /// The newest revision that was fetched whole; it stays while the remote fails.
     pub found: Option<Found>,
+    /// How far it may be followed, where review is asked for.
+    pub standing: Option<Arc<Standing>>,
+    /// What revisions that are accepted are called.
+    pub review: Option<Profile>,
+    /// Whether Syncs render with nothing that stands in no commit.
+    pub pinned: bool,
+    /// A newer revision that no Sync may have.
+    pub withheld: Option<Withheld>,
     /// Why the remote could not be asked, where that is so.
     pub failed: Option<Failed>,
     /// Namespaces whose Syncs may use it besides its own.
@@ -47,6 +66,34 @@ pub struct Tip {
     /// Syncs for whom this revision changes nothing of what was read, with what that was: they may
     /// have rendered another commit since.
     pub untouched: Arc<BTreeMap<Key, Arc<ReadSet>>>,
+}
+
+/// A fetched revision that no Sync may have.
+#[derive(Clone, Debug)]
+pub struct Withheld {
+    /// Which.
+    pub found: Found,
+    /// Why.
+    pub hold: Hold,
+}
+
+impl Tip {
+    /// The newest commit that was fetched, whether Syncs may have it or not.
+    pub fn newest(&self) -> Option<&str> {
+        self.withheld.as_ref().map(|withheld| &withheld.found).or(self.found.as_ref()).map(Found::commit)
+    }
+
+    /// Whether a Sync may use the Repository.
+    pub fn allows(&self, sync: &Key) -> bool {
+        self.repository.namespace == sync.namespace
+            || self.allowed_namespaces.iter().any(|allowed| allowed == "*" || *allowed == sync.namespace)
+    }
+
+    /// An older revision of the same remote, to be healed to.
+    pub fn at(&self, revision: Revision) -> Option<Found> {
+        let found = self.found.as_ref().or(self.withheld.as_ref().map(|withheld| &withheld.found))?;
+        Some(found.at(revision))
+    }
 }
 
 /// A fetched revision.
@@ -61,6 +108,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// Another revision of the same remote.
+    pub fn at(&self, revision: Revision) -> Self {
+        let listed = Listed { revision, tag: None, ..self.listed.clone() };
+        Self { listed, ..self.clone() }
+    }
+
     /// Id of the commit.
     pub fn commit(&self) -> &str {
         &self.listed.revision.commit

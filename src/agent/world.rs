@@ -1,23 +1,33 @@
 //! What all tasks of the agent share.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::cluster::lease::Election;
 use crate::cluster::{Actor, Cluster, ClusterError, Purpose, Session, Snapshot, WritePermit};
+use crate::failure::Failed;
 use crate::object::DigestKey;
 use crate::plan::{Scope, Scopes};
+use crate::render::{Options, Rendered, helm};
 use crate::report::metrics::Metrics;
 
+use super::acceptance::Seal;
 use super::ancestry::Ancestries;
 use super::claims::ClaimBook;
+use super::freezes::FreezeBook;
 use super::news::NewsDesk;
 use super::observer::Observer;
 use super::registry::Registry;
+use super::releases;
+use super::standards::Standards;
 use super::tip::Key;
-use super::worker::{Quarantine, Workers};
+use super::worker::{At, Quarantine, Workers};
+
+/// Exchanges with remotes at a time for one namespace: one fewer than there are workers for them.
+const TURNS: usize = 2;
 
 /// What all tasks of the agent share.
 pub struct World {
@@ -29,10 +39,14 @@ pub struct World {
     pub workers: Workers,
     /// How commits stand to one another.
     pub ancestries: Ancestries,
+    /// Times in which nothing new is deployed.
+    pub freezes: FreezeBook,
     /// All watches of owned objects.
     pub observer: Observer,
     /// Repositories and Syncs.
     pub registry: Registry,
+    /// What operations' policies say.
+    pub standards: Standards,
     /// What is counted and timed.
     pub metrics: Arc<Metrics>,
     /// Events that people see in kubectl.
@@ -43,16 +57,24 @@ pub struct World {
     pub quarantine: Mutex<Quarantine>,
     /// Scopes of the kinds that were listed last.
     pub scopes: Mutex<Option<(Arc<Snapshot>, Arc<Scopes>)>>,
+    /// Exchanges with remotes, by namespace of the Repository.
+    pub turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// What charts see of those kinds.
+    pub charts: Mutex<Option<(Arc<Snapshot>, Arc<helm::Cluster>)>>,
     /// Who may write.
     pub election: watch::Receiver<Election>,
     /// How that stood when this term began.
     pub term: Election,
+    /// What signs the agent's own records, and keeps them.
+    pub seal: Arc<Seal>,
     /// Key of all digests.
     pub key: DigestKey,
     /// Whether every Sync was listed.
     pub listed: watch::Receiver<bool>,
     /// Passes that may be under way at a time.
     pub passes: Semaphore,
+    /// Pull requests that may be planned at a time.
+    pub plans: Semaphore,
     /// Namespace of the agent itself.
     pub namespace: String,
     /// When the agent started.
@@ -104,14 +126,61 @@ impl World {
         Ok(scopes)
     }
 
-    /// Whether rendering this path of this commit is given up.
-    pub fn quarantined(&self, commit: &str, path: &str) -> bool {
-        lock(&self.quarantine).holds(commit, path)
+    /// A turn at asking a remote, for a Repository of this namespace: remotes that hang keep those of the same
+    /// namespace waiting, and no others.
+    pub async fn turn(&self, namespace: &str) -> Option<OwnedSemaphorePermit> {
+        let mine =
+            lock(&self.turns).entry(namespace.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(TURNS))).clone();
+        mine.acquire_owned().await.ok()
     }
 
-    /// Rendering killed its worker; whether it is given up now.
-    pub fn note_kill(&self, commit: &str, path: &str) -> bool {
-        lock(&self.quarantine).killed(commit, path)
+    /// What charts can ask of the cluster, as kinds were last listed.
+    ///
+    /// # Errors
+    /// The API server cannot be asked.
+    pub async fn seen_by_charts(&self) -> Result<Arc<helm::Cluster>, ClusterError> {
+        let own = self.cluster.own();
+        let snapshot = self.cluster.kinds().snapshot(&own).await?;
+        if let Some((known, cluster)) = &*lock(&self.charts)
+            && Arc::ptr_eq(known, &snapshot)
+        {
+            return Ok(cluster.clone());
+        }
+        let cluster = Arc::new(releases::seen(&own, &snapshot).await?);
+        *lock(&self.charts) = Some((snapshot, cluster.clone()));
+        Ok(cluster)
+    }
+
+    /// Renders a folder of a commit; the cluster is looked at where a chart asks for it.
+    ///
+    /// # Errors
+    /// Those of the worker, and of the API server where it is asked.
+    pub async fn render(&self, url: &str, commit: &str, path: &str, options: &Options) -> Result<Rendered, Failed> {
+        self.render_at(url, &At::Commit(commit.to_owned()), path, options).await
+    }
+
+    /// The same of a commit or a merge.
+    ///
+    /// # Errors
+    /// As [`World::render`].
+    pub async fn render_at(&self, url: &str, at: &At, path: &str, options: &Options) -> Result<Rendered, Failed> {
+        let rendered = self.workers.render_at(url, at, path, options).await?;
+        if rendered.asked.is_nothing() || options.helm.cluster.is_some() {
+            return Ok(rendered);
+        }
+        let cluster = self.seen_by_charts().await.map_err(|error| Failed::from(&error))?;
+        let helm = helm::Settings { cluster: Some(rendered.asked.of(&cluster)), ..options.helm.clone() };
+        self.workers.render_at(url, at, path, &Options { helm, ..options.clone() }).await
+    }
+
+    /// Where rendering this path of this commit is given up, how it killed the last worker.
+    pub fn quarantined(&self, commit: &str, path: &str) -> Option<String> {
+        lock(&self.quarantine).holds(commit, path).map(str::to_owned)
+    }
+
+    /// Rendering killed its worker, like this.
+    pub fn note_kill(&self, commit: &str, path: &str, how: &str) {
+        lock(&self.quarantine).killed(commit, path, how);
     }
 
     /// Rendering went well.

@@ -10,13 +10,15 @@ use crate::agent::lens::Lens;
 use crate::agent::mailbox::{Loss, Pending, Sight};
 use crate::agent::observer::Standing;
 use crate::agent::tip::{Key, Tip};
-use crate::api::Sync;
+use crate::api::{GROUP, Sync};
 use crate::health::{Health, Status};
 use crate::inventory::{Entry, Flag};
 use crate::object::{ObjectId, annotation};
 use crate::plan::{self, Live};
+use crate::report::commit_status::standing;
 use crate::report::facts::{HealthWait, Source, Verdict};
 
+use super::inputs::Inputs;
 use super::order::is_sync;
 use super::{Told, Unit};
 
@@ -56,10 +58,22 @@ impl Unit {
         {
             self.work = true;
         }
+        if pending.source {
+            self.facts.unwatched = self.inputs.unwatched();
+            if self.inputs.stirred() {
+                // What was refused may be right now.
+                self.refused = None;
+                self.work = true;
+            }
+        }
+        if pending.standard && self.held_by_standard() {
+            self.work = true;
+        }
         if pending.surroundings {
             let missed = matches!(self.facts.source, Source::Missing { .. });
             self.facts.source = self.source();
-            self.work |= self.handled.is_none() || missed;
+            self.inputs.surroundings |= !self.inputs.asked.is_nothing();
+            self.work |= self.handled.is_none() || missed || self.inputs.surroundings;
             if !matches!(self.facts.verdict, Verdict::Applied) {
                 self.refused = None;
             }
@@ -76,11 +90,14 @@ impl Unit {
         self.facts.mode = self.sync.spec.mode;
         self.facts.verdict = if problems.is_empty() { Verdict::None } else { Verdict::InvalidSpec(problems) };
         self.facts.hold = None;
+        self.facts.withheld = None;
         self.validated.clear();
         self.refused = None;
         self.handled = None;
         self.planned = None;
         self.read_set = None;
+        self.inputs = Inputs::default();
+        self.facts.unwatched.clear();
         self.failures = 0;
         self.retry_at = None;
         let owned = self.ledger.owned().iter();
@@ -106,11 +123,15 @@ impl Unit {
         let before = self.tip.as_ref().and_then(|t| t.found.as_ref()).map(|f| f.commit().to_owned());
         let now = tip.found.as_ref().map(|f| f.commit().to_owned());
         let rewind = self.tip.as_ref().and_then(|t| t.rewind.clone()) != tip.rewind;
+        let standing = self.tip.as_ref().and_then(|t| t.standing.clone()) != tip.standing;
+        let pinned = self.tip.as_ref().map(|t| t.pinned) != Some(tip.pinned);
+        self.facts.review = tip.review;
         let allowed = self.tip.as_ref().map(|t| t.allowed_namespaces.clone()) != Some(tip.allowed_namespaces.clone());
+        self.facts.withheld = tip.withheld.as_ref().map(|withheld| withheld.hold.clone());
         self.tip = Some(tip);
         let missed = matches!(self.facts.source, Source::Missing { .. });
         self.facts.source = self.source();
-        if before != now || rewind || allowed || missed {
+        if before != now || standing || pinned || rewind || allowed || missed {
             self.failures = 0;
             self.retry_at = None;
             self.refused = None;
@@ -125,7 +146,7 @@ impl Unit {
             return Source::Missing { name: key.to_string() };
         }
         let Some(tip) = &self.tip else { return Source::Unknown };
-        if !allows(tip, &key, &self.key) {
+        if !tip.allows(&self.key) {
             return Source::Denied { name: key.to_string() };
         }
         match &tip.failed {
@@ -135,6 +156,10 @@ impl Unit {
     }
 
     pub(super) fn take_sight(&mut self, id: ObjectId, sight: Sight) {
+        if !self.world.observer.shows(&id, &self.mailbox) && !self.ledger.owned().contains_key(&id) {
+            // It was on its way when the object was deleted and forgotten: that it was there says nothing any more.
+            return;
+        }
         if let Some((live, health)) = sight.last {
             self.take_look(id.clone(), live, health);
         }
@@ -205,7 +230,9 @@ impl Unit {
         // What has run has run, whether or not its Job is still there.
         let left_out = |id: &ObjectId| {
             let flags = &owned[id].flags;
-            flags.contains(&Flag::ReconcileDisabled) || flags.contains(&Flag::Completed)
+            // Its own object, where Git holds it, would wait for itself: it is ready when all else is.
+            let itself = id.kind == "Sync" && id.group == GROUP && self.key == Key::new(&*id.namespace, &*id.name);
+            itself || flags.contains(&Flag::ReconcileDisabled) || flags.contains(&Flag::Completed)
         };
         let healths: BTreeMap<&ObjectId, &Health> =
             owned.keys().filter(|id| !left_out(id)).map(|id| (id, self.health.get(id).unwrap_or(&unknown))).collect();
@@ -248,6 +275,10 @@ impl Unit {
                     self.facts.verdict,
                     Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
                 ),
+            standing: self.tip.as_ref().and_then(|tip| tip.newest()).map(|commit| {
+                let handled = self.handled.as_ref().map(|(commit, _)| commit.as_str());
+                (commit.to_owned(), standing(&self.facts, handled, commit))
+            }),
         };
         if self.published.as_ref() != Some(&state) {
             self.published = Some(state.clone());
@@ -260,10 +291,4 @@ impl Unit {
 /// to leave alone is left alone.
 fn left_alone_when_absent(entry: &Entry) -> bool {
     entry.flags.contains(&Flag::Completed) || entry.flags.contains(&Flag::ReconcileDisabled)
-}
-
-/// Whether a Repository may be used by a Sync.
-fn allows(tip: &Tip, repository: &Key, sync: &Key) -> bool {
-    repository.namespace == sync.namespace
-        || tip.allowed_namespaces.iter().any(|allowed| allowed == "*" || *allowed == sync.namespace)
 }

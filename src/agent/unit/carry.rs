@@ -68,7 +68,7 @@ impl Unit {
                 Err(Stop::Verdict(Verdict::Refused { stage, problems, applied_rest: None }))
             }
             Err(plan::Hold::Budget { message, .. }) => {
-                Err(Stop::Hold(Hold { reason: Reason::DeletionBudgetExceeded, message }))
+                Err(Stop::Hold(Hold::new(Reason::DeletionBudgetExceeded, message)))
             }
             Err(other) => {
                 let failed = Failed::new(other.reason(), crate::failure::Fault::Internal, other.to_string());
@@ -78,12 +78,7 @@ impl Unit {
     }
 
     async fn judge(&self, target: &Target, plan: &Plan) -> Result<plan::Verdict, Stop> {
-        let limits = self.sync.spec.deletion_budget.clone().unwrap_or_default();
-        let budget = Budget {
-            max_count: limits.max_count,
-            max_percent: limits.max_percent,
-            protected_kinds: limits.protected_kinds,
-        };
+        let budget = Budget::from(self.sync.spec.deletion_budget.clone().unwrap_or_default());
         let along: Along = plan
             .changes
             .iter()
@@ -116,6 +111,7 @@ impl Unit {
             from: self.facts.applied.as_ref().map(|revision| revision.commit.clone()),
             to: target.found.commit().to_owned(),
             path: None,
+            without: self.unapproved(target),
         };
         let url = &target.found.source.url;
         let commits = self.world.workers.trailers(url, history).await.map_err(|f| Stop::Failed(Stage::Plan, f))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::failure::{Failed, Fault};
-use crate::report::facts::{Progress, Stage, Verdict};
+use crate::report::facts::{Hold, Progress, Stage, Verdict};
 
 use super::pass::Stop;
 use super::{Unit, backoff, random};
@@ -16,11 +16,18 @@ const UNSEEN: Duration = Duration::from_secs(10);
 /// Pause after a pass that was cut short: a lease is renewed, or known to be lost, before long.
 const CUT_SHORT: Duration = Duration::from_millis(500);
 
+/// Places of what was logged: a hold of the newest revision, and of the healing of the accepted one.
+pub(super) const NEWEST: usize = 0;
+const HEALING: usize = 1;
+
 impl Unit {
     /// Takes note of how the attempt at the newest commit ended.
     pub(super) fn note_end(&mut self, end: Result<(), Stop>) {
         let this = self.tip.as_ref().and_then(|t| t.found.as_ref()).map(|f| (f.commit().to_owned(), self.generation()));
-        let Err(stop) = end else { return };
+        let Err(stop) = end else {
+            self.logged[NEWEST] = None;
+            return;
+        };
         match stop {
             // A spec, a Repository or what it finds makes the next pass due.
             Stop::Idle => self.facts.progress = None,
@@ -42,15 +49,14 @@ impl Unit {
                 self.facts.progress = Some(progress);
                 self.handled = None;
                 let since = *self.waiting_since.get_or_insert_with(Instant::now);
-                // The watch makes the next pass due; this is for what no watch shows.
-                self.retry_at = Some(Instant::now() + UNSEEN);
-                if Instant::now() > since + self.timeout() {
+                // The watch makes the next pass due; this is for what no watch shows, and for the end of patience.
+                let (now, patience) = (Instant::now(), since + self.timeout());
+                let unseen = now + UNSEEN;
+                self.retry_at = Some(if now < patience { unseen.min(patience) } else { unseen });
+                if now >= patience {
                     let message = self.facts.progress.take().map_or_else(String::new, |p| p.message);
-                    let failed = Failed::new(
-                        "WaitTimedOut",
-                        Fault::Cluster,
-                        format!("waited longer than {:?}: {message}", self.timeout()),
-                    );
+                    let message = format!("waited longer than {:?}: {message}", self.timeout());
+                    let failed = Failed::new("WaitTimedOut", Fault::Cluster, message);
                     self.facts.verdict = Verdict::Failed { stage: Stage::Apply, failed };
                 }
                 return;
@@ -70,7 +76,11 @@ impl Unit {
             Stop::Hold(hold) => {
                 self.handled = None;
                 self.facts.progress = None;
-                tracing::warn!(sync = %self.key, reason = %hold.reason, why = %hold.message, "held");
+                if matches!(self.facts.verdict, Verdict::Failed { .. } | Verdict::Refused { .. }) {
+                    // It is over: the next try came as far as this.
+                    self.facts.verdict = Verdict::None;
+                }
+                self.log_hold(NEWEST, &hold);
                 self.facts.hold = Some(hold);
             }
             Stop::Failed(stage, failed) => {
@@ -87,7 +97,11 @@ impl Unit {
     /// one; why this one could not be put right is logged, and it is tried again.
     pub(super) fn note_healing(&mut self, end: Result<(), Stop>) {
         let why = match end {
-            Ok(()) | Err(Stop::Idle | Stop::Known) => return,
+            Ok(()) => {
+                self.logged[HEALING] = None;
+                return;
+            }
+            Err(Stop::Idle | Stop::Known) => return,
             Err(Stop::Again) => {
                 self.work = true;
                 return;
@@ -102,7 +116,7 @@ impl Unit {
                 failed.fault
             }
             Err(Stop::Hold(hold)) => {
-                tracing::warn!(sync = %self.key, reason = %hold.reason, why = %hold.message, "healing is held");
+                self.log_hold(HEALING, &hold);
                 Fault::Cluster
             }
             Err(Stop::Verdict(verdict)) => {
@@ -112,6 +126,18 @@ impl Unit {
         };
         if self.retry_at.is_none() {
             self.again_after(why);
+        }
+    }
+
+    /// A hold is news once: each further pass that ends with it says so to who asks for everything.
+    pub(super) fn log_hold(&mut self, of: usize, hold: &Hold) {
+        let what = if of == NEWEST { "held" } else { "healing is held" };
+        let news = Some((hold.reason, hold.message.clone()));
+        if self.logged[of] == news {
+            tracing::debug!(sync = %self.key, reason = %hold.reason, why = %hold.message, "still {what}");
+        } else {
+            tracing::warn!(sync = %self.key, reason = %hold.reason, why = %hold.message, "{what}");
+            self.logged[of] = news;
         }
     }
 

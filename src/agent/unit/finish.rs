@@ -8,10 +8,14 @@ use crate::cluster::delete::{Deletion, Preconditions, Propagation, delete};
 use crate::cluster::own::set_finalizers;
 use crate::cluster::{ClusterError, KindInfo, Session, WritePermit, apply, release};
 use crate::failure::{Failed, Fault};
-use crate::object::{ObjectId, annotation};
-use crate::report::facts::Verdict;
+use crate::object::{ObjectId, Problem, annotation};
+use crate::report::facts::{Hold, Verdict};
+use crate::report::message;
+use crate::report::reason::Reason;
 
 use super::Unit;
+use super::end::NEWEST;
+use super::judge::TOLD;
 use super::together::together;
 
 impl Unit {
@@ -29,14 +33,24 @@ impl Unit {
             Some(account) if !self.sync.spec.suspend && self.sync.spec.mode == crate::api::Mode::Enforce => {
                 match self.world.session(&self.key, account, "deleted") {
                     Ok(session) => self.let_go(&permit, &session).await,
-                    Err(_) => Ok(Vec::new()),
+                    Err(_) => Ok(Left::Waiting(Vec::new())),
                 }
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(Left::Waiting(Vec::new())),
         };
         match left {
-            Ok(waiting) if waiting.is_empty() => self.remove_finalizer(&finalizers).await,
-            Ok(waiting) => {
+            Ok(Left::Waiting(waiting)) if waiting.is_empty() => self.remove_finalizer(&finalizers).await,
+            Ok(Left::Denied(problems)) => {
+                let text = message::first_problems(&problems, TOLD);
+                let message = format!(
+                    "what it owns is kept, and nothing of it is deleted: {text}; to let go of it all without deleting anything, set spec.deletionPolicy to Orphan"
+                );
+                self.log_hold(NEWEST, &Hold { reason: Reason::StandardViolated, message: message.clone(), problems });
+                self.facts.verdict = Verdict::Finalizing { message };
+                // A Standard that says something else, or an object that goes, makes the next step due at once.
+                self.again_after(Fault::Cluster);
+            }
+            Ok(Left::Waiting(waiting)) => {
                 let first: Vec<_> = waiting.iter().take(3).map(ObjectId::to_string).collect();
                 let message = format!("waits for {} objects to go: {}", waiting.len(), first.join(", "));
                 self.facts.verdict = Verdict::Finalizing { message };
@@ -51,18 +65,26 @@ impl Unit {
     }
 
     /// Lets go of everything, or deletes it. What could not be done for want of rights is left;
-    /// what is still being deleted is returned.
-    async fn let_go(&mut self, permit: &WritePermit, session: &Session) -> Result<Vec<ObjectId>, Failed> {
+    /// what is still being deleted is returned. Nothing is deleted where a Standard denies any of it.
+    async fn let_go(&mut self, permit: &WritePermit, session: &Session) -> Result<Left, Failed> {
         let pruned = self.sync.spec.deletion_policy == DeletionPolicy::Prune;
         let mut objects: Vec<(ObjectId, String, bool)> = self
             .ledger
             .owned()
             .iter()
             .map(|(id, entry)| {
-                let keep = entry.flags.contains(&crate::inventory::Flag::PruneDisabled);
+                let keep = entry.flags.contains(&crate::inventory::Flag::PruneDisabled)
+                    || crate::plan::is_the_agents(id, &self.world.namespace);
                 (id.clone(), entry.version.clone(), pruned && !keep)
             })
             .collect();
+        let pruned = objects.iter().filter(|(_, _, prune)| *prune);
+        let pruned: Vec<(ObjectId, String)> =
+            pruned.map(|(id, version, _)| (id.clone(), api_version(id, version))).collect();
+        let denied = self.against_farewell(session, &pruned).await?;
+        if !denied.is_empty() {
+            return Ok(Left::Denied(denied));
+        }
         // In reverse, as a prune would: what others need goes last.
         objects.sort_by_key(|(id, ..)| std::cmp::Reverse((crate::plan::phase_of_kind(id), id.clone())));
         let me = self.owner().to_string();
@@ -88,7 +110,7 @@ impl Unit {
                 Err(error) => return Err(Failed::from(&error)),
             }
         }
-        Ok(waiting)
+        Ok(Left::Waiting(waiting))
     }
 
     async fn remove_finalizer(&mut self, finalizers: &[String]) {
@@ -126,6 +148,18 @@ impl Unit {
     }
 }
 
+/// What a step of the farewell left.
+enum Left {
+    /// Objects that are still being deleted.
+    Waiting(Vec<ObjectId>),
+    /// Everything: Standards deny something of it.
+    Denied(Vec<Problem>),
+}
+
+fn api_version(id: &ObjectId, version: &str) -> String {
+    if id.group.is_empty() { version.to_owned() } else { format!("{}/{version}", id.group) }
+}
+
 async fn one(
     permit: &WritePermit,
     session: &Session,
@@ -134,8 +168,7 @@ async fn one(
     prune: bool,
     me: &str,
 ) -> Result<Deletion, ClusterError> {
-    let api_version = if id.group.is_empty() { version.to_owned() } else { format!("{}/{version}", id.group) };
-    let kind = match session.cluster().kinds().resolve(session, &api_version, &id.kind).await {
+    let kind = match session.cluster().kinds().resolve(session, &api_version(id, version), &id.kind).await {
         Ok(kind) => kind,
         Err(ClusterError::NoSuchKind { .. }) => return Ok(Deletion::Absent),
         Err(error) => return Err(error),

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
 use crate::api::{Inventory, InventoryEntry, InventorySpec, Sync};
-use crate::cluster::own::{create_inventory, delete_inventory, update_inventory};
+use crate::cluster::own::{create_inventory, delete_inventory, read_inventory, update_inventory};
 use crate::cluster::{ClusterError, Session};
 use crate::failure::Failed;
 use crate::inventory::{self, ChunkWrite, Entry, FORMAT, Flag, Layout, Owned, chunks, readable, union};
@@ -29,17 +29,7 @@ impl Ledger {
     pub(super) fn read(uid: &str, found: Vec<Inventory>) -> Self {
         let mut ledger =
             Self { owned: Arc::default(), layout: Layout::new(), stored: BTreeMap::new(), unreadable: None };
-        for chunk in found {
-            let mine = chunk.owner_references().iter().any(|owner| owner.uid == uid);
-            let Some(number) = mine.then(|| number_of(&chunk)).flatten() else { continue };
-            match entries(&chunk) {
-                Ok(entries) => {
-                    ledger.layout.insert(number, Arc::new(entries));
-                }
-                Err(failed) => ledger.unreadable = Some(failed),
-            }
-            ledger.stored.insert(number, bare(chunk));
-        }
+        found.into_iter().for_each(|chunk| ledger.take(uid, chunk));
         ledger.owned = Arc::new(union(&ledger.layout));
         ledger.share();
         ledger
@@ -75,35 +65,75 @@ impl Ledger {
     /// Writes what changed, additions before removals.
     ///
     /// # Errors
-    /// A chunk was changed by somebody else, or could not be written. What was written is known.
+    /// A chunk was changed by somebody else, or could not be written. How it stands is read then,
+    /// for an answer may have been lost: the next write is made for that.
     pub(super) async fn write(&mut self, session: &Session, sync: &Sync) -> Result<(), ClusterError> {
         for write in chunks(&self.layout, &self.owned) {
-            match write {
-                ChunkWrite::Create(number, entries) => {
-                    let chunk = chunk(sync, number, &entries);
-                    let stored = create_inventory(session, &chunk, sync).await?;
-                    self.keep(number, stored, entries);
-                }
-                ChunkWrite::Update(number, entries) => {
-                    let mut next = chunk(sync, number, &entries);
-                    if let Some(stored) = self.stored.get(&number) {
-                        next.metadata = stored.as_ref().clone();
-                    }
-                    let stored = update_inventory(session, &next).await?;
-                    self.keep(number, stored, entries);
-                }
-                ChunkWrite::Delete(number) => {
-                    if let Some(stored) = self.stored.get(&number) {
-                        let chunk = Inventory { metadata: stored.as_ref().clone(), spec: InventorySpec::default() };
-                        delete_inventory(session, &chunk).await?;
-                    }
-                    self.stored.remove(&number);
-                    self.layout.remove(&number);
-                }
+            let (ChunkWrite::Create(number, _) | ChunkWrite::Update(number, _) | ChunkWrite::Delete(number)) = write;
+            if let Err(error) = self.write_chunk(session, sync, write).await {
+                self.read_again(session, sync, number).await;
+                return Err(error);
             }
         }
         self.share();
         Ok(())
+    }
+
+    async fn write_chunk(&mut self, session: &Session, sync: &Sync, write: ChunkWrite) -> Result<(), ClusterError> {
+        match write {
+            ChunkWrite::Create(number, entries) => {
+                let stored = create_inventory(session, &chunk(sync, number, &entries), sync).await?;
+                self.keep(number, stored, entries);
+            }
+            ChunkWrite::Update(number, entries) => {
+                let mut next = chunk(sync, number, &entries);
+                if let Some(stored) = self.stored.get(&number) {
+                    next.metadata = stored.as_ref().clone();
+                }
+                let stored = update_inventory(session, &next).await?;
+                self.keep(number, stored, entries);
+            }
+            ChunkWrite::Delete(number) => {
+                if let Some(stored) = self.stored.get(&number) {
+                    let chunk = Inventory { metadata: stored.as_ref().clone(), spec: InventorySpec::default() };
+                    delete_inventory(session, &chunk).await?;
+                }
+                self.stored.remove(&number);
+                self.layout.remove(&number);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_again(&mut self, session: &Session, sync: &Sync, number: u32) {
+        let namespace = sync.namespace().unwrap_or_default();
+        let Ok(found) = read_inventory(session, &namespace, &name_of(sync, number)).await else { return };
+        let uid = sync.metadata.uid.as_deref().unwrap_or_default();
+        self.stored.remove(&number);
+        self.layout.remove(&number);
+        if let Some(chunk) = found {
+            self.take(uid, chunk);
+        }
+        // The truth is the union: what stands there and is not known here is looked at, not forgotten.
+        let unknown = self.layout.get(&number).into_iter().flat_map(|chunk| chunk.iter());
+        let unknown: Vec<_> = unknown.filter(|(id, _)| !self.owned.contains_key(*id)).collect();
+        if !unknown.is_empty() {
+            let unknown: Owned = unknown.into_iter().map(|(id, entry)| (id.clone(), entry.clone())).collect();
+            Arc::make_mut(&mut self.owned).extend(unknown);
+        }
+    }
+
+    /// Takes in a chunk as it stands, where it is this Sync's.
+    fn take(&mut self, uid: &str, chunk: Inventory) {
+        let mine = chunk.owner_references().iter().any(|owner| owner.uid == uid);
+        let Some(number) = mine.then(|| number_of(&chunk)).flatten() else { return };
+        match entries(&chunk) {
+            Ok(entries) => {
+                self.layout.insert(number, Arc::new(entries));
+            }
+            Err(failed) => self.unreadable = Some(failed),
+        }
+        self.stored.insert(number, bare(chunk));
     }
 
     fn keep(&mut self, number: u32, stored: Inventory, entries: Owned) {
@@ -126,15 +156,18 @@ fn bare(chunk: Inventory) -> Box<ObjectMeta> {
     Box::new(ObjectMeta { managed_fields: None, ..chunk.metadata })
 }
 
+fn name_of(sync: &Sync, number: u32) -> String {
+    format!("{}-{number}", sync.name_any())
+}
+
 /// Chunks are named `<sync>-<number>`.
 fn number_of(chunk: &Inventory) -> Option<u32> {
     chunk.name_any().strip_prefix(&chunk.spec.sync)?.strip_prefix('-')?.parse().ok()
 }
 
 fn chunk(sync: &Sync, number: u32, entries: &Owned) -> Inventory {
-    let name = sync.name_any();
-    let spec = InventorySpec { sync: name.clone(), format: FORMAT, entries: entries.iter().map(stored).collect() };
-    let mut chunk = Inventory::new(&format!("{name}-{number}"), spec);
+    let spec = InventorySpec { sync: sync.name_any(), format: FORMAT, entries: entries.iter().map(stored).collect() };
+    let mut chunk = Inventory::new(&name_of(sync, number), spec);
     chunk.metadata.namespace = sync.namespace();
     chunk
 }

@@ -8,13 +8,18 @@ mod absorb;
 mod carry;
 mod clear;
 mod end;
+mod farewell;
 mod finish;
+mod inputs;
+mod judge;
 mod ledger;
 mod live;
 mod order;
 mod pass;
 mod prune;
+mod reviewed;
 mod stages;
+mod still;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -29,11 +34,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::api::{Inventory, Sync, SyncStatus};
+use crate::failure::Failed;
 use crate::health::Health;
+use crate::inventory::Owned;
 use crate::object::{Digest, ObjectId};
 use crate::plan::Observed;
 use crate::render::ReadSet;
 use crate::report::facts::SyncFacts;
+use crate::report::reason::Reason;
 use crate::report::status::recall;
 
 use super::dependency::SyncState;
@@ -44,6 +52,8 @@ use super::tip::{Found, Key, Tip};
 use super::world::{World, random};
 use super::{backoff, source};
 
+use inputs::Inputs;
+use judge::Judged;
 use ledger::Ledger;
 use order::Watched;
 
@@ -56,6 +66,16 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 const COALESCE: Duration = Duration::from_millis(400);
 /// So long a restarted agent may take to find its way: what is stored says it still.
 const RECALL: Duration = Duration::from_secs(30);
+
+/// What a Sync owns, by its inventory as it stands in the cluster.
+///
+/// # Errors
+/// It cannot be read.
+pub fn owned_of<'a>(uid: &str, name: &str, chunks: impl Iterator<Item = &'a Inventory>) -> Result<Owned, Failed> {
+    let chunks = chunks.filter(|chunk| chunk.spec.sync == name).cloned().collect();
+    let ledger = Ledger::read(uid, chunks);
+    ledger.unreadable().map_or_else(|| Ok(ledger.owned().clone()), |failed| Err(failed.clone()))
+}
 
 /// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted.
 pub fn start(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> JoinHandle<()> {
@@ -86,6 +106,10 @@ struct Unit {
     refused: Option<(String, i64)>,
     /// What the last whole render of the accepted revision read.
     read_set: Option<Arc<ReadSet>>,
+    /// What renders need beside the tree.
+    inputs: Inputs,
+    /// What Standards have let pass.
+    judged: Judged,
 
     ledger: Ledger,
     /// What a watch taught about entries is not yet in the cluster.
@@ -124,6 +148,8 @@ struct Unit {
     limit_at: Option<Instant>,
     /// Since when the same thing is waited for.
     waiting_since: Option<Instant>,
+    /// Holds that the log has: of the newest revision, and of the healing of the accepted one.
+    logged: [Option<(Reason, String)>; 2],
     /// The last plan waits for what other Syncs claim or plan.
     waits_for_others: bool,
     /// Deletions that were carried out since a revision was last applied whole, and not paid for.
@@ -164,6 +190,8 @@ impl Unit {
             handled: None,
             refused: None,
             read_set: None,
+            inputs: Inputs::default(),
+            judged: Judged::default(),
             unsaved: false,
             observed: Observed::new(),
             health: BTreeMap::new(),
@@ -185,6 +213,7 @@ impl Unit {
             began: Instant::now(),
             limit_at: None,
             waiting_since: None,
+            logged: [None, None],
             waits_for_others: false,
             deleted_unpaid: 0,
             planned: None,

@@ -5,6 +5,7 @@ use std::time::Instant as Clock;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::agent::tip::{Found, Tip};
 use crate::api::Mode;
@@ -12,12 +13,14 @@ use crate::cluster::Session;
 use crate::failure::{Failed, Failure, Fault};
 use crate::object::annotation;
 use crate::plan::{Change, Method};
-use crate::render::{Limits, Rendered};
+use crate::render::Rendered;
 use crate::report::facts::{Hold, Progress, Source, Stage, Verdict};
 use crate::report::outcome::{Outcome, OutcomeId};
 use crate::report::reason::Reason;
 use crate::revision::{Acceptance, accept};
 
+use super::inputs::Given;
+use super::judge::{Content, Matter};
 use super::{INTERVAL, Unit};
 
 /// What a pass aims at.
@@ -84,15 +87,18 @@ impl Unit {
             Err(stop) => Err(stop),
         };
         let cut_short = matches!(end, Err(Stop::Superseded | Stop::Again | Stop::NoPermit));
-        let heal = end.is_err() && !cut_short && !matches!(end, Err(Stop::Idle)) && self.needs_healing();
+        let end = self.at_least_accepted(end).await;
+        let heal =
+            end.is_err() && !cut_short && !matches!(end, Err(Stop::Idle)) && (self.needs_healing() || self.is_unseen());
         self.note_end(end);
         if heal {
-            let end = match self.aim_accepted() {
+            let end = match self.aim_accepted().await {
                 Ok(target) => self.attempt(&target).await,
                 Err(stop) => Err(stop),
             };
             self.note_healing(end);
         }
+        self.inputs.end_pass();
         let interval = crate::agent::source::duration(self.sync.spec.interval.as_deref(), INTERVAL);
         self.recheck_at = Some(Instant::now() + interval);
         if !cut_short {
@@ -109,7 +115,11 @@ impl Unit {
         if matches!(self.facts.source, Source::Missing { .. } | Source::Denied { .. }) {
             return Err(Stop::Idle);
         }
-        let Some(found) = self.tip.as_ref().and_then(|t| t.found.clone()) else { return Err(Stop::Idle) };
+        let Some(tip) = &self.tip else { return Err(Stop::Idle) };
+        let Some(found) = tip.found.clone() else {
+            // Where all that was found is held back, what is accepted stays healed.
+            return Err(if tip.withheld.is_some() { Stop::Known } else { Stop::Idle });
+        };
         let target = self.target(found, Aim::Newest)?;
         self.accept(&target.found).await?;
         let this = (target.found.commit().to_owned(), self.generation());
@@ -134,8 +144,12 @@ impl Unit {
 
     /// Judges the step from the accepted commit to the found one.
     async fn accept(&mut self, found: &Found) -> Result<(), Stop> {
-        let Some(accepted) = self.facts.accepted.clone() else { return Ok(()) };
-        if accepted.commit != found.commit() {
+        if self.review_standing().is_some() {
+            // How it stands to what is accepted was judged for the Repository.
+            self.facts.hold = None;
+            return Ok(());
+        }
+        if let Some(accepted) = self.facts.accepted.clone().filter(|accepted| accepted.commit != found.commit()) {
             let ancestry = self.world.ancestries.between(&self.world.workers, found, &accepted.commit).await;
             let ancestry = ancestry.map_err(|failed| Stop::Failed(Stage::Fetch, failed))?;
             let rewind = self.tip.as_ref().and_then(|t| t.rewind.as_ref());
@@ -144,7 +158,7 @@ impl Unit {
                 accept(Some(&accepted), &found.listed.revision, ancestry, rewind)
             {
                 self.facts.attempted = Some(found.listed.revision.clone());
-                return Err(Stop::Hold(Hold { reason: reason_of(reason), message }));
+                return Err(Stop::Hold(Hold::new(reason_of(reason), message)));
             }
         }
         self.facts.hold = None;
@@ -160,49 +174,82 @@ impl Unit {
                 || owned.into_iter().any(|id| self.observed.get(id).is_some_and(|live| self.drifted(id, live))))
     }
 
-    fn aim_accepted(&self) -> Result<Target, Stop> {
+    /// Whether nothing of what is accepted was looked at since the start: then no watch shows it.
+    fn is_unseen(&self) -> bool {
+        self.facts.accepted.is_some() && self.read_set.is_none()
+    }
+
+    async fn aim_accepted(&self) -> Result<Target, Stop> {
         let (Some(revision), Some(tip)) = (self.facts.accepted.clone(), &self.tip) else { return Err(Stop::Idle) };
-        let Some(mut found) = tip.found.clone() else { return Err(Stop::Idle) };
-        found.listed.revision = revision;
+        let revision = match &tip.standing {
+            Some(standing) => self.healed(tip, standing, revision).await?,
+            None => revision,
+        };
+        let Some(found) = tip.at(revision) else { return Err(Stop::Idle) };
         self.target(found, Aim::Heal)
     }
 
+    /// A run: what is logged meanwhile, also by the doors, carries which one it was.
+    pub(super) async fn attempt(&mut self, target: &Target) -> Result<(), Stop> {
+        let revision = &target.found.listed.revision;
+        let span = tracing::info_span!("run", sync = %self.key, %revision, run = tracing::field::Empty);
+        self.flow(target).instrument(span).await
+    }
+
     /// The flow.
-    async fn attempt(&mut self, target: &Target) -> Result<(), Stop> {
+    async fn flow(&mut self, target: &Target) -> Result<(), Stop> {
         // What was applied whole before is put right wherever others are by now.
         if target.aim == Aim::Newest || self.facts.applied != self.facts.accepted {
             self.order(target).await?;
         }
-        if self.nothing_to_do(target) {
-            self.save().await?;
-            self.settle(target);
-            return Ok(());
+        if self.cluster_differs().await {
+            self.handled = None;
+        }
+        if self.nothing_to_do(target) && !self.inputs.stirred() {
+            return self.stay(target).await;
+        }
+        self.pinned()?;
+        let given = self.given(target).await?;
+        if self.nothing_to_do(target) && self.inputs.handled == Some(given.digest) {
+            // A source is of another version and says the same.
+            return self.stay(target).await;
         }
         if let Some(failed) = self.ledger.unreadable() {
             return Err(Stop::Failed(Stage::Plan, failed.clone()));
         }
         self.look_at_lost(target).await?;
-        let kept = self.untouched_since_restart(target).await;
+        let kept = self.untouched_since_restart(target, &given).await;
         let mut outcome = if kept.is_some() { self.outcome(target) } else { self.begin(target) };
+        let content = if kept.is_some() { Content::Accepted } else { Content::Read };
         let rendered = match kept {
             Some(rendered) => Ok(rendered),
-            None => self.render(target, &mut outcome).await,
+            None => self.render(target, &given, &mut outcome).await,
         };
         let rendered = self.told(rendered, &mut outcome)?;
         let read_set = Arc::new(rendered.read_set.clone());
+        let approved = self.approved(target, &read_set);
+        self.told(approved, &mut outcome)?;
+        let unfrozen = self.unfrozen(target, &read_set).await;
+        self.told(unfrozen, &mut outcome)?;
+        self.note_asked(&rendered.asked).await;
         let resolved = self.resolve(rendered, &mut outcome).await;
         let (desired, wrong) = self.told(resolved, &mut outcome)?;
         let judged = self.judged(target, &desired, &wrong, &mut outcome).await;
         let (plan, refused) = self.told(judged, &mut outcome)?;
+        let matter = Matter { content, plan: &plan, wrong: &wrong };
+        let judged = self.by_standards(target, matter, desired, refused).await;
+        let (desired, refused) = self.told(judged, &mut outcome)?;
         let admitted = self.admit(target, plan, desired, refused, &wrong, &mut outcome).await;
         let admitted = self.told(admitted, &mut outcome)?;
         if self.sync.spec.mode == Mode::Shadow {
             self.shadow(target, &admitted);
+            self.rendered_with(target, &given);
             return Ok(());
         }
         let prepared = self.prepare(target, &admitted, &mut outcome).await;
         self.told(prepared, &mut outcome)?;
         self.accepted(target);
+        self.judged.pass();
         let end = self.carry_out(target, &admitted, &mut outcome).await;
         self.told(end, &mut outcome)?;
         self.news(outcome);
@@ -213,12 +260,22 @@ impl Unit {
             self.open_watches(target, admitted.all_desired()).await?;
         }
         self.read_set = Some(read_set);
+        self.rendered_with(target, &given);
         self.settle(target);
         Ok(())
     }
 
+    /// Nothing was left to do, and nothing has changed since.
+    async fn stay(&mut self, target: &Target) -> Result<(), Stop> {
+        if self.sync.spec.mode == Mode::Enforce {
+            self.save().await?;
+            self.settle(target);
+        }
+        Ok(())
+    }
+
     /// Writes down what a watch taught about entries of the inventory.
-    async fn save(&mut self) -> Result<(), Stop> {
+    pub(super) async fn save(&mut self) -> Result<(), Stop> {
         if self.unsaved {
             self.world.permit().ok_or(Stop::NoPermit)?;
             let written = self.ledger.write(&self.world.cluster.own(), &self.sync).await;
@@ -254,13 +311,14 @@ impl Unit {
 
     fn outcome(&self, target: &Target) -> Outcome {
         let revision = target.found.listed.revision.to_string();
+        tracing::Span::current().record("run", self.attempt);
         let id = OutcomeId { sync_uid: self.uid().to_owned(), revision, attempt: self.attempt };
         Outcome::new(id, Timestamp::now())
     }
 
     /// After a restart, what a newer commit renders to where it changes nothing that the accepted
     /// one read: such a commit is none of this Sync's news, as it would not have been before.
-    async fn untouched_since_restart(&self, target: &Target) -> Option<Rendered> {
+    async fn untouched_since_restart(&self, target: &Target, given: &Given) -> Option<Rendered> {
         let found = &target.found.listed.revision;
         let accepted = self.facts.accepted.as_ref().filter(|accepted| accepted.commit != found.commit)?;
         let settled = self.facts.applied.as_ref() == Some(accepted) && self.facts.attempted.as_ref() == Some(accepted);
@@ -269,11 +327,11 @@ impl Unit {
         }
         let (url, workers) = (&target.found.source.url, &self.world.workers);
         let path = self.sync.spec.path.as_str();
-        if self.world.quarantined(&found.commit, path) {
+        if self.world.quarantined(&found.commit, path).is_some() {
             return None;
         }
         // What fails here fails again in the pass, which tells it.
-        let rendered = workers.render(url, &found.commit, path, &Limits::agent()).await.ok()?;
+        let rendered = self.world.render(url, &found.commit, path, &given.options).await.ok()?;
         let same = workers.unchanged(url, &accepted.commit, std::slice::from_ref(&rendered.read_set)).await.ok()?;
         (rendered.problems.is_empty() && same == [true]).then_some(rendered)
     }

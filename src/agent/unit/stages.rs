@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 use std::time::Instant as Clock;
 
 use futures::FutureExt;
+use serde_json::Value;
 
 use crate::agent::mailbox::Trigger;
 use crate::agent::tip::Key;
+use crate::agent::worker::{KILLS, killed};
 use crate::api::{Mode, OnInvalid};
 use crate::cluster::{Answer, ClusterError, Session, apply};
-use crate::failure::Failed;
 use crate::object::{ObjectId, Problem};
 use crate::plan::{self, Change, Desired, Live, Method, Plan, Refusals, Rules, Steer};
-use crate::render::{Limits, Rendered};
+use crate::render::Rendered;
 use crate::report::facts::{Stage, Verdict};
 use crate::report::outcome::Outcome;
 
 use super::Unit;
 use super::carry::{Judged, still_running};
 use super::clear::unreachable;
+use super::inputs::Given;
 use super::live::Source;
 use super::pass::{Aim, Stop, Target, millis};
 use super::together::together;
@@ -59,18 +61,27 @@ impl Wrong {
 
 impl Unit {
     /// From the tree to manifests, in the worker.
-    pub(super) async fn render(&mut self, target: &Target, outcome: &mut Outcome) -> Result<Rendered, Stop> {
+    pub(super) async fn render(
+        &mut self,
+        target: &Target,
+        given: &Given,
+        outcome: &mut Outcome,
+    ) -> Result<Rendered, Stop> {
         let (commit, path) = (target.found.commit(), self.sync.spec.path.as_str());
-        if self.world.quarantined(commit, path) {
-            return Err(Stop::Verdict(quarantined(path)));
+        if let Some(how) = self.world.quarantined(commit, path) {
+            return Err(quarantined(path, &how));
         }
         let clock = Clock::now();
-        let rendered = self.world.workers.render(&target.found.source.url, commit, path, &Limits::agent()).await;
+        let rendered = self.world.render(&target.found.source.url, commit, path, &given.options).await;
         outcome.time(Stage::Render, millis(clock));
         let rendered = match rendered {
             Ok(rendered) => rendered,
-            Err(failed) if killed(&failed) && self.world.note_kill(commit, path) => {
-                return Err(Stop::Verdict(quarantined(path)));
+            Err(failed) if killed(&failed) => {
+                self.world.note_kill(commit, path, &failed.message);
+                return Err(match self.world.quarantined(commit, path) {
+                    Some(how) => quarantined(path, &how),
+                    None => Stop::Failed(Stage::Render, failed),
+                });
             }
             Err(failed) => return Err(Stop::Failed(Stage::Render, failed)),
         };
@@ -81,6 +92,16 @@ impl Unit {
             return Err(Stop::Verdict(Verdict::Refused { stage: Stage::Render, problems, applied_rest: None }));
         }
         Ok(rendered)
+    }
+}
+
+/// A live object, as the account; `None` where it is not there.
+pub(super) async fn read(session: &Session, id: &ObjectId, api_version: &str) -> Result<Option<Value>, ClusterError> {
+    match session.cluster().kinds().resolve(session, api_version, &id.kind).await {
+        Ok(kind) => apply::get(session, &kind, &id.namespace, &id.name).await,
+        // A kind that is gone took its objects along.
+        Err(ClusterError::NoSuchKind { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -96,12 +117,8 @@ async fn ask(session: &Session, method: Method, desired: &Desired) -> Result<Ans
     apply::dry_run(session, desired).await
 }
 
-fn killed(failed: &Failed) -> bool {
-    matches!(failed.reason.as_str(), "WorkerCrashed" | "WorkerTimeout")
-}
-
-fn quarantined(path: &str) -> Verdict {
-    Verdict::Quarantined { crashes: 3, message: format!("rendering {path:?} ended the worker each time") }
+fn quarantined(path: &str, how: &str) -> Stop {
+    Stop::Verdict(Verdict::Quarantined { crashes: KILLS.into(), message: format!("rendering {path:?}: {how}") })
 }
 
 impl Unit {
@@ -233,13 +250,7 @@ impl Unit {
         let mut reads = Vec::new();
         for (id, api_version) in objects {
             let read = async move {
-                let kind = session.cluster().kinds().resolve(session, &api_version, &id.kind).await;
-                let found = match kind {
-                    Ok(kind) => apply::get(session, &kind, &id.namespace, &id.name).await,
-                    // A kind that is gone took its objects along.
-                    Err(ClusterError::NoSuchKind { .. }) => Ok(None),
-                    Err(error) => Err(error),
-                };
+                let found = read(session, &id, &api_version).await;
                 (id, found)
             };
             reads.push(read.boxed());

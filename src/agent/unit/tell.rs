@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::api::{ConditionStatus, ConditionType, Sync, SyncStatus};
-use crate::cluster::own::{News, NewsType, write_status};
+use crate::cluster::own::write_status;
 use crate::cluster::{ClusterError, KindInfo};
 use crate::health::Status;
 use crate::report::condition::state;
-use crate::report::event::{self, Event, EventType};
+use crate::report::event::{self, Event};
 use crate::report::outcome::Outcome;
 use crate::report::status::{changed, sync_status};
 use crate::report::table::State;
@@ -21,6 +21,7 @@ impl Unit {
     /// Writes the status where it says something new, and the Events that go with it.
     pub(super) async fn tell(&mut self) {
         let repository = self.repository().to_string();
+        self.facts.went_ahead = self.went_ahead();
         self.world.metrics.sync(&self.key.namespace, &self.key.name, &repository, &self.facts);
         if self.gone || !self.world.leading() {
             return;
@@ -102,9 +103,6 @@ impl Unit {
         let stages = outcome.stages.iter().map(|(stage, ms)| format!("{}={ms}ms", stage.as_str()));
         if outcome.counts.changed() > 0 || outcome.failure.is_some() || !outcome.problems.is_empty() {
             tracing::info!(
-                sync = %self.key,
-                revision = %outcome.id.revision,
-                run = outcome.id.attempt,
                 reason = %outcome.reason(),
                 summary = %outcome.summary(),
                 stages = %stages.collect::<Vec<_>>().join(" "),
@@ -131,23 +129,7 @@ impl Unit {
     /// Has Events written, soon and behind everything else.
     pub(super) fn tell_events(&self, events: &[Event]) {
         for event in events {
-            let news = News {
-                api_version: format!("{}/{}", crate::api::GROUP, crate::api::VERSION),
-                kind: "Sync".to_owned(),
-                namespace: self.key.namespace.clone(),
-                name: self.key.name.clone(),
-                uid: self.uid().to_owned(),
-                type_: match event.type_ {
-                    EventType::Normal => NewsType::Normal,
-                    EventType::Warning => NewsType::Warning,
-                },
-                reason: event.reason.as_str().to_owned(),
-                action: event.action.to_owned(),
-                note: event.message.clone(),
-                subject: event.about.clone(),
-                annotations: event.annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
-            };
-            self.world.news.put(news);
+            self.world.news.tell("Sync", &self.key, self.uid(), event);
         }
     }
 }

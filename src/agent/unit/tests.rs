@@ -13,21 +13,30 @@ use tokio::time::timeout;
 
 use super::pass::Aim;
 use super::*;
+use ssh_key::PrivateKey;
+use ssh_key::private::Ed25519Keypair;
+
+use crate::agent::acceptance::Seal;
 use crate::agent::ancestry::Ancestries;
 use crate::agent::claims::ClaimBook;
+use crate::agent::freezes::FreezeBook;
 use crate::agent::mailbox::{Loss, Sight, Trigger};
 use crate::agent::news;
 use crate::agent::observer::Observer;
 use crate::agent::registry::Registry;
+use crate::agent::standards::Standards;
 use crate::agent::term::Term;
 use crate::agent::worker::{Workers, WorkersSettings};
+use crate::api::GROUP;
 use crate::cluster::lease::Election;
 use crate::cluster::observe::Event;
 use crate::cluster::{Cluster, ConnectOptions, WritePermit};
 use crate::git::{Listed, Source};
+use crate::health::Status;
 use crate::inventory::Entry;
 use crate::object::DigestKey;
 use crate::render::ReadRecord;
+use crate::report::facts::{Stage, Verdict};
 use crate::report::metrics::{Build, Metrics};
 use crate::revision::Revision;
 use crate::server::Receivers;
@@ -80,6 +89,21 @@ fn answer(method: &str, path: &str, body: &Value) -> (u16, Value) {
                 {"metadata": {"name": ""}, "versions": [{"version": "v1", "resources": [maps]}]}]}),
         ),
         ("GET", "/apis") => (200, json!({"kind": "APIGroupDiscoveryList", "items": []})),
+        ("GET", path) if path.ends_with("/configmaps/vars") => (
+            200,
+            json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "vars", "resourceVersion": "1"}}),
+        ),
+        // Somebody else has written it.
+        ("PUT", path) if path.contains("/inventories/") => (
+            409,
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 409, "reason": "Conflict",
+                "message": "the object has been modified", "details": {"name": "web-0"}}),
+        ),
+        ("GET", path) if path.contains("/inventories/") => (
+            404,
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+                "message": "not found", "details": {"name": "web-0"}}),
+        ),
         ("GET", _) => (
             404,
             json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
@@ -116,26 +140,35 @@ impl Ground {
         // Nothing is rendered here: every render fails.
         let settings =
             WorkersSettings { program: "/bin/false".into(), ..WorkersSettings::new(folder.path()).expect("settings") };
+        let signing = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+        let seal = Arc::new(Seal::new(signing, folder.path(), "lab").expect("a key"));
         let world = World {
             name: "lab".to_owned(),
             observer: Observer::new(cluster.clone(), key.clone()),
             cluster,
             workers: Workers::new(settings).expect("workers"),
             ancestries: Ancestries::default(),
+            freezes: FreezeBook::default(),
             claims: ClaimBook::default(),
             quarantine: Mutex::default(),
+            turns: Mutex::default(),
+            charts: std::sync::Mutex::default(),
             scopes: Mutex::default(),
             registry: Registry::default(),
+            standards: Standards::default(),
             metrics: Arc::new(Metrics::new(&build, Vec::new()).expect("metrics")),
             news: news::desk().0,
             election,
             term,
+            seal,
             key,
             listed,
             passes: Semaphore::new(1),
+            plans: Semaphore::new(1),
             namespace: "tandem-system".to_owned(),
             started: Instant::now(),
         };
+        world.standards.all_listed();
         Self { fake, permit, world: Arc::new(world), _election: tell, _listed: list, _folder: folder }
     }
 
@@ -186,13 +219,17 @@ fn sync(more: Value) -> Sync {
 fn tip(commit: &str) -> Tip {
     let revision = Revision { name: "main".to_owned(), commit: commit.to_owned() };
     let found = Found {
-        listed: Listed { revision, reference: None, received_bytes: 0 },
+        listed: Listed { revision, reference: None, tag: None, received_bytes: 0 },
         source: Arc::new(Source::new("https://git.example.com/shop.git")),
         seen_at: Timestamp::UNIX_EPOCH,
     };
     Tip {
         repository: Key::new("shop", "repo"),
         found: Some(found),
+        standing: None,
+        review: None,
+        pinned: false,
+        withheld: None,
         failed: None,
         allowed_namespaces: Arc::from([]),
         rewind: None,
@@ -213,6 +250,27 @@ fn owned(unit: &mut Unit) -> ObjectId {
     };
     unit.ledger.set(&id, entry);
     id
+}
+
+/// Its own object is ready when it is: waiting for that, it would wait for ever. Another Sync that it owns is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_sync_that_owns_itself_does_not_wait_for_itself() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({})));
+    let map = owned(&mut unit);
+    let entry = unit.ledger.owned()[&map].clone();
+    let own = unit.key.name.clone();
+    for (name, expected) in [(own.as_str(), Status::Current), ("another", Status::InProgress)] {
+        let id = ObjectId::new(unit.key.namespace.clone(), name, GROUP, "Sync");
+        unit.ledger.set(&id, entry.clone());
+        unit.health = BTreeMap::from([
+            (map.clone(), Health::new(Status::Current, "it is there")),
+            (id.clone(), Health::in_progress("it is not ready")),
+        ]);
+        unit.assess();
+        assert_eq!(unit.facts.health.status(), expected, "{id}");
+        unit.ledger.forget(&id);
+    }
 }
 
 /// A renewal that comes late leaves a gap in which nothing may be written, and the term goes on.
@@ -302,6 +360,33 @@ async fn a_commit_is_untouched_only_against_what_the_handled_one_read() {
     }
 }
 
+/// Nothing can be rendered here, so a pass that ends well has rendered nothing.
+#[tokio::test(start_paused = true)]
+async fn a_source_is_rendered_with_where_it_says_something_else_and_not_where_its_version_is_another() {
+    let ground = Ground::lapsed();
+    ground.permit.renew();
+    let from = json!([{"kind": "ConfigMap", "name": "vars"}]);
+    let mut unit = ground.unit(sync(json!({"spec": {"substitute": {"from": from}}})));
+    let target = unit.target(tip(COMMIT).found.expect("found"), Aim::Newest).map_err(|_| ()).expect("a target");
+    let given = unit.given(&target).await.map_err(|_| ()).expect("it is read");
+    unit.inputs.end_pass();
+    let reads = |ground: &Ground| ground.fake.sent("GET", "/namespaces/shop/configmaps/vars").len();
+    assert_eq!(reads(&ground), 1);
+    unit.handled = Some((COMMIT.to_owned(), 1));
+    unit.inputs.handled = Some(given.digest);
+    unit.pass().await;
+    assert_eq!((reads(&ground), &unit.facts.verdict), (1, &Verdict::Applied), "nothing has changed");
+    unit.inputs.stir("vars");
+    unit.pass().await;
+    assert_eq!((reads(&ground), &unit.facts.verdict), (2, &Verdict::Applied), "it says the same");
+    unit.inputs.handled = Some(ground.world.key.digest_bytes(b"it said something else"));
+    unit.inputs.stir("vars");
+    unit.pass().await;
+    assert_eq!(reads(&ground), 3);
+    let rendered = matches!(unit.facts.verdict, Verdict::Failed { stage: Stage::Render, .. });
+    assert!(rendered, "it is rendered anew: {:?}", unit.facts.verdict);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_another_repository_found_is_not_taken() {
     let ground = Ground::lapsed();
@@ -325,4 +410,26 @@ async fn a_sync_of_another_uid_is_another_sync() {
     term.sync(Event::Applied(Ok(sync(json!({"metadata": {"uid": "u9"}, "spec": {"suspend": true}})))));
     let suspended = |ground: &Ground| ground.told().last().is_some_and(|told| told.to_string().contains("Suspended"));
     ground.until("the second is told", suspended).await;
+}
+
+/// An answer may have been lost, or a person has touched it: it is read again and written anew.
+#[tokio::test(start_paused = true)]
+async fn an_inventory_that_somebody_wrote_is_read_again() {
+    let ground = Ground::lapsed();
+    ground.permit.renew();
+    let stored = json!({
+        "apiVersion": "tandemcd.io/v1alpha1", "kind": "Inventory",
+        "metadata": {"namespace": "shop", "name": "web-0", "uid": "i1", "resourceVersion": "7",
+            "ownerReferences": [{"apiVersion": "tandemcd.io/v1alpha1", "kind": "Sync", "name": "web", "uid": "u1"}]},
+        "spec": {"sync": "web", "format": 1, "entries": [{"id": "shop_b__ConfigMap", "v": "v1"}]},
+    });
+    let mut unit = ground.unit(sync(json!({})));
+    unit.ledger = Ledger::read("u1", vec![serde_json::from_value(stored).expect("a chunk")]);
+    owned(&mut unit);
+    unit.unsaved = true;
+    assert!(unit.save().await.is_err(), "it is refused");
+    assert_eq!(ground.fake.sent("GET", "/inventories/web-0").len(), 1);
+    assert!(unit.save().await.is_ok(), "it is gone: it is created");
+    let created = ground.fake.sent("POST", "/inventories");
+    assert_eq!(created[0]["spec"]["entries"].as_array().map(Vec::len), Some(2));
 }

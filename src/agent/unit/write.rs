@@ -66,7 +66,7 @@ impl Unit {
         outcome.time(Stage::Apply, millis(clock));
         end?;
         // Jobs of a phase that changes nothing may still run.
-        self.may_enter(Phase::After, admitted)?;
+        self.may_enter((Phase::After, i32::MIN), admitted)?;
         match refused.running {
             Some(job) if refused.problems.is_empty() => Err(still_running(&job, Stage::Apply)),
             _ => Ok(refused.problems),
@@ -81,7 +81,7 @@ impl Unit {
         refused: &mut Refused,
         outcome: &mut Outcome,
     ) -> Result<(), Stop> {
-        self.may_enter(step.phase, admitted)?;
+        self.may_enter((step.phase, step.order), admitted)?;
         if target.aim == super::pass::Aim::Newest && step.phase < Phase::Workloads && self.newer_commit(target) {
             return Err(Stop::Superseded);
         }
@@ -148,13 +148,13 @@ impl Unit {
     }
 
     /// Whether a phase may begin: Jobs before the workloads must have completed, and those after
-    /// them begin when everything else is healthy.
-    fn may_enter(&self, phase: Phase, admitted: &Admitted) -> Result<(), Stop> {
+    /// them begin when everything else is healthy. Among Jobs of a phase, those with a smaller number
+    /// must have completed.
+    fn may_enter(&self, (phase, order): (Phase, i32), admitted: &Admitted) -> Result<(), Stop> {
         let wanted = || admitted.plan().changes.iter().filter(|change| change.origin.is_some());
-        if phase > Phase::Before {
-            for change in wanted().filter(|change| change.phase == Phase::Before) {
-                self.completed(&change.id)?;
-            }
+        let is_job = |change: &&plan::Change| matches!(change.phase, Phase::Before | Phase::After);
+        for change in wanted().filter(is_job).filter(|change| (change.phase, change.order) < (phase, order)) {
+            self.completed(&change.id, change.phase)?;
         }
         if phase == Phase::After
             && wanted().any(|change| change.phase == Phase::After && change.method != Method::Nothing)
@@ -175,8 +175,10 @@ impl Unit {
         Ok(())
     }
 
-    /// Whether a Job of the phase before is done.
-    fn completed(&self, id: &ObjectId) -> Result<(), Stop> {
+    /// Whether a Job that others wait for is done.
+    fn completed(&self, id: &ObjectId, phase: Phase) -> Result<(), Stop> {
+        let when =
+            if phase == Phase::Before { "before the workloads" } else { "after the workloads, before other Jobs" };
         let entry = self.ledger.owned().get(id);
         if entry.is_some_and(|entry| entry.flags.contains(&Flag::Completed)) {
             return Ok(());
@@ -184,13 +186,13 @@ impl Unit {
         match self.health.get(id) {
             Some(health) if health.status == Status::Current => Ok(()),
             Some(health) if health.status == Status::Failed => {
-                let message = format!("{id} runs before the workloads and failed: {}", health.message);
+                let message = format!("{id} runs {when} and failed: {}", health.message);
                 let failed = Failed::new("JobFailed", Fault::Repository, message)
                     .with_hint("nothing after it was applied; a commit that changes the Job runs it again");
                 Err(Stop::Failed(Stage::Apply, failed))
             }
             _ => {
-                let message = format!("{id} runs before the workloads and has not completed");
+                let message = format!("{id} runs {when} and has not completed");
                 Err(Stop::Waiting(Progress { stage: Stage::Apply, message }))
             }
         }

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::agent::programs::{Programs, ProgramsSettings};
+
+use super::freeze::{Changes, Freezes, Since};
+use super::proposed::{At, Proposed, Trial};
 use super::protocol::{History, Part, Pins, Question, Request};
+use super::review::{ReviewCheck, Reviewed};
+use super::settings::{WorkersSettings, confinement};
+use super::verify::{Check, Verified};
 use crate::failure::{Failed, Fault};
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
-use crate::render::{Limits, ReadSet, Rendered};
+use crate::render::{Options, ReadSet, Rendered};
 use crate::revision::{Ancestry, Revision, Wanted};
-use crate::sandbox::{Confinement, Network, Pool, PoolSettings};
+use crate::sandbox::{Network, Pool, PoolSettings};
 
 /// Time that a worker has beyond the exchange's own, to say itself that it was too long.
 const GRACE: Duration = Duration::from_secs(3);
@@ -21,43 +27,6 @@ const RENDER_IDLE: Duration = Duration::from_secs(5);
 
 /// Bytes that an idle worker may hold.
 const KEEP_BYTES: u64 = 16 << 20;
-
-/// How workers are started and what they may use.
-#[derive(Clone, Debug)]
-pub struct WorkersSettings {
-    /// Folder of the cache of repositories.
-    pub cache: PathBuf,
-    /// The program; this one, unless a test says otherwise.
-    pub program: PathBuf,
-    /// Exchanges with remotes at a time.
-    pub exchanges: usize,
-    /// Renders at a time.
-    pub renders: usize,
-    /// Time that a render, or another question to the cache, may take.
-    pub render_timeout: Duration,
-    /// An idle worker is ended after so long; one that renders after 5 s at most.
-    pub idle: Duration,
-    /// Bytes of memory that a worker may write to.
-    pub memory_bytes: u64,
-}
-
-impl WorkersSettings {
-    /// Two exchanges and one render at a time, 60 s for a render, 512 MiB for each worker.
-    ///
-    /// # Errors
-    /// The path of this program is not known.
-    pub fn new(cache: impl Into<PathBuf>) -> std::io::Result<Self> {
-        Ok(Self {
-            cache: cache.into(),
-            program: std::env::current_exe()?,
-            exchanges: 2,
-            renders: 1,
-            render_timeout: Duration::from_secs(60),
-            idle: Duration::from_secs(30),
-            memory_bytes: 512 << 20,
-        })
-    }
-}
 
 /// Worker processes: some that may speak to remotes, and some that may only read the cache.
 /// Cloning gives another handle to the same ones. Every call has a deadline; dropping a call's
@@ -71,7 +40,12 @@ impl WorkersSettings {
 pub struct Workers {
     exchanges: Pool,
     renders: Pool,
+    /// Renders of what is proposed: one at a time.
+    proposals: Pool,
     settings: WorkersSettings,
+    programs: Arc<Programs>,
+    /// Each runs one program at a time.
+    programs_for_proposals: Arc<Programs>,
     /// How each URL was last fetched from, to mend its cache.
     sources: Arc<Mutex<HashMap<String, Source>>>,
 }
@@ -96,9 +70,18 @@ impl Workers {
             })
         };
         let exchanges = pool("exchange", settings.exchanges, settings.idle, confinement(&settings, Network::Outbound));
-        let renders =
-            pool("render", settings.renders, settings.idle.min(RENDER_IDLE), confinement(&settings, Network::None));
-        Ok(Self { exchanges, renders, settings, sources: Arc::default() })
+        let render =
+            |name, size| pool(name, size, settings.idle.min(RENDER_IDLE), confinement(&settings, Network::None));
+        let (renders, proposals) = (render("render", settings.renders), render("proposal", 1));
+        let programs = ProgramsSettings {
+            helm: settings.helm.clone(),
+            sops: settings.sops.clone(),
+            charts: Some(settings.cache.join("charts")),
+            ..ProgramsSettings::started_by(settings.program.clone())
+        };
+        let programs_for_proposals = Arc::new(Programs::new(programs.clone()));
+        let programs = Arc::new(Programs::new(programs));
+        Ok(Self { exchanges, renders, proposals, settings, programs, programs_for_proposals, sources: Arc::default() })
     }
 
     /// Asks the remote which commit is wanted.
@@ -140,6 +123,35 @@ impl Workers {
         }
     }
 
+    /// Whether all that leads to what was found (and fetched) is signed as it must be. Asks the remote only where the
+    /// cache does not know enough history.
+    pub async fn verify(&self, source: &Source, found: &Listed, check: &Check) -> Result<Verified, Failed> {
+        let question = Question::Verify { source: source.clone(), found: found.clone(), check: check.clone() };
+        match self.ask_remote(source, question, 5).await? {
+            Part::Verified(verified) => Ok(verified),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Whether each step that leads to what was found (and fetched) is approved. Asks the remote for notes, for heads
+    /// of proposals, and for more history where the cache does not know enough.
+    pub async fn review(&self, source: &Source, found: &Listed, check: &ReviewCheck) -> Result<Reviewed, Failed> {
+        let question = Question::Review { source: source.clone(), found: found.clone(), check: check.clone() };
+        match self.ask_remote(source, question, 8).await? {
+            Part::Reviewed(reviewed) => Ok(*reviewed),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Digest of the owners file of a commit, which is fetched where it is missing; the file can be read.
+    pub async fn owners_digest(&self, source: &Source, commit: &str) -> Result<String, Failed> {
+        let question = Question::OwnersDigest { url: source.url.clone(), commit: commit.to_owned() };
+        match one(self.ask_cache(&source.url, commit, question).await?)? {
+            Part::OwnersDigest(digest) => Ok(digest),
+            _ => Err(nonsense()),
+        }
+    }
+
     /// For each read set, whether the commit still holds what was read. One call answers for all
     /// Syncs of a repository.
     pub async fn unchanged(&self, url: &str, commit: &str, read_sets: &[ReadSet]) -> Result<Vec<bool>, Failed> {
@@ -151,20 +163,50 @@ impl Workers {
         }
     }
 
-    /// Renders a folder of a fetched commit.
-    pub async fn render(&self, url: &str, commit: &str, path: &str, limits: &Limits) -> Result<Rendered, Failed> {
-        let question = Question::Render {
-            url: url.to_owned(),
-            commit: commit.to_owned(),
-            path: path.to_owned(),
-            limits: limits.clone(),
+    /// What merging a proposal into what was listed (and fetched) would change. Asks the remote for its head, and for
+    /// more history where the cache does not know enough.
+    pub async fn propose(&self, source: &Source, listed: &Listed, proposed: &Proposed) -> Result<Trial, Failed> {
+        let question = Question::Propose { source: source.clone(), listed: listed.clone(), proposed: proposed.clone() };
+        match self.ask_remote(source, question, 6).await? {
+            Part::Trial(trial) => Ok(trial),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// Renders a folder of a fetched commit, with the programs that it needs.
+    pub async fn render(&self, url: &str, commit: &str, path: &str, options: &Options) -> Result<Rendered, Failed> {
+        self.render_at(url, &At::Commit(commit.to_owned()), path, options).await
+    }
+
+    /// The same of a commit, or of a merge that nobody has made yet: that is rendered in a worker of its own kind, so that
+    /// no Sync waits for it.
+    pub async fn render_at(&self, url: &str, at: &At, path: &str, options: &Options) -> Result<Rendered, Failed> {
+        let mut options = options.clone();
+        let programs = match at {
+            At::Commit(_) => &self.programs,
+            At::Merge { .. } => &self.programs_for_proposals,
         };
+        loop {
+            let rendered = self.render_alone(url, at, path, &options).await?;
+            if rendered.needs.is_empty() {
+                return Ok(rendered);
+            }
+            programs.meet(rendered.needs, &mut options).await?;
+        }
+    }
+
+    /// Renders as far as it goes without programs.
+    async fn render_alone(&self, url: &str, at: &At, path: &str, options: &Options) -> Result<Rendered, Failed> {
+        let question =
+            Question::Render { url: url.to_owned(), at: at.clone(), path: path.to_owned(), options: options.clone() };
         let mut rendered = Rendered::default();
-        for part in self.ask_cache(url, commit, question).await? {
+        for part in self.ask_cache(url, at.commit(), question).await? {
             match part {
                 Part::Manifests(mut some) => rendered.manifests.append(&mut some),
                 Part::Problems(mut some) => rendered.problems.append(&mut some),
                 Part::ReadSet(read_set) => rendered.read_set = read_set,
+                Part::Need(need) => rendered.needs.push(*need),
+                Part::Asked(asked) => rendered.asked = asked,
                 _ => return Err(nonsense()),
             }
         }
@@ -190,32 +232,65 @@ impl Workers {
         }
     }
 
+    /// Whether the first parents of a fetched commit lead to another one, as far as history is there.
+    pub async fn on_mainline(&self, url: &str, old: &str, new: &str) -> Result<bool, Failed> {
+        let question = Question::OnMainline { url: url.to_owned(), old: old.to_owned(), new: new.to_owned() };
+        match one(self.ask_cache(url, new, question).await?)? {
+            Part::OnMainline(whether) => Ok(whether),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// The freezes of a fetched commit.
+    pub async fn freezes(&self, url: &str, commit: &str) -> Result<Freezes, Failed> {
+        let question = Question::Freezes { url: url.to_owned(), commit: commit.to_owned() };
+        match one(self.ask_cache(url, commit, question).await?)? {
+            Part::Freezes(freezes) => Ok(freezes),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// What differs between two fetched commits of what is read.
+    pub async fn changes(&self, url: &str, since: Since, read: &ReadSet) -> Result<Changes, Failed> {
+        let to = since.to.clone();
+        let question = Question::Changes { url: url.to_owned(), since, read: read.clone() };
+        match one(self.ask_cache(url, &to, question).await?)? {
+            Part::Changes(changes) => Ok(changes),
+            _ => Err(nonsense()),
+        }
+    }
+
     /// Says which commits of a repository must stay in the cache. It replaces what was said before.
     pub async fn pin(&self, url: &str, pins: &Pins) -> Result<(), Failed> {
         let question = Question::Pin { url: url.to_owned(), pins: pins.clone() };
         // Only workers for exchanges may write to the cache.
-        self.send(&self.exchanges, question, self.settings.render_timeout).await.map(|_| ())
+        self.send(Network::Outbound, question, self.settings.render_timeout).await.map(|_| ())
     }
 
     /// Ids of the worker processes that are idle now, for tests and metrics.
     pub fn idle_ids(&self) -> Vec<u32> {
-        [self.exchanges.idle_ids(), self.renders.idle_ids()].concat()
+        [self.exchanges.idle_ids(), self.renders.idle_ids(), self.proposals.idle_ids()].concat()
     }
 
     async fn ask_remote(&self, source: &Source, question: Question, exchanges: u32) -> Result<Part, Failed> {
         let deadline = source.timeout * exchanges + GRACE;
-        one(self.send(&self.exchanges, question, deadline).await?)
+        one(self.send(Network::Outbound, question, deadline).await?)
     }
 
     /// Asks about a commit of the cache. One that was lost is fetched anew, once.
     async fn ask_cache(&self, url: &str, commit: &str, question: Question) -> Result<Vec<Part>, Failed> {
-        match self.send(&self.renders, question.clone(), self.settings.render_timeout).await {
+        let answer = match self.send(Network::None, question.clone(), self.settings.render_timeout).await {
             Err(failed) if failed.reason == "NotFetched" || failed.reason == "CacheCorrupted" => {
                 self.mend(url, commit, failed).await?;
-                self.send(&self.renders, question, self.settings.render_timeout).await
+                self.send(Network::None, question, self.settings.render_timeout).await
             }
             other => other,
-        }
+        };
+        answer.map_err(|failed| match failed.reason.as_str() {
+            // No remote was asked: its timeout would change nothing.
+            "WorkerTimeout" => failed.with_hint("--render-seconds of the agent gives large folders more time"),
+            _ => failed,
+        })
     }
 
     /// Fetches a commit that the cache has lost. Returns the failure that was met where it is not
@@ -224,15 +299,26 @@ impl Workers {
         if met.reason == "CacheCorrupted" {
             tracing::warn!(url = crate::git::redact(url), "{met}; the cache is set aside");
             let aside = Question::SetAside { url: url.to_owned() };
-            self.send(&self.exchanges, aside, self.settings.render_timeout).await?;
+            self.send(Network::Outbound, aside, self.settings.render_timeout).await?;
         }
         let source = self.sources.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned();
         let Some(source) = source else { return Err(met) };
         let revision = Revision { name: String::new(), commit: commit.to_owned() };
-        self.fetch(&source, &Listed { revision, reference: None, received_bytes: 0 }).await.map(|_| ())
+        self.fetch(&source, &Listed { revision, reference: None, tag: None, received_bytes: 0 }).await.map(|_| ())
     }
 
-    async fn send(&self, pool: &Pool, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
+    async fn send(&self, network: Network, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
+        let of_proposal = matches!(question, Question::Render { at: At::Merge { .. }, .. });
+        let (pool, others) = match network {
+            Network::Outbound => (&self.exchanges, [&self.renders, &self.proposals]),
+            Network::None if of_proposal => (&self.proposals, [&self.exchanges, &self.renders]),
+            Network::None => (&self.renders, [&self.exchanges, &self.proposals]),
+        };
+        // Exchanges and renders take turns, and each process holds the memory of a whole program:
+        // where one is started, the idle ones of the other kinds go.
+        if !pool.has_idle() {
+            others.iter().for_each(|other| other.end_idle());
+        }
         let request = Request { cache: self.settings.cache.clone(), question };
         let request =
             serde_json::to_vec(&request).map(zeroize::Zeroizing::new).map_err(|e| internal(&e.to_string()))?;
@@ -263,51 +349,4 @@ fn nonsense() -> Failed {
 
 fn internal(message: &str) -> Failed {
     Failed::new("WorkerProtocol", Fault::Internal, format!("the worker process: {message}"))
-}
-
-fn confinement(settings: &WorkersSettings, network: Network) -> Confinement {
-    let read = [
-        "/lib",
-        "/lib64",
-        "/usr/lib",
-        "/usr/lib64",
-        "/usr/local/lib",
-        "/etc/ld.so.cache",
-        "/etc/ssl",
-        "/etc/pki",
-        "/etc/ca-certificates",
-        "/usr/share/ca-certificates",
-        "/usr/local/share/ca-certificates",
-        "/etc/resolv.conf",
-        "/etc/hosts",
-        "/etc/host.conf",
-        "/etc/nsswitch.conf",
-        "/etc/gai.conf",
-        "/etc/services",
-        "/etc/localtime",
-        "/usr/share/zoneinfo",
-        "/dev/null",
-        "/dev/urandom",
-        "/dev/random",
-        "/proc/self",
-        "/proc/sys/vm",
-        "/sys/devices/system/cpu",
-        "/sys/fs/cgroup",
-    ];
-    let mut read: Vec<PathBuf> = read.iter().map(PathBuf::from).collect();
-    let mut write = Vec::new();
-    match network {
-        Network::Outbound => write.push(settings.cache.clone()),
-        Network::None => read.push(settings.cache.clone()),
-    }
-    Confinement {
-        data_bytes: settings.memory_bytes,
-        // Packs are mapped in windows, so address space beyond the memory is small.
-        address_bytes: settings.memory_bytes + (1 << 30),
-        open_files: 512,
-        read,
-        write,
-        network,
-        home: PathBuf::new(),
-    }
 }

@@ -4,14 +4,27 @@
 //! of them. [`Workers`] is the loop's side, [`main`] the worker's.
 
 mod client;
+mod freeze;
+mod landed;
+mod proposed;
 mod protocol;
 mod quarantine;
+mod review;
 mod serve;
+mod settings;
+mod step;
+mod verify;
 
-pub use client::{Workers, WorkersSettings};
+pub use client::Workers;
+pub use freeze::{Changes, Freezes, Since, freezes_of};
+pub use proposed::{At, Proposed, Trial};
 pub use protocol::{History, Pins};
-pub use quarantine::Quarantine;
+pub use quarantine::{KILLS, Quarantine, killed};
+pub use review::{Judged, ReviewCheck, Reviewed, Way, owners_of, review};
 pub use serve::main;
+pub use settings::WorkersSettings;
+pub use step::step;
+pub use verify::{Check, Objects, Verified, verify};
 
 pub use crate::git::{
     ClientCertificate, CommitInfo, CommitTrailers, Credentials, Fetched, Listed, PlainHttp, Proxy, Secret, Source,

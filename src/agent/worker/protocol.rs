@@ -6,10 +6,15 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::freeze::{Changes, Freezes, Since};
+use super::proposed::{At, Proposed, Trial};
+use super::review::{ReviewCheck, Reviewed};
+use super::verify::{Check, Verified};
 use crate::failure::Failed;
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::object::{Manifest, Problem};
-use crate::render::{Limits, ReadSet};
+use crate::render::helm::Asked;
+use crate::render::{Need, Options, ReadSet};
 use crate::revision::{Ancestry, Wanted};
 
 /// A question, with the folder of the cache.
@@ -25,10 +30,17 @@ pub(super) enum Question {
     Fetch { source: Source, listed: Listed },
     Ancestry { source: Source, accepted: String, found: Listed },
     LocalAncestry { url: String, accepted: String, found: String },
+    Verify { source: Source, found: Listed, check: Check },
+    Review { source: Source, found: Listed, check: ReviewCheck },
+    OwnersDigest { url: String, commit: String },
     Unchanged { url: String, commit: String, read_sets: Vec<ReadSet> },
-    Render { url: String, commit: String, path: String, limits: Limits },
+    Propose { source: Source, listed: Listed, proposed: Proposed },
+    Render { url: String, at: At, path: String, options: Options },
     CommitInfo { url: String, commit: String },
     Trailers { url: String, history: History },
+    OnMainline { url: String, old: String, new: String },
+    Freezes { url: String, commit: String },
+    Changes { url: String, since: Since, read: ReadSet },
     Pin { url: String, pins: Pins },
     SetAside { url: String },
 }
@@ -42,6 +54,8 @@ pub struct History {
     pub to: String,
     /// Only commits that change something at this path; without it, all.
     pub path: Option<String>,
+    /// Steps of the mainline that are left out, with all that they bring: they lack approval.
+    pub without: Vec<String>,
 }
 
 /// Commits of a repository that must stay in the cache, whatever the remote does.
@@ -58,12 +72,21 @@ pub(super) enum Part {
     Fetched(Box<Fetched>),
     /// `None` where more history is needed.
     Ancestry(Option<Ancestry>),
+    Verified(Verified),
+    Reviewed(Box<Reviewed>),
+    OwnersDigest(String),
+    Trial(Trial),
     Unchanged(Vec<bool>),
     Manifests(Vec<Manifest>),
     Problems(Vec<Problem>),
     ReadSet(ReadSet),
+    Need(Box<Need>),
+    Asked(Asked),
     CommitInfo(CommitInfo),
     Trailers(Vec<CommitTrailers>),
+    OnMainline(bool),
+    Freezes(Freezes),
+    Changes(Changes),
     Done,
     Failed(Failed),
 }

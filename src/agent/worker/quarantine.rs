@@ -2,22 +2,36 @@
 
 use std::collections::HashMap;
 
+use crate::failure::Failed;
+
 /// Kills after which an input is given up.
-const KILLS: u8 = 3;
+pub const KILLS: u8 = 3;
+
+/// Whether a render failed because it killed its worker.
+pub fn killed(failed: &Failed) -> bool {
+    matches!(failed.reason.as_str(), "WorkerCrashed" | "WorkerTimeout" | "ProgramTimeout")
+}
 
 /// Counts how often an input (a path of a commit) killed its worker. Pure: the loop tells it what
 /// happened.
 #[derive(Clone, Debug, Default)]
 pub struct Quarantine {
-    kills: HashMap<(String, String), u8>,
+    kills: HashMap<(String, String), Kills>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kills {
+    count: u8,
+    /// How the last one went.
+    last: String,
 }
 
 impl Quarantine {
-    /// Notes that rendering `path` of `commit` killed its worker. Returns whether it is given up.
-    pub fn killed(&mut self, commit: &str, path: &str) -> bool {
-        let kills = self.kills.entry((commit.to_owned(), path.to_owned())).or_insert(0);
-        *kills = kills.saturating_add(1);
-        *kills >= KILLS
+    /// Notes that rendering `path` of `commit` killed its worker, and how.
+    pub fn killed(&mut self, commit: &str, path: &str, how: &str) {
+        let kills = self.kills.entry((commit.to_owned(), path.to_owned())).or_default();
+        kills.count = kills.count.saturating_add(1);
+        how.clone_into(&mut kills.last);
     }
 
     /// Notes that it was rendered: the kills before had another cause.
@@ -25,14 +39,10 @@ impl Quarantine {
         self.kills.remove(&(commit.to_owned(), path.to_owned()));
     }
 
-    /// Whether it is given up.
-    pub fn holds(&self, commit: &str, path: &str) -> bool {
-        self.kills.get(&(commit.to_owned(), path.to_owned())).is_some_and(|kills| *kills >= KILLS)
-    }
-
-    /// Forgets every commit that `keep` does not name.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
-        self.kills.retain(|(commit, _), _| keep(commit));
+    /// Where it is given up, how the last worker died.
+    pub fn holds(&self, commit: &str, path: &str) -> Option<&str> {
+        let kills = self.kills.get(&(commit.to_owned(), path.to_owned()))?;
+        (kills.count >= KILLS).then_some(kills.last.as_str())
     }
 }
 
@@ -43,23 +53,22 @@ mod tests {
     #[test]
     fn three_kills_of_one_input_give_it_up_and_no_other() {
         let mut quarantine = Quarantine::default();
-        assert!(!quarantine.killed("c1", "apps"));
-        assert!(!quarantine.killed("c1", "apps"));
-        assert!(!quarantine.killed("c1", "infra"));
-        assert!(!quarantine.holds("c1", "apps"));
-        assert!(quarantine.killed("c1", "apps"));
-        assert!(quarantine.holds("c1", "apps"));
-        assert!(!quarantine.holds("c2", "apps") && !quarantine.holds("c1", "infra"));
-        quarantine.retain(|commit| commit == "c2");
-        assert!(!quarantine.holds("c1", "apps"));
+        quarantine.killed("c1", "apps", "of age");
+        quarantine.killed("c1", "apps", "of age");
+        quarantine.killed("c1", "infra", "of age");
+        assert_eq!(quarantine.holds("c1", "apps"), None);
+        quarantine.killed("c1", "apps", "by signal 9");
+        assert_eq!(quarantine.holds("c1", "apps"), Some("by signal 9"));
+        assert_eq!((quarantine.holds("c2", "apps"), quarantine.holds("c1", "infra")), (None, None));
     }
 
     #[test]
     fn a_render_that_ends_well_clears_the_count() {
         let mut quarantine = Quarantine::default();
-        quarantine.killed("c1", "apps");
-        quarantine.killed("c1", "apps");
+        quarantine.killed("c1", "apps", "");
+        quarantine.killed("c1", "apps", "");
         quarantine.survived("c1", "apps");
-        assert!(!quarantine.killed("c1", "apps"));
+        quarantine.killed("c1", "apps", "");
+        assert_eq!(quarantine.holds("c1", "apps"), None);
     }
 }

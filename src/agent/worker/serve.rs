@@ -1,15 +1,21 @@
 //! The worker's side: it composes `git` and `render`.
 
+use std::collections::HashSet;
 use std::io;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::freeze::{changes, freezes};
+use super::proposed::{At, trial};
 use super::protocol::{Part, Question, Request};
+use super::review::{ReviewCheck, owners_of, review};
+use super::verify::{Cached, verify};
 use crate::failure::Failed;
-use crate::git::{self, Cache, GitError, GitTree, Kind};
+use crate::git::{self, Cache, GitError, GitTree, Kept, Kind};
 use crate::object::{Manifest, Problem};
-use crate::render::{self, Limits, ReadSet, TreeError};
+use crate::render::{self, Options, ReadSet, TreeError};
+use crate::revision::proposal::claims;
 use crate::sandbox::{Confinement, Reply, serve};
 
 /// Bytes of manifests, about, in one part of an answer.
@@ -83,18 +89,34 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
         Question::LocalAncestry { url, accepted, found } => {
             Part::Ancestry(git::local_ancestry(&*open(cache, &url)?, &url, &accepted, &found)?)
         }
-        Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
-        Question::Render { url, commit, path, limits } => {
-            return render_folder(cache, &url, &commit, &path, &limits, reply);
+        Question::Verify { source, found, check } => {
+            let cached = Cached { cache, source: &source, listed: &found };
+            Part::Verified(verify(&cached, &found.revision, found.tag.as_deref(), &check)?)
         }
+        Question::Review { source, found, check } => {
+            git::fetch_notes(cache, &source)?;
+            fetch_heads(cache, &source, &check)?;
+            let history = Cached { cache, source: &source, listed: &found };
+            Part::Reviewed(Box::new(review(&history, &found.revision.commit, &check)?))
+        }
+        Question::OwnersDigest { url, commit } => Part::OwnersDigest(owners_of(&*open(cache, &url)?, &url, &commit)?.1),
+        Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
+        Question::Propose { source, listed, proposed } => Part::Trial(trial(cache, &source, &listed, &proposed)?),
+        Question::Render { url, at, path, options } => return render_at(cache, &url, &at, (&path, &options), reply),
         Question::CommitInfo { url, commit } => {
             Part::CommitInfo(git::commit_info_of(&*open(cache, &url)?, &url, &commit)?)
         }
         Question::Trailers { url, history } => {
             let repository = open(cache, &url)?;
             let (from, path) = (history.from.as_deref(), history.path.as_deref());
-            Part::Trailers(git::trailers(&repository, &url, from, &history.to, path)?)
+            Part::Trailers(git::trailers(&repository, &url, (from, &history.to), path, &history.without)?)
         }
+        Question::OnMainline { url, old, new } => {
+            let way = git::mainline(&*open(cache, &url)?, &url, &old, &new)?;
+            Part::OnMainline(matches!(way, git::Mainline::Steps(_)))
+        }
+        Question::Freezes { url, commit } => Part::Freezes(freezes(&*open(cache, &url)?, &url, &commit)?),
+        Question::Changes { url, since, read } => Part::Changes(changes(&*open(cache, &url)?, &url, &since, &read)?),
         Question::Pin { url, pins } => {
             // What is not there needs no pin.
             if let Some(repository) = cache.open(&url)? {
@@ -110,6 +132,24 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
     Ok(send(reply, &part)?)
 }
 
+/// Brings the heads of proposals that claim to have been merged into the cache. Which of them are there is seen later.
+fn fetch_heads(cache: &Cache, source: &git::Source, check: &ReviewCheck) -> Result<(), GitError> {
+    let mut heads = HashSet::new();
+    for (commit, evidence) in &check.evidence {
+        let place = evidence.place(&check.scope.reference);
+        for proposal in &evidence.proposals {
+            if let Ok(head) = claims(proposal, &place, commit) {
+                git::fetch_head(cache, source, (&proposal.head_reference, head), Kept::Merged)?;
+                heads.insert(head);
+            }
+        }
+    }
+    match cache.open(&source.url)? {
+        Some(repository) => git::keep_heads(&repository, &source.url, Kept::Merged, &heads),
+        None => Ok(()),
+    }
+}
+
 fn open(cache: &Cache, url: &str) -> Result<git::Opened, GitError> {
     let repository = cache.open(url)?;
     repository.ok_or_else(|| GitError::new(Kind::NotFetched, url, "the repository is not in the cache"))
@@ -122,17 +162,28 @@ fn unchanged(cache: &Cache, url: &str, commit: &str, read_sets: &[ReadSet]) -> R
     Ok(held.map_err(|e| GitError::new(Kind::CacheCorrupted, url, e.to_string()))?)
 }
 
+fn render_at(cache: &Cache, url: &str, at: &At, what: (&str, &Options), reply: &mut Reply<'_>) -> Result<(), Ending> {
+    let repository = open(cache, url)?;
+    let (base, head) = match at {
+        At::Commit(commit) => return render_folder(&GitTree::new(&repository, url, commit)?, url, what, reply),
+        At::Merge { base, head } => (base, head),
+    };
+    match git::merge_in_memory(&repository, url, base, head)? {
+        (_, Some(made)) => render_folder(&made.files(), url, what, reply),
+        (merge, None) => {
+            let told = format!("{head} does not merge into {base} any more: {:?}", merge.merged);
+            Err(GitError::new(Kind::NotFetched, url, told).into())
+        }
+    }
+}
+
 fn render_folder(
-    cache: &Cache,
+    tree: &GitTree<'_>,
     url: &str,
-    commit: &str,
-    path: &str,
-    limits: &Limits,
+    (path, options): (&str, &Options),
     reply: &mut Reply<'_>,
 ) -> Result<(), Ending> {
-    let repository = open(cache, url)?;
-    let tree = GitTree::new(&repository, url, commit)?;
-    let mut rendered = render::render(&tree, path, limits);
+    let mut rendered = render::render(tree, path, options);
     if let Some(error) = tree.failure() {
         // Not the content is at fault: nothing that was rendered may be believed.
         return Err(GitError::new(Kind::CacheCorrupted, url, error).into());
@@ -154,6 +205,10 @@ fn render_folder(
     send(reply, &Part::Manifests(batch))?;
     for problems in rendered.problems.chunks(1000) {
         send(reply, &Part::Problems(problems.to_vec()))?;
+    }
+    send(reply, &Part::Asked(rendered.asked))?;
+    for need in rendered.needs {
+        send(reply, &Part::Need(Box::new(need)))?;
     }
     Ok(send(reply, &Part::ReadSet(rendered.read_set))?)
 }

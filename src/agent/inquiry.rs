@@ -1,0 +1,228 @@
+//! What the forge says of commits that were not approved: asked only of these, and seldom again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::failure::{Failed, Fault};
+use crate::forge::{Book, Forge, ForgeError, Said};
+use crate::revision::proposal::Evidence;
+use crate::revision::review::note::repository_id;
+
+use super::backoff;
+use super::repository::Watcher;
+use super::source;
+use super::worker::Judged;
+use super::world::random;
+
+/// Commits that are asked about at a time.
+const AT_A_TIME: usize = 20;
+/// Pause before a commit is asked about for the second time; later ones are longer. A forge may know some time after a
+/// push by which pull request it came.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What the forge was asked.
+#[derive(Default)]
+pub struct Inquiry {
+    asked: BTreeMap<String, Asked>,
+    /// What need not be sent again.
+    book: Book,
+    /// Until then the forge asks to be left alone.
+    alone: Option<Instant>,
+    /// Somebody says that there is news: the forge is asked now.
+    pub urgent: bool,
+}
+
+/// What was asked of one commit.
+struct Asked {
+    evidence: Evidence,
+    /// Whether the commit still lacks approval.
+    waits: bool,
+    /// How often, since somebody said that there is news.
+    times: u32,
+    next: Instant,
+}
+
+impl Inquiry {
+    /// All that is known.
+    pub fn evidence(&self) -> BTreeMap<String, Evidence> {
+        self.asked.iter().map(|(commit, asked)| (commit.clone(), asked.evidence.clone())).collect()
+    }
+
+    /// The forge, which is asked only for what has changed since it was asked last.
+    ///
+    /// # Errors
+    /// It asked to be left alone, and the time for that is not over.
+    pub fn of(&self, forge: Forge, now: Instant) -> Result<Forge, Failed> {
+        match self.alone.filter(|alone| now < *alone) {
+            Some(alone) => {
+                let message = format!("the forge asks to be left alone for {} s more", (alone - now).as_secs() + 1);
+                Err(Failed::new("ForgeUnavailable", Fault::Transient, message))
+            }
+            None => Ok(forge.with(self.book.clone())),
+        }
+    }
+
+    /// What a refusal says of when it may be asked again.
+    pub fn heed(&mut self, error: &ForgeError, now: Instant) {
+        if let ForgeError::Limited { pause, .. } = error {
+            self.alone = Some(now + *pause);
+        }
+    }
+
+    /// When to look again, at the latest after a pause. What is due already could not be asked: the next poll is soon
+    /// enough for that.
+    pub fn until(&self, now: Instant, pause: Duration) -> Instant {
+        self.next().filter(|next| *next > now).map_or(now + pause, |next| next.min(now + pause))
+    }
+
+    /// When something is to be asked again.
+    fn next(&self) -> Option<Instant> {
+        let next = self.asked.values().filter(|asked| asked.waits).map(|asked| asked.next).min()?;
+        Some(self.alone.map_or(next, |alone| alone.max(next)))
+    }
+
+    /// Forgets what is not among these steps any more. What is approved is not asked about again, and stays known while a
+    /// step before it waits.
+    fn keep(&mut self, steps: &[Judged]) {
+        self.asked.retain(|commit, _| steps.iter().any(|step| step.commit == *commit));
+        for step in steps {
+            if let Some(asked) = self.asked.get_mut(&step.commit) {
+                asked.waits = !step.is_approved();
+            }
+        }
+    }
+
+    /// Those of the commits that are asked about now.
+    fn due(&self, lacking: &[String], now: Instant) -> Vec<String> {
+        if self.alone.is_some_and(|alone| now < alone) {
+            return Vec::new();
+        }
+        let due = |commit: &&String| self.urgent || self.asked.get(*commit).is_none_or(|asked| asked.next <= now);
+        lacking.iter().filter(due).take(AT_A_TIME).cloned().collect()
+    }
+
+    /// Takes an answer; whether it is news.
+    fn take(&mut self, commit: &str, evidence: Evidence, random: f64, now: Instant) -> bool {
+        let before = self.asked.get(commit);
+        let news = before.is_none_or(|before| before.evidence != evidence);
+        let times = if self.urgent || news { 0 } else { before.map_or(0, |before| before.times + 1) };
+        let next = now + backoff::poll(PAUSE, times, random);
+        self.asked.insert(commit.to_owned(), Asked { evidence, waits: true, times, next });
+        news
+    }
+}
+
+impl Watcher {
+    /// Asks the forge about steps that lack approval, where it is time for that. Whether it says anything new.
+    pub(super) async fn inquire(&mut self, steps: &[Judged]) -> bool {
+        self.inquiry.keep(steps);
+        let lacking = steps.iter().filter(|step| !step.is_approved());
+        let lacking: Vec<String> = lacking.map(|step| step.commit.clone()).collect();
+        let due = self.inquiry.due(&lacking, Instant::now());
+        if due.is_empty() {
+            return false;
+        }
+        let url = &self.repository.spec.url;
+        let host = repository_id(url).split('/').next().unwrap_or_default().to_owned();
+        let (cluster, namespace) = (&self.world.cluster, self.key.namespace.as_str());
+        let forge = source::forge(cluster, namespace, &self.repository, "spec.review.forge").await;
+        let forge = forge.map(|forge| forge.with(self.inquiry.book.clone()));
+        let mut news = false;
+        for commit in due {
+            let before = self.inquiry.asked.get(&commit).map(|asked| asked.evidence.clone());
+            let since = before.as_ref().map_or_else(Timestamp::now, |before| before.since);
+            let evidence = match answer(&forge, &commit).await {
+                Ok(Said { repository, proposals }) => {
+                    tracing::info!(repository = %self.key, commit, proposals = proposals.len(), "the forge was asked for reviews");
+                    Evidence { forge: host.clone(), repository, proposals, since, failed: None }
+                }
+                Err((failed, pause)) => {
+                    tracing::warn!(repository = %self.key, commit, reason = %failed.reason, error = %failed, hint = failed.hint, "the forge cannot be asked for reviews");
+                    self.inquiry.alone = pause.map(|pause| Instant::now() + pause);
+                    let told = Some(failed.to_string());
+                    // What it said before is as true as it was.
+                    match before {
+                        Some(before) => Evidence { failed: told, ..before },
+                        None => {
+                            Evidence { forge: host.clone(), repository: 0, proposals: Vec::new(), since, failed: told }
+                        }
+                    }
+                }
+            };
+            let stop = evidence.failed.is_some();
+            news |= self.inquiry.take(&commit, evidence, random(), Instant::now());
+            if stop {
+                break;
+            }
+        }
+        news
+    }
+}
+
+async fn answer(forge: &Result<Forge, Failed>, commit: &str) -> Result<Said, (Failed, Option<Duration>)> {
+    let forge = forge.as_ref().map_err(|failed| (failed.clone(), None))?;
+    forge.proposals(commit).await.map_err(|error| match error {
+        ForgeError::Limited { pause, .. } => (Failed::from(&error), Some(pause)),
+        _ => (Failed::from(&error), None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ForgeType;
+    use crate::forge::Access;
+
+    fn evidence(failed: Option<&str>) -> Evidence {
+        let failed = failed.map(str::to_owned);
+        Evidence { forge: "f".to_owned(), repository: 1, proposals: Vec::new(), since: Timestamp::UNIX_EPOCH, failed }
+    }
+
+    #[test]
+    fn a_forge_that_asks_to_be_left_alone_is_asked_for_nothing_until_then() {
+        let url = "https://forge.example/shop/app";
+        let access = Access { kind: ForgeType::Gitea, api: None, url, token: "token", ca: None };
+        let forge = || Forge::new(&access).expect("a forge");
+        let (mut inquiry, now) = (Inquiry::default(), Instant::now());
+        inquiry.heed(&ForgeError::NotFound(url.to_owned()), now);
+        assert!(inquiry.of(forge(), now).is_ok());
+        inquiry.heed(&ForgeError::Limited { place: url.to_owned(), pause: Duration::from_secs(9) }, now);
+        let told = inquiry.of(forge(), now + Duration::from_secs(2)).map(|_| ()).expect_err("it is left alone");
+        assert_eq!(told.to_string(), "the forge asks to be left alone for 8 s more");
+        assert!(inquiry.due(&["a".to_owned()], now).is_empty());
+        assert!(inquiry.of(forge(), now + Duration::from_secs(9)).is_ok());
+    }
+
+    #[test]
+    fn a_commit_is_asked_about_at_once_and_then_ever_more_seldom_until_there_is_news() {
+        let (mut inquiry, lacking, begin) = (Inquiry::default(), ["a".to_owned()], Instant::now());
+        let mut now = begin;
+        assert_eq!(inquiry.due(&lacking, now), lacking);
+        assert!(inquiry.take("a", evidence(None), 0.0, now));
+        let mut pauses = Vec::new();
+        for _ in 0..10 {
+            assert!(inquiry.due(&lacking, now).is_empty());
+            let next = inquiry.next().expect("something was asked");
+            pauses.push((next - now).as_secs());
+            now = next;
+            assert_eq!(inquiry.due(&lacking, now), lacking);
+            assert!(!inquiry.take("a", evidence(None), 0.0, now));
+        }
+        assert_eq!(pauses[..4], [2, 4, 8, 16]);
+        assert_eq!(pauses[9], backoff::LONGEST.as_secs(), "{pauses:?}");
+        inquiry.take("a", evidence(None), 0.0, now);
+        assert!(inquiry.due(&lacking, now).is_empty());
+        inquiry.urgent = true;
+        assert_eq!(inquiry.due(&lacking, now), lacking, "somebody says that there is news");
+        inquiry.take("a", evidence(None), 0.0, now);
+        assert_eq!(inquiry.until(now, Duration::from_secs(15)), now + PAUSE);
+        assert_eq!(inquiry.until(now + PAUSE, Duration::from_secs(15)), now + PAUSE + Duration::from_secs(15));
+        assert!(inquiry.take("a", evidence(Some("away")), 0.0, now), "that it fails is news");
+        inquiry.alone = Some(now + Duration::from_secs(60));
+        assert!(inquiry.due(&lacking, now + Duration::from_secs(59)).is_empty(), "it is left alone when it asks");
+        assert_eq!(inquiry.next().map(|next| next - now), Some(Duration::from_secs(60)));
+    }
+}

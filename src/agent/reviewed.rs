@@ -1,0 +1,355 @@
+//! `spec.review`: no Sync follows a step of the mainline that other people have not approved.
+//!
+//! The verdict on each step is the Repository's, from the commit that was last accepted as a whole. Which Sync a step
+//! holds is decided by what that Sync reads (`standing`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus, WithdrawnApproval};
+use crate::failure::{Failed, Fault};
+use crate::report::event::of_glass;
+use crate::report::facts::Hold;
+use crate::report::reason::Reason;
+use crate::revision::review::note::{Scope, Withdrawal, repository_id};
+use crate::revision::review::{Effect, Profile};
+use crate::revision::{Ancestry, Revision};
+
+use super::acceptance::Kept;
+use super::repository::Watcher;
+use super::standing::Standing;
+use super::tip::Found;
+use super::worker::{Judged, ReviewCheck, Reviewed, Way};
+
+/// Withdrawals that are remembered.
+const WITHDRAWALS: usize = 1000;
+/// Characters of a reason that are kept.
+const REASON: usize = 500;
+/// Commits that wait for approval, in a status.
+const TOLD: usize = 20;
+
+/// What is known of the review of a Repository.
+#[derive(Default)]
+pub struct Progress {
+    kept: Option<Kept>,
+    /// How far Syncs may follow.
+    pub standing: Option<Arc<Standing>>,
+}
+
+impl Progress {
+    /// Whether something waits for approval, so that notes are looked at again.
+    pub fn waits(&self) -> bool {
+        self.standing.as_ref().is_some_and(|standing| !standing.waiting.is_empty())
+    }
+
+    /// The revision up to which all is accepted.
+    pub fn accepted(&self) -> Option<Revision> {
+        Revision::parse(&self.kept.as_ref()?.record.as_ref()?.revision)
+    }
+
+    /// Why the newest revision is not accepted as a whole.
+    pub fn hold(&self, found: Option<&Found>) -> Option<Hold> {
+        let first = self.standing.as_ref()?.waiting.first()?;
+        Some(Standing::hold(&found?.listed.revision, first))
+    }
+
+    /// Commits that went ahead of their review.
+    pub fn glass(&self) -> Vec<BrokenGlass> {
+        self.kept
+            .as_ref()
+            .and_then(|kept| kept.record.as_ref())
+            .map_or_else(Vec::new, |record| record.broken_glass.clone())
+    }
+
+    /// As a status tells it.
+    pub fn told(&self, review: &Review) -> ReviewStatus {
+        let record = self.kept.as_ref().and_then(|kept| kept.record.clone()).unwrap_or_default();
+        let settings = review.profile.settings();
+        let waiting = self.standing.iter().flat_map(|standing| &standing.waiting).take(TOLD);
+        ReviewStatus {
+            settings: format!(
+                "{:?}: {} approvals by other people, {} as dev, {} as ops; {} as ops for owners, standards, RBAC and what is of the whole cluster; what lacks them {}",
+                review.profile,
+                settings.people,
+                settings.dev,
+                settings.ops,
+                settings.sensitive_ops,
+                match settings.effect {
+                    Effect::Hold => "is held",
+                    Effect::Record => "is applied and recorded",
+                }
+            ),
+            accepted: (!record.revision.is_empty()).then_some(record.revision),
+            trusted_first: record.trusted_first,
+            unreviewed: record.unreviewed,
+            last_unreviewed: record.last_unreviewed,
+            waiting: waiting.map(|judged| judged.commit.clone()).collect(),
+        }
+    }
+}
+
+/// Whether nothing may be rendered with that stands in no commit.
+pub fn is_pinned(review: &Review) -> bool {
+    review.inputs == ReviewInputs::Pinned && review.profile.settings().effect == Effect::Hold
+}
+
+/// Whether a hold is one that an approval ends.
+pub fn is_of_review(hold: &Hold) -> bool {
+    use Reason::{AcceptedRevisionUnavailable, AncestryUnknown, Diverged, OwnersInvalid, ReviewMissing, Rewound};
+    matches!(
+        hold.reason,
+        ReviewMissing | OwnersInvalid | Rewound | Diverged | AcceptedRevisionUnavailable | AncestryUnknown
+    )
+}
+
+impl Watcher {
+    /// Judges every step to what was found; whether none of it may be followed.
+    ///
+    /// # Errors
+    /// It cannot be judged now: it is as good as not found.
+    pub(super) async fn review(&mut self, found: &Found) -> Result<Option<Hold>, Failed> {
+        let Some(review) = self.repository.spec.review.clone() else {
+            self.progress = Progress::default();
+            return Ok(None);
+        };
+        let kept = match self.progress.kept.clone() {
+            Some(kept) => kept,
+            None => self.world.seal.read(&self.world.cluster, &self.key).await?,
+        };
+        let kept = match &kept.record {
+            // What was put back from an old copy is put right at once.
+            Some(record) if !kept.is_stored() => {
+                let record = record.clone();
+                self.world.seal.keep(&self.world.cluster, &self.key, &kept, record).await?
+            }
+            Some(_) => kept,
+            None => match self.first(&review, found, &kept).await? {
+                Ok(kept) => kept,
+                Err(hold) => return Ok(Some(hold)),
+            },
+        };
+        let record = kept.record.clone().unwrap_or_default();
+        self.progress.kept = Some(kept);
+        let accepted = self.progress.accepted().ok_or_else(|| {
+            Failed::new("AcceptanceForged", Fault::Cluster, format!("Acceptance {} names no revision", self.key))
+        })?;
+        let mut check = ReviewCheck {
+            accepted: accepted.commit.clone(),
+            scope: Scope {
+                repository: repository_id(&found.source.url),
+                reference: found.listed.reference.clone().unwrap_or_else(|| found.listed.revision.name.clone()),
+                cluster: self.world.name.clone(),
+            },
+            settings: review.profile.settings(),
+            standards: self.world.registry.standard_paths(&self.key),
+            withdrawals: remembered(&record),
+            evidence: self.inquiry.evidence(),
+            now: Timestamp::now(),
+        };
+        if accepted.commit == found.commit() {
+            if !record.broken_glass.is_empty() {
+                // What went ahead was taken back.
+                let next = AcceptanceRecord { broken_glass: Vec::new(), ..record };
+                self.keep(&accepted, review.profile, (0, None), next).await?;
+            }
+            self.progress.standing = Some(Arc::new(standing(accepted, Vec::new(), Vec::new())));
+            return Ok(None);
+        }
+        let mut reviewed = self.world.workers.review(&found.source, &found.listed, &check).await?;
+        if review.forge && reviewed.way == Way::Mainline && self.inquire(&reviewed.steps).await {
+            check.evidence = self.inquiry.evidence();
+            reviewed = self.world.workers.review(&found.source, &found.listed, &check).await?;
+        }
+        self.conclude(&review, found, &accepted, record, reviewed).await
+    }
+
+    /// Where review begins, where nothing was accepted yet.
+    async fn first(&mut self, review: &Review, found: &Found, kept: &Kept) -> Result<Result<Kept, Hold>, Failed> {
+        let revision = match &review.since {
+            None if review.trust_first => {
+                // What is held later is released by those whom this file lists.
+                let owners = self.world.workers.owners_digest(&found.source, found.commit()).await;
+                match owners {
+                    Err(failed) if failed.reason != "OwnersInvalid" => return Err(failed),
+                    Err(failed) if review.profile.settings().effect == Effect::Hold => {
+                        let message = format!("{} is held: {failed}", found.listed.revision);
+                        return Ok(Err(Hold::new(Reason::OwnersInvalid, message)));
+                    }
+                    _ => {}
+                }
+                found.listed.revision.clone()
+            }
+            None => {
+                let message = "spec.review says neither since nor trustFirst, so it is not known where review begins";
+                return Err(Failed::new("InvalidSpec", Fault::Repository, message));
+            }
+            Some(since) => {
+                let owners = self.world.workers.owners_digest(&found.source, &since.commit).await;
+                match owners {
+                    Ok(owners) if owners == since.owners => {}
+                    Ok(owners) => {
+                        let message = format!(
+                            "{} is held: the owners file of {} has the digest {owners} and not {}; hint: spec.review.since names both",
+                            found.listed.revision, since.commit, since.owners
+                        );
+                        return Ok(Err(Hold::new(Reason::OwnersInvalid, message)));
+                    }
+                    Err(failed) if failed.reason == "OwnersInvalid" => {
+                        let message = format!("{} is held: {failed}", found.listed.revision);
+                        return Ok(Err(Hold::new(Reason::OwnersInvalid, message)));
+                    }
+                    Err(failed) => return Err(failed),
+                }
+                Revision { commit: since.commit.clone(), ..found.listed.revision.clone() }
+            }
+        };
+        let record = AcceptanceRecord {
+            repository: repository_id(&found.source.url),
+            revision: revision.to_string(),
+            profile: review.profile,
+            trusted_first: review.since.is_none(),
+            ..AcceptanceRecord::default()
+        };
+        tracing::warn!(repository = %self.key, %revision, "review begins here: this is trusted as it is");
+        self.world.seal.keep(&self.world.cluster, &self.key, kept, record).await.map(Ok)
+    }
+
+    /// Takes note of the verdicts: what is accepted as a whole, and what waits.
+    async fn conclude(
+        &mut self,
+        review: &Review,
+        found: &Found,
+        accepted: &Revision,
+        record: AcceptanceRecord,
+        reviewed: Reviewed,
+    ) -> Result<Option<Hold>, Failed> {
+        let revision = &found.listed.revision;
+        let effect = review.profile.settings().effect;
+        let held = |reason, why: String| Ok(Some(Hold::new(reason, format!("{revision} is held: {why}"))));
+        let whole: BTreeSet<_> = reviewed.steps.iter().filter(|step| step.is_approved()).map(|s| &s.commit).collect();
+        let approved = whole.len() == reviewed.steps.len();
+        match &reviewed.way {
+            Way::Mainline => {}
+            Way::Elsewhere if approved => {}
+            Way::Elsewhere => {
+                let ancestry = self.world.workers.ancestry(&found.source, &accepted.commit, &found.listed).await?;
+                let reason = match ancestry {
+                    Ancestry::Rewound => Reason::Rewound,
+                    Ancestry::AcceptedGone => Reason::AcceptedRevisionUnavailable,
+                    Ancestry::Unknown => Reason::AncestryUnknown,
+                    _ => Reason::Diverged,
+                };
+                let why = reviewed.steps.first().map(Judged::why).unwrap_or_default();
+                return held(
+                    reason,
+                    format!(
+                        "its first parents do not lead to the accepted {accepted}; {why}; hint: to go there on purpose: tandem approve {} --base {}",
+                        revision.commit, accepted.commit
+                    ),
+                );
+            }
+            Way::Unknown(why) => return held(Reason::AncestryUnknown, why.clone()),
+            Way::NoOwners(why) if effect == Effect::Record => {
+                tracing::warn!(repository = %self.key, %revision, why, "would be held");
+                self.keep(revision, review.profile, (1, Some(&revision.commit)), record).await?;
+                self.progress.standing = Some(Arc::new(standing(revision.clone(), Vec::new(), Vec::new())));
+                return Ok(None);
+            }
+            Way::NoOwners(why) => {
+                return held(Reason::OwnersInvalid, format!("owners of the accepted {accepted}: {why}"));
+            }
+        }
+        let passes = |step: &&Judged| effect == Effect::Record || step.is_approved();
+        // Where nothing is held, nothing goes ahead.
+        let broken = match effect {
+            Effect::Hold => self.broken(&reviewed, &record, Timestamp::now()),
+            Effect::Record => Vec::new(),
+        };
+        let glass = broken.iter().filter_map(|glass| Some((glass.commit.clone(), glass.until.parse().ok()?))).collect();
+        let lead: Vec<&Judged> = reviewed.steps.iter().take_while(passes).collect();
+        let lacking: Vec<&&Judged> = lead.iter().filter(|step| !step.is_approved()).collect();
+        for step in &lacking {
+            tracing::warn!(repository = %self.key, commit = step.commit, why = step.why(), "would be held");
+        }
+        let named = |commit: &str| Revision { commit: commit.to_owned(), ..revision.clone() };
+        let accepted = lead.last().map_or_else(|| accepted.clone(), |step| named(&step.commit));
+        let last = lacking.last().map(|step| step.commit.as_str());
+        let next = AcceptanceRecord { withdrawn: told(&reviewed.withdrawals), broken_glass: broken, ..record };
+        self.keep(&accepted, review.profile, (lacking.len(), last), next).await?;
+        let later = reviewed.steps.iter().skip(lead.len());
+        let waiting: Vec<Judged> = later.clone().filter(|step| !step.is_approved()).cloned().collect();
+        let order = later.map(|step| step.commit.clone()).collect();
+        self.progress.standing = Some(Arc::new(Standing { glass, ..standing(accepted, order, waiting) }));
+        Ok(None)
+    }
+
+    /// The steps that go ahead of their review, or went ahead: the clock of each runs from when it was first seen. A new
+    /// one is told to everybody.
+    fn broken(&self, reviewed: &Reviewed, record: &AcceptanceRecord, now: Timestamp) -> Vec<BrokenGlass> {
+        let waiting = reviewed.steps.iter().filter(|step| !step.is_approved());
+        let broken = waiting.filter_map(|step| {
+            let known = record.broken_glass.iter().find(|glass| glass.commit == step.commit);
+            if known.is_some() {
+                return known.cloned();
+            }
+            let Some(Ok(glass)) = &step.glass else { return None };
+            let until = now.checked_add(SignedDuration::from_secs(glass.seconds)).ok()?;
+            let new = BrokenGlass {
+                commit: step.commit.clone(),
+                by: glass.by.clone(),
+                reason: glass.reason.chars().take(REASON).collect(),
+                seen_at: now.to_string(),
+                until: until.to_string(),
+            };
+            tracing::warn!(repository = %self.key, commit = new.commit, by = new.by, reason = new.reason, until = new.until, "goes ahead of its review");
+            let uid = self.repository.metadata.uid.clone().unwrap_or_default();
+            self.world.news.tell("Repository", &self.key, &uid, &of_glass(&new));
+            Some(new)
+        });
+        broken.take(TOLD).collect()
+    }
+
+    /// Keeps that all is accepted up to a revision, of which so many steps lacked approval.
+    async fn keep(
+        &mut self,
+        accepted: &Revision,
+        profile: Profile,
+        (lacking, last): (usize, Option<&str>),
+        record: AcceptanceRecord,
+    ) -> Result<(), Failed> {
+        let next = AcceptanceRecord {
+            revision: accepted.to_string(),
+            profile,
+            unreviewed: record.unreviewed + lacking as u64,
+            last_unreviewed: last.map(str::to_owned).or_else(|| record.last_unreviewed.clone()),
+            ..record
+        };
+        let kept = self.progress.kept.take().unwrap_or_default();
+        self.progress.kept = Some(if kept.record.as_ref() == Some(&next) {
+            kept
+        } else {
+            self.world.seal.keep(&self.world.cluster, &self.key, &kept, next).await?
+        });
+        Ok(())
+    }
+}
+
+fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
+    Standing { accepted, later, waiting, glass: BTreeMap::new() }
+}
+
+fn remembered(record: &AcceptanceRecord) -> Vec<Withdrawal> {
+    let read = |withdrawn: &WithdrawnApproval| {
+        let at = withdrawn.at.parse().ok()?;
+        Some(Withdrawal { key: withdrawn.key.clone(), head: withdrawn.head.clone(), at })
+    };
+    record.withdrawn.iter().filter_map(read).collect()
+}
+
+/// The newest ones.
+fn told(withdrawals: &[Withdrawal]) -> Vec<WithdrawnApproval> {
+    let newest = withdrawals.iter().skip(withdrawals.len().saturating_sub(WITHDRAWALS));
+    newest.map(|w| WithdrawnApproval { key: w.key.clone(), head: w.head.clone(), at: w.at.to_string() }).collect()
+}

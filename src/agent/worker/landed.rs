@@ -1,0 +1,230 @@
+//! Which steps of the mainline are merges of proposals that a forge tells of: composes `git`, which merges the same
+//! commits once more, and the decisions of `revision::proposal`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use git2::{ObjectType, Repository};
+
+use super::review::{self, Judged, ReviewCheck, Reviewed};
+use super::verify::Objects;
+use crate::git::{self, GitError, Range};
+use crate::revision::proposal::{Bound, Facts, Flaw, Merged, Place, Proposal, Refused, bind, claims, count, joined};
+use crate::revision::review::{Account, Approval, Authorship, Maker, Owners, Step, Voter, carries_trailers};
+use crate::revision::signature::parents;
+
+/// Steps that one proposal may land by.
+const SPAN: usize = 50;
+
+/// A proposal that some steps were proven to be the merge of.
+pub(super) struct Landing {
+    pub proposal: Proposal,
+    pub bound: Bound,
+    pub place: Place,
+    /// Place of the last step.
+    pub last: usize,
+    /// Whether a commit that steers came with it and is not in the head that was approved.
+    pub steers: bool,
+}
+
+/// What came of the evidence.
+#[derive(Default)]
+pub(super) struct Landings {
+    /// By the place of the first step.
+    pub by_first: BTreeMap<usize, Landing>,
+    /// Why a commit is not the merge of what the forge names.
+    pub refused: BTreeMap<String, Vec<Refused>>,
+}
+
+/// Looks for the proposals that steps are merges of. History is deepened where it does not suffice to merge.
+///
+/// # Errors
+/// The repository or its remote cannot be read.
+pub(super) fn landings(
+    history: &impl Objects,
+    steps: &[(String, String)],
+    check: &ReviewCheck,
+) -> Result<Landings, GitError> {
+    let mut deepened = 0;
+    loop {
+        let (found, short) = history.open(|repository| {
+            let looking = Looking { repository, url: history.url(), steps };
+            let mut found = Landings::default();
+            let mut short = false;
+            for (at, (_, commit)) in steps.iter().enumerate() {
+                short |= looking.at(at, commit, check, &mut found)?;
+            }
+            Ok((found, short))
+        })?;
+        if !short || !history.deepen(deepened)? {
+            return Ok(found);
+        }
+        deepened += 1;
+    }
+}
+
+impl Landing {
+    /// The step with what is known of the proposal, the approvals of all, and what of the forge's word is none. `made` is
+    /// what the commits of the head say of who made them.
+    pub fn join(
+        &self,
+        step: Step,
+        (makers, authorship): (BTreeSet<Maker>, Authorship),
+        owners: &Owners,
+        approvals: &mut Vec<Approval>,
+        refused: &mut Vec<Refused>,
+    ) -> Step {
+        let listed = |account: &Account| owners.knows(&Voter::Account(account.clone()));
+        let counted = count(&self.proposal, &self.bound, &self.place, &listed);
+        approvals.extend(counted.approvals.iter().cloned());
+        refused.extend(counted.refused.iter().cloned());
+        joined(Step { makers, authorship, carries_trailers: self.steers, ..step }, &self.bound, &counted)
+    }
+}
+
+impl review::Looking<'_> {
+    /// Judges the step at a place, or all those at once that one proposal landed by, where it was approved.
+    pub(super) fn landed(
+        &self,
+        steps: &[(String, String)],
+        at: usize,
+        landings: &Landings,
+        known: &review::Known,
+        check: &ReviewCheck,
+        told: &mut Reviewed,
+    ) -> Result<(Vec<Judged>, Option<review::Known>), GitError> {
+        let (parent, commit) = &steps[at];
+        let landing = landings.by_first.get(&at);
+        let refused = |commit: &String| landings.refused.get(commit).cloned().unwrap_or_default();
+        let Some(several) = landing.filter(|landing| landing.last > at) else {
+            let (mut judged, next) = self.judged((parent, commit), landing, known, check, told)?;
+            judged.forge.extend(refused(commit));
+            return Ok((vec![judged], next));
+        };
+        let (whole, next) = self.judged((parent, &steps[several.last].1), landing, known, check, told)?;
+        if whole.is_approved() {
+            let each = steps[at..=several.last].iter();
+            let each =
+                each.map(|(parent, commit)| Judged { commit: commit.clone(), parent: parent.clone(), ..whole.clone() });
+            return Ok((each.collect(), next));
+        }
+        // Each of them may be approved for itself.
+        let (mut judged, next) = self.judged((parent, commit), None, known, check, told)?;
+        judged.forge.extend(whole.forge);
+        judged.verdict.discounted.extend(whole.verdict.discounted);
+        Ok((vec![judged], next))
+    }
+}
+
+struct Looking<'a> {
+    repository: &'a Repository,
+    url: &'a str,
+    steps: &'a [(String, String)],
+}
+
+/// What one proposal came to.
+enum Look {
+    Landed(Box<Landing>, usize),
+    Refused(Refused, bool),
+}
+
+impl Looking<'_> {
+    /// Looks at what the forge says of one commit; whether more history might tell more.
+    fn at(&self, at: usize, commit: &str, check: &ReviewCheck, found: &mut Landings) -> Result<bool, GitError> {
+        let Some(evidence) = check.evidence.get(commit) else { return Ok(false) };
+        let place = evidence.place(&check.scope.reference);
+        let mut refusals = Vec::new();
+        let mut more = false;
+        for proposal in &evidence.proposals {
+            match self.landing(at, commit, proposal, &place)? {
+                Look::Landed(landing, first) => {
+                    found.by_first.entry(first).or_insert(*landing);
+                    return Ok(false);
+                }
+                Look::Refused(refused, short) => {
+                    refusals.push(refused);
+                    more |= short;
+                }
+            }
+        }
+        found.refused.insert(commit.to_owned(), refusals);
+        Ok(more)
+    }
+
+    fn landing(&self, at: usize, commit: &str, proposal: &Proposal, place: &Place) -> Result<Look, GitError> {
+        let head = match claims(proposal, place, commit) {
+            Ok(head) => head,
+            Err(refused) => return Ok(Look::Refused(refused, false)),
+        };
+        // What was merged as it is begins where it was shown to begin; what was made anew is no more than it must be.
+        let forwarded = head == commit;
+        let most = SPAN.min(at + 1);
+        let spans: Vec<usize> = if forwarded { (1..=most).rev().collect() } else { (1..=most).collect() };
+        let (mut told, mut more) = (None, false);
+        for span in spans {
+            let first = at + 1 - span;
+            if forwarded && span > 1 && !self.is_since_base(&self.steps[first].0, proposal)? {
+                continue;
+            }
+            let (facts, short, brought) = self.facts((first, at), head, proposal)?;
+            more |= short;
+            match bind(proposal, place, &facts) {
+                Ok(bound) => {
+                    let steers = self.steers(&facts.parent, commit, &brought)?;
+                    let (proposal, place) = (proposal.clone(), place.clone());
+                    return Ok(Look::Landed(Box::new(Landing { proposal, bound, place, last: at, steers }), first));
+                }
+                // The shortest says it best.
+                Err(refused) if forwarded || told.is_none() => told = Some(refused),
+                Err(_) => {}
+            }
+            let straight = facts.steps.first().is_some_and(|(_, parents)| parents.len() == 1);
+            let known = matches!(facts.merged, Merged::Tree(_) | Merged::Conflicts);
+            if !forwarded && (!straight || !known || span >= facts.brings) {
+                break;
+            }
+        }
+        // There is one step at least, so something was told.
+        let unknown = || Refused::new(Flaw::OtherMerge, "it covers nothing");
+        Ok(Look::Refused(told.unwrap_or_else(unknown), more))
+    }
+
+    /// What Git shows of the steps from one place to another, and of a head; with all commits that the head brings.
+    fn facts(
+        &self,
+        (first, last): (usize, usize),
+        head: &str,
+        proposal: &Proposal,
+    ) -> Result<(Facts, bool, HashSet<String>), GitError> {
+        let (repository, url) = (self.repository, self.url);
+        let parent = &self.steps[first].0;
+        let merge = git::merge(repository, url, parent, head)?;
+        let mut steps = Vec::new();
+        for (_, commit) in &self.steps[first..=last] {
+            let raw = git::raw(repository, url, commit, ObjectType::Commit)?;
+            steps.push((commit.clone(), raw.and_then(|raw| parents(&raw)).unwrap_or_default()));
+        }
+        let shown_before = steps.iter().rev().skip(1).any(|(commit, _)| merge.brought.contains(commit));
+        let since_base = self.is_since_base(parent, proposal)?;
+        let tree = git::tree_of(repository, url, &self.steps[last].1)?;
+        let (parent, brings) = (parent.clone(), merge.brings);
+        let facts = Facts { parent, steps, tree, merged: merge.merged, brings, shown_before, since_base };
+        Ok((facts, merge.short, merge.brought))
+    }
+
+    fn is_since_base(&self, parent: &str, proposal: &Proposal) -> Result<bool, GitError> {
+        let Some(base) = &proposal.base else { return Ok(false) };
+        git::descends(self.repository, self.url, parent, std::slice::from_ref(base))
+    }
+
+    /// Whether a commit steers that came with the steps, and is not among those that the head brought.
+    fn steers(&self, parent: &str, commit: &str, brought: &HashSet<String>) -> Result<bool, GitError> {
+        let range = git::range(self.repository, self.url, &[parent.to_owned()], commit, false)?;
+        let Range::Commits { ids, .. } = range else { return Ok(true) };
+        for id in ids.iter().filter(|id| !brought.contains(*id)) {
+            if carries_trailers(&git::message(self.repository, self.url, id)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
