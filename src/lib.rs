@@ -9,9 +9,11 @@
 //! ```
 //!
 //! Decisions (`object` to `report`) are pure: no async, clock, environment, files or network.
-//! Doors (`git`, `sandbox`, `cluster`, `server`) open one outside world each and decide nothing.
+//! Doors (`git`, `charts`, `forge`, `sandbox`, `cluster`, `server`) open one outside world each and decide nothing.
 //! Only `agent` and `cli` see both. ARCHITECTURE.md has the table of imports that a test enforces.
 
+pub mod cel;
+pub mod editor;
 pub mod failure;
 pub mod health;
 pub mod inventory;
@@ -20,10 +22,14 @@ pub mod plan;
 pub mod render;
 pub mod report;
 pub mod revision;
+pub mod schema;
+pub mod standard;
 
 pub mod api;
 
+pub mod charts;
 pub mod cluster;
+pub mod forge;
 pub mod git;
 pub mod sandbox;
 pub mod server;

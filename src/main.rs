@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
+use tandem::sandbox::launch;
+
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == "worker") {
-        return tandem::agent::worker::main();
+    match std::env::args_os().nth(1) {
+        Some(argument) if argument == "worker" => return tandem::agent::worker::main(),
+        Some(argument) if argument == tandem::charts::ARGUMENT => return tandem::charts::main(),
+        Some(argument) if argument == launch::ARGUMENT => return launch::main(std::env::args_os().skip(2)),
+        _ => {}
     }
     tandem::cli::main()
 }

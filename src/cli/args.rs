@@ -7,7 +7,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use super::{
-    agent, completion, diff, doctor, get, install, plan, reconcile, render, status, suspend, tree, uninstall, version,
+    agent, approve, check, completion, diff, doctor, get, install, lsp, plan, reconcile, render, status, suspend, test,
+    tree, uninstall, verify, version,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -19,6 +20,8 @@ const STYLES: Styles = Styles::styled()
 const AFTER: &str = "\
 Start here:
   tandem render shop/               what a folder says, every problem with file and line
+  tandem check                      what is wrong in the whole repository, before it is merged
+  tandem test                       whether the policies of a standard say what they should
   tandem plan shop/ --context prod  what it would change there; nothing needs to be installed
   tandem get -A                     what the agent looks after, in every namespace
   tandem status web                 how one Sync is, and why
@@ -82,6 +85,15 @@ pub enum Form {
     Text,
     Json,
     Yaml,
+    /// Of `check` alone, as are those below; JUnit of `test` as well.
+    #[value(hide = true)]
+    Sarif,
+    #[value(hide = true)]
+    Junit,
+    #[value(hide = true)]
+    Github,
+    #[value(hide = true)]
+    Gitlab,
 }
 
 /// When to colour.
@@ -95,6 +107,9 @@ pub enum Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Render(render::Args),
+    Check(check::Args),
+    Lsp(lsp::Args),
+    Test(test::Args),
     Plan(plan::Args),
     Diff(diff::Args),
     Install(install::Args),
@@ -106,12 +121,25 @@ pub enum Command {
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Doctor(doctor::Args),
+    Verify(verify::Args),
+    Approve(approve::Args),
+    Withdraw(approve::WithdrawArgs),
     Agent(agent::Args),
     Completion(completion::Args),
     Version(version::Args),
 }
 
 /// `kubectl tandem` where kubectl started us as its plugin.
+/// A name of a cluster: it stands before a `/` in owners and trailers, and in a User-Agent.
+pub fn cluster_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    if text.len() <= 63 && text.chars().all(fits) && ends(text.chars().next()) && ends(text.chars().next_back()) {
+        return Ok(text.to_owned());
+    }
+    Err("letters, digits, `-`, `_` and `.`, at most 63, with a letter or digit at both ends".to_owned())
+}
+
 fn bin_name() -> &'static str {
     let called = std::env::args_os().next().map(PathBuf::from);
     let called = called.as_deref().and_then(|path| path.file_stem()).and_then(|name| name.to_str());
@@ -123,6 +151,16 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_cluster_has_a_name_that_stands_anywhere() {
+        for name in ["prod", "eu-west_1.prod", "a", "7"] {
+            assert_eq!(cluster_name(name).as_deref(), Ok(name));
+        }
+        for name in ["", "a/b", "a b", "-a", "a-", "ä", &"a".repeat(64), "a\nb"] {
+            assert!(cluster_name(name).is_err(), "{name:?}");
+        }
+    }
 
     #[test]
     fn the_surface_holds_together() {

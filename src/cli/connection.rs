@@ -61,7 +61,7 @@ where
     items.into_iter().map(read).collect()
 }
 
-/// One Sync or Repository, as its type.
+/// One Sync, Repository or Standard, as its type.
 pub async fn find<K>(cluster: &Cluster, namespace: &str, target: &Target) -> Result<K, Stop>
 where
     K: DeserializeOwned,
@@ -69,12 +69,12 @@ where
     read(find_any(cluster, namespace, target).await?)
 }
 
-/// One Sync or Repository, as it is.
+/// One Sync, Repository or Standard, as it is.
 pub async fn find_any(cluster: &Cluster, namespace: &str, target: &Target) -> Result<Value, Stop> {
-    let namespace = target.namespace.as_deref().unwrap_or(namespace);
-    match apply::get(&cluster.own(), &kind_of(target), namespace, &target.name).await.map_err(not_installed)? {
+    let place = target.namespace(namespace);
+    match apply::get(&cluster.own(), &kind_of(target), &place, &target.name).await.map_err(not_installed)? {
         Some(found) => Ok(found),
-        None => Err(no_such_target(cluster, namespace, target).await),
+        None => Err(no_such_target(cluster, &place, target).await),
     }
 }
 
@@ -96,6 +96,7 @@ pub fn kind_of(target: &Target) -> KindInfo {
     match target.kind {
         TargetKind::Sync => KindInfo::of::<crate::api::Sync>(),
         TargetKind::Repository => KindInfo::of::<crate::api::Repository>(),
+        TargetKind::Standard => KindInfo::of::<crate::api::Standard>(),
     }
 }
 
@@ -106,11 +107,12 @@ async fn no_such_target(cluster: &Cluster, namespace: &str, target: &Target) -> 
         Err(error) => return not_installed(error),
     };
     let names: Vec<&str> = others.iter().filter_map(|o| o.pointer("/metadata/name")?.as_str()).take(10).collect();
-    let kind = target.kind.as_str();
-    let failed = Failed::new("NotFound", Fault::Cluster, format!("no {kind} {}/{}", namespace, target.name));
+    let failed = Failed::new("NotFound", Fault::Cluster, format!("no {}", target.told(namespace)));
     failed_with(
         failed,
         match names.as_slice() {
+            [] if target.kind == TargetKind::Standard => "the cluster has none".to_owned(),
+            names if target.kind == TargetKind::Standard => format!("the cluster has {}", names.join(", ")),
             [] => format!("namespace {namespace} has none; name another with -n, or list all with `tandem get -A`"),
             names => format!("namespace {namespace} has {}", names.join(", ")),
         },

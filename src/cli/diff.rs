@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::charts::Charts;
 use super::clone::Clone;
+use super::keys::KeyFiles;
 use super::output::Progress;
-use super::plan::{Detail, Subject, compute, show};
+use super::plan::{Detail, Subject, compute, options_of, show};
 use super::source;
-use super::target::Target;
+use super::target::{self, Target};
+use super::variables::Variables;
 use super::{Exit, Output, Stop, args, connection};
 use crate::api::Sync;
 
@@ -22,7 +25,7 @@ cannot be asked.";
 
 /// Tell what differs between a Sync's folder and the cluster
 ///
-/// Plans as the Sync would: in its namespace, with its rules, deletions included. Where `plan` asks
+/// Plans as the Sync would: in its namespace, with its rules and variables, deletions included. Where `plan` asks
 /// what a folder of yours would change, `diff` starts from a Sync: the folder is the Sync's own, as
 /// it is in the revision that it has accepted, read from the clone around the current folder. So
 /// what differs is drift, or what a run did not finish.
@@ -30,7 +33,7 @@ cannot be asked.";
 #[command(after_help = AFTER)]
 pub struct Args {
     /// The Sync
-    #[arg(value_name = "[NAMESPACE/]NAME")]
+    #[arg(value_name = "[NAMESPACE/]NAME", value_parser = target::sync)]
     sync: Target,
     /// Compare with this folder of a working copy
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["rev", "repo"])]
@@ -41,9 +44,15 @@ pub struct Args {
     /// Clone to read from, the one around the current folder unless said
     #[arg(long, value_name = "FOLDER")]
     repo: Option<PathBuf>,
+    #[command(flatten)]
+    charts: Charts,
     /// Name the objects, and leave out what differs in them
     #[arg(long)]
     brief: bool,
+    #[command(flatten)]
+    keys: KeyFiles,
+    #[command(flatten)]
+    variables: Variables,
 }
 
 /// Compares.
@@ -51,11 +60,15 @@ pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<
     let cluster = connection::open(global).await?;
     let namespace = connection::namespace(global, &cluster);
     let sync: Sync = connection::find(&cluster, &namespace, &args.sync).await?;
+    let options = args.keys.added(options_of(&cluster, &sync).await?)?;
+    let options = args.variables.added(options)?;
+    let options = args.charts.added(options, None)?;
     let rendered = match &args.path {
-        Some(folder) => source::render_folder(folder)?,
+        Some(folder) => source::render_folder(folder, &args.charts, &args.keys, options).await?,
         None => {
             let clone = Clone::around(args.repo.as_deref().unwrap_or(Path::new(".")))?;
-            source::render_commit(&clone, &wanted(args, &sync)?, sync.spec.path.trim_matches('/'))?
+            let (revision, path) = (wanted(args, &sync)?, sync.spec.path.trim_matches('/'));
+            source::render_commit(&clone, &revision, path, &args.charts, &args.keys, options).await?
         }
     };
     let subject = Subject::of_sync(&cluster, &sync).await?;

@@ -7,17 +7,17 @@ use kube::ResourceExt;
 use super::connection::{self, Scope};
 use super::output::{Cell, Paint, Tone, age, table};
 use super::{Exit, Output, Stop, args, words};
-use crate::api::{Repository, Sync};
+use crate::api::{Repository, Standard, Sync};
 
 const AFTER: &str = "\
 Examples:
-  tandem get                        Repositories and Syncs of the namespace
+  tandem get                        Repositories and Syncs of the namespace, and Standards
   tandem get syncs -A               the Syncs of every namespace
   tandem get repositories -o yaml   as the API server has them
 
 `tandem status SYNC` tells more about one.";
 
-/// List Repositories and Syncs
+/// List Repositories, Syncs and Standards
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
@@ -35,24 +35,40 @@ enum What {
     Repositories,
     #[value(alias = "sync")]
     Syncs,
+    #[value(alias = "standard")]
+    Standards,
 }
 
 /// Lists them.
 pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<Exit, Stop> {
     let cluster = connection::open(global).await?;
     let namespace = args.scope.namespace(global, &cluster);
+    let wants = |what: What| args.what == what || args.what == What::All;
     let repositories: Vec<Repository> =
-        if args.what == What::Syncs { Vec::new() } else { connection::list(&cluster, &namespace).await? };
-    let syncs: Vec<Sync> =
-        if args.what == What::Repositories { Vec::new() } else { connection::list(&cluster, &namespace).await? };
-    let items = connection::as_list(&repositories)?.into_iter().chain(connection::as_list(&syncs)?);
-    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items.collect::<Vec<_>>()});
+        if wants(What::Repositories) { connection::list(&cluster, &namespace).await? } else { Vec::new() };
+    let syncs: Vec<Sync> = if wants(What::Syncs) { connection::list(&cluster, &namespace).await? } else { Vec::new() };
+    let standards: Vec<Standard> = match args.what {
+        What::Standards => connection::list(&cluster, "").await?,
+        // Who may only look into namespaces is not told of what is outside.
+        What::All => connection::list(&cluster, "").await.unwrap_or_default(),
+        What::Repositories | What::Syncs => Vec::new(),
+    };
+    let mut items = connection::as_list(&repositories)?;
+    items.extend(connection::as_list(&syncs)?);
+    items.extend(connection::as_list(&standards)?);
+    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items});
     let now = Timestamp::now();
     output.result(&list, |_, paint| {
-        let parts = [repositories_table(&repositories, now, paint), syncs_table(&syncs, now, paint)];
+        let parts = [
+            repositories_table(&repositories, now, paint),
+            syncs_table(&syncs, now, paint),
+            standards_table(&standards, now, paint),
+        ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
     })?;
-    if repositories.is_empty() && syncs.is_empty() {
+    if args.what == What::Standards && standards.is_empty() {
+        output.note("the cluster has no Standards");
+    } else if repositories.is_empty() && syncs.is_empty() && args.what != What::Standards {
         output.note(&match namespace.as_str() {
             "" => "nothing found in any namespace".to_owned(),
             namespace => format!("nothing found in namespace {namespace}; -A looks in all of them"),
@@ -97,6 +113,25 @@ fn syncs_table(syncs: &[Sync], now: Timestamp, paint: Paint) -> Option<String> {
     };
     let rows: Vec<_> = syncs.iter().map(row).collect();
     let header = ["NAMESPACE", "SYNC", "READY", "REVISION", "OBJECTS", "AGE", "STATUS"];
+    (!rows.is_empty()).then(|| table(&header, &rows, paint))
+}
+
+fn standards_table(standards: &[Standard], now: Timestamp, paint: Paint) -> Option<String> {
+    let row = |standard: &Standard| {
+        let status = standard.status.as_ref();
+        let conditions = words::of_standard(standard);
+        let count = status.and_then(|status| status.counts.as_ref()).map(|counts| counts.policies.to_string());
+        vec![
+            Cell::new(standard.name_any()),
+            words::ready(conditions),
+            words::revision(status.and_then(|s| s.accepted_revision.as_ref())),
+            Cell::new(count.unwrap_or_default()),
+            created(standard.creation_timestamp().map(|t| t.0), now),
+            words::told(conditions, &[]),
+        ]
+    };
+    let rows: Vec<_> = standards.iter().map(row).collect();
+    let header = ["STANDARD", "READY", "REVISION", "POLICIES", "AGE", "STATUS"];
     (!rows.is_empty()).then(|| table(&header, &rows, paint))
 }
 

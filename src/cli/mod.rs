@@ -1,8 +1,11 @@
 //! The command line: one file a command, results on stdout, narration on stderr.
 
 mod agent;
+mod approve;
 mod args;
 mod ask;
+mod charts;
+mod check;
 mod clone;
 mod completion;
 mod connection;
@@ -11,7 +14,9 @@ mod doctor;
 mod exit;
 mod get;
 mod install;
+mod keys;
 mod live;
+mod lsp;
 mod output;
 mod plan;
 mod put;
@@ -22,8 +27,11 @@ mod status;
 mod stop;
 mod suspend;
 mod target;
+mod test;
 mod tree;
 mod uninstall;
+mod variables;
+mod verify;
 mod version;
 mod words;
 mod worktree;
@@ -31,7 +39,7 @@ mod worktree;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -58,8 +66,23 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     let global = &cli.global;
+    let report = global.output.to_possible_value().filter(clap::builder::PossibleValue::is_hide_set);
+    let has_it = match cli.command {
+        Command::Check(_) => true,
+        Command::Test(_) => global.output == args::Form::Junit,
+        _ => false,
+    };
+    if let (Some(form), false) = (report, has_it) {
+        let whose =
+            if global.output == args::Form::Junit { "`tandem check` and `tandem test`" } else { "`tandem check`" };
+        let message = format!("`-o {}` is a form of {whose} alone", form.get_name());
+        return Err(Stop::usage(message, "write text, json or yaml"));
+    }
     match &cli.command {
-        Command::Render(args) => render::run(args, output),
+        Command::Render(args) => wait(render::run(args, global, output)),
+        Command::Check(args) => check::run(args, global, output),
+        Command::Lsp(args) => lsp::run(args, global, output),
+        Command::Test(args) => test::run(args, global, output),
         Command::Plan(args) => wait(plan::run(args, global, output)),
         Command::Diff(args) => wait(diff::run(args, global, output)),
         Command::Install(args) => wait(install::run(args, global, output)),
@@ -71,6 +94,9 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Suspend(args) => wait(suspend::suspend(args, global, output)),
         Command::Resume(args) => wait(suspend::resume(args, global, output)),
         Command::Doctor(args) => wait(doctor::run(args, global, output)),
+        Command::Verify(args) => wait(verify::run(args, global, output)),
+        Command::Approve(args) => wait(approve::approve(args, global, output)),
+        Command::Withdraw(args) => wait(approve::withdraw(args, global, output)),
         Command::Agent(args) => serve(agent::run(args, global)),
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => wait(version::run(args, global, output)),
@@ -84,6 +110,6 @@ fn serve(command: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop
 }
 
 /// Runs a command that speaks with a cluster to its end, on this thread.
-fn wait(command: impl Future<Output = Result<Exit, Stop>>) -> Result<Exit, Stop> {
+fn wait<T>(command: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }

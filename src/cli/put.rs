@@ -125,7 +125,7 @@ fn manifest(body: Value) -> Manifest {
     let api_version = text("/apiVersion").to_owned();
     let group = split_api_version(&api_version).0;
     let id = ObjectId::new(text("/metadata/namespace"), text("/metadata/name"), group, text("/kind"));
-    Manifest { origin: Origin { file: "tandem".to_owned(), line: 1, document: 1 }, id, api_version, body }
+    Manifest::new(Origin { file: "tandem".to_owned(), line: 1, document: 1 }, id, api_version, body)
 }
 
 fn desired(manifest: Manifest) -> Desired {

@@ -20,11 +20,12 @@ const AFTER: &str = "\
 Examples:
   tandem reconcile web              and wait until it is handled
   tandem reconcile repository/app   fetch now
+  tandem reconcile standard/company look at the newest revision of the standard again
   tandem reconcile web --no-wait
 
 Exit codes: 0 handled and Ready, 1 handled and not Ready, 4 not handled in time.";
 
-/// Reconcile a Sync, or fetch a Repository, now
+/// Reconcile a Sync, fetch a Repository or read a Standard, now
 ///
 /// Sets the annotation tandemcd.io/requestedAt and waits until the agent echoes it in
 /// status.lastHandledReconcileAt and is done. Nothing needs this after a push: webhooks and polling
@@ -32,8 +33,8 @@ Exit codes: 0 handled and Ready, 1 handled and not Ready, 4 not handled in time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub struct Args {
-    /// The Sync, or repository/NAME
-    #[arg(value_name = "[repository/][NAMESPACE/]NAME")]
+    /// The Sync, repository/NAME or standard/NAME
+    #[arg(value_name = "[repository/][NAMESPACE/]NAME|standard/NAME")]
     target: Target,
     /// Ask, and do not wait
     #[arg(long)]
@@ -48,21 +49,20 @@ pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<
     let cluster = connection::open(global).await?;
     let namespace = connection::namespace(global, &cluster);
     connection::find_any(&cluster, &namespace, &args.target).await?;
-    let namespace = args.target.namespace.clone().unwrap_or(namespace);
+    let named = args.target.told(&namespace);
+    let namespace = args.target.namespace(&namespace);
     let kind = connection::kind_of(&args.target);
     let place = (namespace.as_str(), args.target.name.as_str());
     let asked = Timestamp::now().to_string();
     let patch = json!({"metadata": {"annotations": {annotation::REQUESTED_AT: asked}}});
     let object = person::patch(&cluster.own(), &kind, place, &patch).await?;
     if args.no_wait {
-        output.result(&connection::for_print(object), |_, _| {
-            format!("{} {}/{} asked to reconcile\n", kind.kind, place.0, place.1)
-        })?;
+        output.result(&connection::for_print(object), |_, _| format!("{named} asked to reconcile\n"))?;
         return Ok(Exit::Nothing);
     }
-    let object = wait(&cluster, &kind, place, &asked, args).await?;
+    let object = wait(&cluster, &kind, (place, &named), &asked, args).await?;
     let exit = if ready(&object) == "True" { Exit::Nothing } else { Exit::Differences };
-    output.result(&connection::for_print(object), |object, _| told(&kind, place, object))?;
+    output.result(&connection::for_print(object), |object, _| told(&named, object))?;
     Ok(exit)
 }
 
@@ -70,7 +70,7 @@ pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<
 async fn wait(
     cluster: &Cluster,
     kind: &KindInfo,
-    place: (&str, &str),
+    (place, named): ((&str, &str), &str),
     asked: &str,
     args: &Args,
 ) -> Result<Value, Stop> {
@@ -79,8 +79,7 @@ async fn wait(
     loop {
         let found = apply::get(&cluster.own(), kind, place.0, place.1).await?;
         let Some(object) = found else {
-            let message = format!("{} {}/{} was deleted meanwhile", kind.kind, place.0, place.1);
-            return Err(Stop::from(Failed::new("NotFound", Fault::Cluster, message)));
+            return Err(Stop::from(Failed::new("NotFound", Fault::Cluster, format!("{named} was deleted meanwhile"))));
         };
         let handled = object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) == Some(asked);
         if handled && condition(&object, "Reconciling").is_none_or(|(status, _)| status != "True") {
@@ -114,9 +113,10 @@ fn ready(object: &Value) -> &str {
     condition(object, "Ready").map_or("Unknown", |(status, _)| status)
 }
 
-fn told(kind: &KindInfo, place: (&str, &str), object: &Value) -> String {
+fn told(named: &str, object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    let revision = text("/status/appliedRevision").or_else(|| text("/status/revision")).map(short_revision);
+    let revision = ["appliedRevision", "acceptedRevision", "revision"];
+    let revision = revision.iter().find_map(|field| text(&format!("/status/{field}"))).map(short_revision);
     let revision = revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
     let message = condition(object, "Ready").map(|(_, message)| message).filter(|message| !message.is_empty());
     let message = message.map(|message| format!(": {message}")).unwrap_or_default();
@@ -124,7 +124,7 @@ fn told(kind: &KindInfo, place: (&str, &str), object: &Value) -> String {
         "True" => "is ready",
         _ => "is not ready",
     };
-    format!("{} {}/{} {state}{revision}{message}\n", kind.kind, place.0, place.1)
+    format!("{named} {state}{revision}{message}\n")
 }
 
 #[cfg(test)]
@@ -133,15 +133,14 @@ mod tests {
 
     #[test]
     fn the_end_is_told_in_one_line() {
-        let sync = KindInfo::known("tandemcd.io", "v1alpha1", "Sync", "syncs");
         let object = |status: &str, message: &str| {
             json!({"status": {
                 "appliedRevision": "main@sha1:0123456789abcdef0123456789abcdef01234567",
                 "conditions": [{"type": "Ready", "status": status, "message": message}],
             }})
         };
-        insta::assert_snapshot!(told(&sync, ("shop", "web"), &object("True", "")), @"Sync shop/web is ready at main@01234567");
-        insta::assert_snapshot!(told(&sync, ("shop", "web"), &object("False", "1 object was refused")), @"Sync shop/web is not ready at main@01234567: 1 object was refused");
-        insta::assert_snapshot!(told(&sync, ("shop", "web"), &json!({})), @"Sync shop/web is not ready");
+        insta::assert_snapshot!(told("Sync shop/web", &object("True", "")), @"Sync shop/web is ready at main@01234567");
+        insta::assert_snapshot!(told("Sync shop/web", &object("False", "1 object was refused")), @"Sync shop/web is not ready at main@01234567: 1 object was refused");
+        insta::assert_snapshot!(told("Sync shop/web", &json!({})), @"Sync shop/web is not ready");
     }
 }

@@ -2,11 +2,14 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::charts::Charts;
 use super::clone::Clone;
+use super::keys::KeyFiles;
 use super::stop::Stop;
+use super::variables::Variables;
 use super::worktree::WorkTree;
 use crate::git::GitTree;
-use crate::render::{Limits, Rendered, render};
+use crate::render::{Options, Rendered, Tree, render};
 
 /// Where files are read.
 #[derive(Debug, clap::Args)]
@@ -20,12 +23,23 @@ pub struct Source {
     /// Read from this Git repository, bare or not, at --rev
     #[arg(long, value_name = "FOLDER", requires = "rev")]
     repo: Option<PathBuf>,
+    #[command(flatten)]
+    keys: KeyFiles,
+    #[command(flatten)]
+    variables: Variables,
+    #[command(flatten)]
+    charts: Charts,
 }
 
 impl Source {
-    /// Renders what is there.
-    pub fn render(&self) -> Result<Rendered, Stop> {
-        let Some(revision) = &self.rev else { return render_folder(&self.path) };
+    /// Renders what is there; `options` are those of the Sync that it is rendered for, `namespace` is
+    /// that of releases where one is named.
+    pub async fn render(&self, options: Options, namespace: Option<&str>) -> Result<Rendered, Stop> {
+        let options = self.variables.added(self.keys.added(options)?)?;
+        let options = self.charts.added(options, namespace)?;
+        let Some(revision) = &self.rev else {
+            return render_folder(&self.path, &self.charts, &self.keys, options).await;
+        };
         let clone = match &self.repo {
             Some(repository) => Clone::at(repository)?,
             None => Clone::around(nearest_folder(&self.path))?,
@@ -38,22 +52,52 @@ impl Source {
             let hint = "name a folder below the root of the repository";
             return Err(Stop::usage(format!("{} is not in the repository", self.path.display()), hint));
         };
-        render_commit(&clone, revision, &folder)
+        render_commit(&clone, revision, &folder, &self.charts, &self.keys, options).await
     }
 }
 
 /// Renders a folder of a working copy.
-pub fn render_folder(folder: &Path) -> Result<Rendered, Stop> {
+pub async fn render_folder(
+    folder: &Path,
+    charts: &Charts,
+    keys: &KeyFiles,
+    options: Options,
+) -> Result<Rendered, Stop> {
     let tree = WorkTree::open(folder)?;
-    Ok(render(&tree, tree.folder(), &Limits::default()))
+    whole(&tree, tree.folder(), charts, keys, options).await
 }
 
 /// Renders a folder, from the root of the repository, as it is in a commit.
-pub fn render_commit(clone: &Clone, revision: &str, folder: &str) -> Result<Rendered, Stop> {
+pub async fn render_commit(
+    clone: &Clone,
+    revision: &str,
+    folder: &str,
+    charts: &Charts,
+    keys: &KeyFiles,
+    options: Options,
+) -> Result<Rendered, Stop> {
     let commit = clone.commit(revision)?;
     let repository = clone.repository(revision)?;
     let tree = GitTree::new(repository, &repository.path().display().to_string(), &commit)?;
-    Ok(render(&tree, folder, &Limits::default()))
+    whole(&tree, folder, charts, keys, options).await
+}
+
+/// Renders until no program needs to be asked any more.
+async fn whole(
+    tree: &dyn Tree,
+    folder: &str,
+    charts: &Charts,
+    keys: &KeyFiles,
+    mut options: Options,
+) -> Result<Rendered, Stop> {
+    let programs = charts.programs(keys.program())?;
+    loop {
+        let rendered = render(tree, folder, &options);
+        if rendered.needs.is_empty() {
+            return Ok(rendered);
+        }
+        programs.meet(rendered.needs, &mut options).await?;
+    }
 }
 
 /// The folder that exists, of the path or above it: a folder that a commit has may be gone now.

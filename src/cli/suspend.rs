@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::target::Target;
+use super::target::{self, Target};
 use super::{Exit, Output, Stop, args, connection};
 use crate::api::{LABEL_SYNC_NAME, LABEL_SYNC_NAMESPACE};
 use crate::cluster::person;
@@ -27,7 +27,7 @@ Examples:
 #[command(after_help = AFTER_SUSPEND)]
 pub struct SuspendArgs {
     /// The Sync, or repository/NAME
-    #[arg(value_name = "[repository/][NAMESPACE/]NAME")]
+    #[arg(value_name = "[repository/][NAMESPACE/]NAME", value_parser = target::suspendable)]
     target: Target,
 }
 
@@ -36,7 +36,7 @@ pub struct SuspendArgs {
 #[command(after_help = AFTER_RESUME)]
 pub struct ResumeArgs {
     /// The Sync, or repository/NAME
-    #[arg(value_name = "[repository/][NAMESPACE/]NAME")]
+    #[arg(value_name = "[repository/][NAMESPACE/]NAME", value_parser = target::suspendable)]
     target: Target,
 }
 

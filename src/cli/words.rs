@@ -1,6 +1,6 @@
 //! State of a Sync or Repository in few words, the same in every command.
 
-use crate::api::{Condition, ConditionStatus, ConditionType, Mode, Repository, Sync};
+use crate::api::{Condition, ConditionStatus, ConditionType, Mode, Repository, Standard, Sync};
 use crate::cli::output::{Cell, Tone, short_revision};
 
 /// The condition of this type.
@@ -16,6 +16,11 @@ pub fn of_sync(sync: &Sync) -> &[Condition] {
 /// Conditions of a Repository.
 pub fn of_repository(repository: &Repository) -> &[Condition] {
     repository.status.as_ref().map_or(&[], |status| &status.conditions)
+}
+
+/// Conditions of a Standard.
+pub fn of_standard(standard: &Standard) -> &[Condition] {
+    standard.status.as_ref().map_or(&[], |status| &status.conditions)
 }
 
 /// `True`, `False` or `Unknown`.
@@ -49,7 +54,9 @@ pub fn told(conditions: &[Condition], switches: &[&str]) -> Cell {
         Some(ready) => ready.message.clone(),
         None => "no agent has looked at it yet".to_owned(),
     };
-    let parts: Vec<&str> = switches.iter().copied().chain([message.as_str()]).collect();
+    // What Ready says already is not said twice.
+    let switches = switches.iter().copied().filter(|switch| !message.starts_with(switch));
+    let parts: Vec<&str> = switches.chain([message.as_str()]).collect();
     Cell::new(parts.join("; "))
 }
 

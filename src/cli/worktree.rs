@@ -1,12 +1,13 @@
 //! A working copy on disk, read as a tree: what Git ignores is left out, no symbolic link is
 //! followed, and nothing outside is looked at.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -58,11 +59,28 @@ impl Failure for WorkTreeError {
 pub struct WorkTree {
     root: PathBuf,
     folder: String,
-    ignored: RefCell<HashMap<String, Gitignore>>,
-    /// Files of Git's index, sorted: what is tracked counts, whatever a `.gitignore` says.
-    tracked: Vec<String>,
-    ids: RefCell<HashMap<String, Option<String>>>,
+    /// What was found of folders; `None` where there is none.
+    folders: RefCell<HashMap<String, Option<Rc<Folder>>>>,
+    /// Files of Git's index, sorted: what is tracked counts, whatever a `.gitignore` says. Read when
+    /// something is ignored.
+    tracked: OnceCell<Vec<String>>,
+    /// Ids of folders that were asked for, and of files that were read.
+    ids: RefCell<HashMap<String, String>>,
 }
+
+/// A folder that is reached through folders alone, and that Git does not ignore.
+#[derive(Debug)]
+struct Folder {
+    /// Its entries, sorted by name; `None` where there are many, which are looked up one by one.
+    entries: Option<Vec<(String, FileType)>>,
+    /// The folder above, from the root.
+    above: Option<Rc<Folder>>,
+    /// Its `.gitignore`.
+    rules: Option<Gitignore>,
+}
+
+/// Entries of a folder that are listed where only some of them are looked for.
+const MANY: usize = 1000;
 
 fn has_kustomization(folder: &Path) -> bool {
     KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file())
@@ -82,8 +100,8 @@ impl WorkTree {
         let below = folder.strip_prefix(&root).expect("the root is an ancestor");
         let names: Option<Vec<&str>> = below.iter().map(OsStr::to_str).collect();
         let folder = names.ok_or(WorkTreeError::NotUtf8(shown))?.join("/");
-        let tracked = tracked(&root);
-        Ok(Self { root, folder, ignored: RefCell::default(), tracked, ids: RefCell::default() })
+        let (folders, ids) = (RefCell::default(), RefCell::default());
+        Ok(Self { root, folder, folders, tracked: OnceCell::new(), ids })
     }
 
     /// The folder that was opened, from the root.
@@ -91,56 +109,107 @@ impl WorkTree {
         &self.folder
     }
 
-    /// What stands at the path, reached through folders alone; `None` where nothing does, where a
-    /// symbolic link stands on the way, and where Git ignores it.
-    fn stat(&self, path: &str) -> Result<Option<Metadata>, TreeError> {
-        let mut at = self.root.clone();
-        let mut found = stat_one(&at, path)?;
-        let mut walked = String::new();
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            let above_is_folder = found.as_ref().is_some_and(Metadata::is_dir);
-            if !above_is_folder || matches!(name, "." | ".." | ".git") {
-                return Ok(None);
-            }
-            at.push(name);
-            found = stat_one(&at, path)?;
-            let Some(metadata) = &found else { return Ok(None) };
-            if self.is_ignored(&walked, &at, metadata.file_type()) {
-                return Ok(None);
-            }
-            join(&mut walked, name);
-        }
-        Ok(found)
+    /// The root, as the system names it.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// Whether a `.gitignore` of `folder` or above names the entry; the nearest decides.
-    fn is_ignored(&self, folder: &str, at: &Path, kind: FileType) -> bool {
-        let mut above = Some(folder);
-        while let Some(folder) = above {
-            let mut known = self.ignored.borrow_mut();
-            let rules = known.entry(folder.to_owned()).or_insert_with(|| {
-                let mut rules = GitignoreBuilder::new(self.root.join(folder));
-                let file = self.root.join(folder).join(".gitignore");
-                if file.symlink_metadata().is_ok_and(|m| m.is_file()) {
-                    // A line that is no pattern is left out, as Git does.
-                    let _ = rules.add(file);
+    /// Whether anything stands at the path, also where Git ignores it.
+    pub fn exists(&self, path: &str) -> bool {
+        self.root.join(path).symlink_metadata().is_ok()
+    }
+
+    /// The folder of that path, with what it holds.
+    fn entered(&self, path: &str) -> Result<Option<Rc<Folder>>, TreeError> {
+        if let Some(known) = self.folders.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let above = match path.rsplit_once('/') {
+            _ if path.is_empty() => None,
+            split => {
+                let above = split.map_or("", |(above, _)| above);
+                match self.kind(path)? {
+                    Some(kind) if kind.is_dir() => self.entered(above)?,
+                    _ => {
+                        self.folders.borrow_mut().insert(path.to_owned(), None);
+                        return Ok(None);
+                    }
                 }
-                rules.build().unwrap_or_else(|_| Gitignore::empty())
-            });
-            let verdict = rules.matched_path_or_any_parents(at, kind.is_dir());
-            if !verdict.is_none() {
-                return verdict.is_ignore() && !self.is_tracked(at);
             }
-            above = (!folder.is_empty()).then(|| folder.rsplit_once('/').map_or("", |(above, _)| above));
+        };
+        let folder = Rc::new(self.look(path, above)?);
+        self.folders.borrow_mut().insert(path.to_owned(), Some(Rc::clone(&folder)));
+        Ok(Some(folder))
+    }
+
+    fn look(&self, path: &str, above: Option<Rc<Folder>>) -> Result<Folder, TreeError> {
+        let at = self.root.join(path);
+        let failed = |error: io::Error| TreeError::Store { path: path.to_owned(), message: error.to_string() };
+        let mut entries = Vec::new();
+        // A folder that may be entered and not listed is none that nothing can be read of.
+        let listed = fs::read_dir(&at).ok();
+        let mut all = listed.is_some();
+        for entry in listed.into_iter().flatten() {
+            let entry = entry.map_err(failed)?;
+            if entries.len() == MANY {
+                all = false;
+                break;
+            }
+            // What is not UTF-8 cannot be asked for; listings refuse it.
+            if let Ok(name) = entry.file_name().into_string() {
+                entries.push((name, entry.file_type().map_err(failed)?));
+            }
+        }
+        let file = at.join(".gitignore");
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let has_rules = match named(&entries, ".gitignore") {
+            Some(kind) => kind.is_file(),
+            None => !all && file.symlink_metadata().is_ok_and(|metadata| metadata.is_file()),
+        };
+        let rules = has_rules.then(|| {
+            let mut rules = GitignoreBuilder::new(&at);
+            // A line that is no pattern is left out, as Git does.
+            let _ = rules.add(file);
+            rules.build().unwrap_or_else(|_| Gitignore::empty())
+        });
+        Ok(Folder { entries: all.then_some(entries), above, rules })
+    }
+
+    /// What stands at the path, reached through folders alone; `None` where nothing does, where a
+    /// symbolic link stands on the way, and where Git ignores it.
+    fn kind(&self, path: &str) -> Result<Option<FileType>, TreeError> {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if matches!(name, "" | "." | ".." | ".git") {
+            return Ok(None);
+        }
+        let Some(folder) = self.entered(above)? else { return Ok(None) };
+        let kind = match &folder.entries {
+            Some(entries) => named(entries, name),
+            None => stat(&self.root.join(path), path)?.map(|metadata| metadata.file_type()),
+        };
+        Ok(kind.filter(|kind| !self.is_ignored(&folder, path, *kind)))
+    }
+
+    /// Whether a `.gitignore` of the folder or above names the entry; the nearest decides.
+    fn is_ignored(&self, folder: &Folder, path: &str, kind: FileType) -> bool {
+        let mut next = Some(folder);
+        while let Some(folder) = next {
+            if let Some(rules) = &folder.rules {
+                let verdict = rules.matched_path_or_any_parents(self.root.join(path), kind.is_dir());
+                if !verdict.is_none() {
+                    return verdict.is_ignore() && !self.is_tracked(path);
+                }
+            }
+            next = folder.above.as_deref();
         }
         false
     }
 
     /// Whether Git's index has the file, or something below the folder.
-    fn is_tracked(&self, at: &Path) -> bool {
-        let Some(path) = at.strip_prefix(&self.root).ok().and_then(Path::to_str) else { return false };
-        let from = self.tracked.partition_point(|file| file.as_str() < path);
-        self.tracked[from..]
+    fn is_tracked(&self, path: &str) -> bool {
+        let tracked = self.tracked.get_or_init(|| tracked(&self.root));
+        let from = tracked.partition_point(|file| file.as_str() < path);
+        tracked[from..]
             .iter()
             .take_while(|file| file.starts_with(path))
             .any(|file| file.len() == path.len() || file.as_bytes()[path.len()] == b'/')
@@ -149,21 +218,20 @@ impl WorkTree {
 
 impl Tree for WorkTree {
     fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, TreeError> {
-        if !self.stat(path)?.is_some_and(|metadata| metadata.is_dir()) {
-            return Ok(None);
-        }
+        let Some(folder) = self.entered(path)? else { return Ok(None) };
         let failed = |error: io::Error| TreeError::Store { path: path.to_owned(), message: error.to_string() };
         let mut entries = Vec::new();
         for entry in fs::read_dir(self.root.join(path)).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type().map_err(failed)?;
             let Ok(name) = entry.file_name().into_string() else {
-                return Err(TreeError::Store {
-                    path: path.to_owned(),
-                    message: format!("the name {} is not UTF-8", entry.file_name().display()),
-                });
+                let name = entry.file_name().display().to_string();
+                let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+                return Err(TreeError::Store { path, message: "its name is not UTF-8: rename it".to_owned() });
             };
-            if name == ".git" || self.is_ignored(path, &entry.path(), kind) {
+            let mut whole = path.to_owned();
+            join(&mut whole, &name);
+            if name == ".git" || self.is_ignored(&folder, &whole, kind) {
                 continue;
             }
             let kind = match kind {
@@ -181,22 +249,48 @@ impl Tree for WorkTree {
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
-        let Some(metadata) = self.stat(path)?.filter(Metadata::is_file) else { return Ok(None) };
+        if !self.kind(path)?.is_some_and(|kind| kind.is_file()) {
+            return Ok(None);
+        }
+        let failed = |error: io::Error| TreeError::Store { path: path.to_owned(), message: error.to_string() };
         let too_large = |size| TreeError::TooLarge { path: path.to_owned(), size, limit };
+        let mut file = open(&self.root.join(path)).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
         if metadata.len() > limit {
             return Err(too_large(metadata.len()));
         }
-        let mut bytes = Vec::new();
-        let read = open(&self.root.join(path)).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
-        match read {
-            Ok(size) if size as u64 > limit => Err(too_large(size as u64)),
-            Ok(_) => Ok(Some(bytes)),
-            Err(error) => Err(TreeError::Store { path: path.to_owned(), message: error.to_string() }),
+        self.ids.borrow_mut().insert(path.to_owned(), file_id(&metadata));
+        // One byte more than there is: the end shows at the first read.
+        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; size.saturating_add(1)];
+        let mut filled = 0;
+        loop {
+            match file.read(&mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+            if filled == size {
+                break;
+            }
+            // It grew since.
+            if filled == bytes.len() {
+                bytes.resize(filled * 2, 0);
+            }
+            if filled as u64 > limit {
+                return Err(too_large(filled as u64));
+            }
         }
+        bytes.truncate(filled);
+        Ok(Some(bytes))
     }
 
     fn link(&self, path: &str) -> Result<Option<String>, TreeError> {
-        if !self.stat(path)?.is_some_and(|metadata| metadata.is_symlink()) {
+        if !self.kind(path)?.is_some_and(|kind| kind.is_symlink()) {
             return Ok(None);
         }
         let failed = |error: io::Error| TreeError::Store { path: path.to_owned(), message: error.to_string() };
@@ -207,31 +301,37 @@ impl Tree for WorkTree {
     /// Made from names, sizes and times: a content that changes changes one of them.
     fn id(&self, path: &str) -> Result<Option<String>, TreeError> {
         if let Some(known) = self.ids.borrow().get(path) {
-            return Ok(known.clone());
+            return Ok(Some(known.clone()));
         }
-        let id = match self.stat(path)? {
-            None => None,
-            Some(metadata) => {
+        let id = match self.list(path)? {
+            Some(entries) => {
                 let mut state = Sha256::new();
-                match self.list(path)? {
-                    Some(entries) => {
-                        for entry in entries {
-                            let mut below = path.to_owned();
-                            join(&mut below, &entry.name);
-                            state.update(format!("{} {:?} {:?}\n", entry.name, entry.kind, self.id(&below)?));
-                        }
-                    }
-                    None => {
-                        let changed = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-                        state.update(format!("{} {:?}", metadata.len(), changed));
-                    }
+                for entry in entries {
+                    let mut below = path.to_owned();
+                    join(&mut below, &entry.name);
+                    state.update(format!("{} {:?} {:?}\n", entry.name, entry.kind, self.id(&below)?));
                 }
-                Some(state.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+                state.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
             }
+            None if self.kind(path)?.is_none() => return Ok(None),
+            None => match stat(&self.root.join(path), path)? {
+                Some(metadata) => file_id(&metadata),
+                None => return Ok(None),
+            },
         };
         self.ids.borrow_mut().insert(path.to_owned(), id.clone());
-        Ok(id)
+        Ok(Some(id))
     }
+}
+
+fn named(entries: &[(String, FileType)], name: &str) -> Option<FileType> {
+    let at = entries.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+    Some(entries[at].1)
+}
+
+fn file_id(metadata: &Metadata) -> String {
+    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    format!("{} {}", metadata.len(), changed.unwrap_or_default().as_nanos())
 }
 
 /// Files of the index. Without one that can be read nothing is tracked.
@@ -250,7 +350,7 @@ fn join(path: &mut String, name: &str) {
     path.push_str(name);
 }
 
-fn stat_one(at: &Path, path: &str) -> Result<Option<Metadata>, TreeError> {
+fn stat(at: &Path, path: &str) -> Result<Option<Metadata>, TreeError> {
     match at.symlink_metadata() {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),

@@ -6,6 +6,7 @@ mod definitions;
 mod rights;
 mod server;
 mod sources;
+mod standards;
 
 use check::{Check, Verdict, text};
 
@@ -24,7 +25,7 @@ Exit codes: 0 nothing is wrong, 4 something is.";
 /// Look for what keeps Tandem from working, and say what to do
 ///
 /// Looks at the API server and the clock, the kinds, the agent and its lease, every Repository and
-/// every Sync with its account and rights. Everything is read, nothing is changed; what your own
+/// Standard, and every Sync with its account and rights. Everything is read, nothing is changed; what your own
 /// rights do not let you see is told as such.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
@@ -55,6 +56,13 @@ pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<
                 checks.extend(rights::checks(&cluster, &syncs, &args.agent_namespace, &args.agent_account).await);
             }
             Err(check) => checks.push(check),
+        }
+        match connection::list(&cluster, "").await {
+            Ok(found) => checks.extend(standards::checks(&found)),
+            Err(stop) => {
+                let hint = "where the kinds are installed, ask for the right to list them";
+                checks.push(Check::warn("Standards", stop.to_string(), hint));
+            }
         }
     }
     drop(progress);

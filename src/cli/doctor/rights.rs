@@ -8,8 +8,10 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::check::Check;
+use crate::agent::inputs;
 use crate::api::Sync;
 use crate::cli::live;
+use crate::cluster::own::kind_info;
 use crate::cluster::{Cluster, ClusterError, KindInfo, apply, person};
 use crate::failure::chain;
 
@@ -56,6 +58,7 @@ async fn of_sync(cluster: &Cluster, sync: &Sync, agent: &str) -> Vec<Check> {
         Err(error) => return vec![Check::warn(name, chain(&error), "ask for the right to get serviceaccounts")],
     }
     let mut questions = BTreeSet::from([impersonation(agent, &namespace, &account)]);
+    questions.extend(sources(sync, &namespace, &account));
     match needed(cluster, sync, &format!("system:serviceaccount:{namespace}:{account}")).await {
         Ok(needed) => questions.extend(needed),
         Err(check) => return vec![Check { name, ..check }],
@@ -76,6 +79,23 @@ fn impersonation(agent: &str, namespace: &str, account: &str) -> Question {
         namespace: namespace.to_owned(),
         name: account.to_owned(),
     }
+}
+
+/// What the account must be able to do with the ConfigMaps and Secrets that the spec names.
+fn sources(sync: &Sync, namespace: &str, account: &str) -> Vec<Question> {
+    let of_source = |named: inputs::Named| {
+        let (kind, user) = (kind_info(named.id.kind), format!("system:serviceaccount:{namespace}:{account}"));
+        let namespace = namespace.to_owned();
+        ["get", "list", "watch"].map(|verb| Question {
+            user: user.clone(),
+            verb,
+            group: kind.group.clone(),
+            resource: kind.plural.clone(),
+            namespace: namespace.clone(),
+            name: named.id.name.clone(),
+        })
+    };
+    inputs::wanted(&sync.spec).into_iter().flat_map(of_source).collect()
 }
 
 /// What the account must be able to do for the kinds that the Sync owns now.
@@ -152,7 +172,8 @@ fn judge(name: &str, account: &str, asked: usize, denied: &[Question]) -> Vec<Ch
         }
         let group = if question.group.is_empty() { String::new() } else { format!(".{}", question.group) };
         let place = if question.namespace.is_empty() { String::new() } else { format!(" in {}", question.namespace) };
-        lacking.entry(format!("{}{group}{place}", question.resource)).or_default().push(question.verb);
+        let name = if question.name.is_empty() { String::new() } else { format!(" {}", question.name) };
+        lacking.entry(format!("{}{group}{name}{place}", question.resource)).or_default().push(question.verb);
     }
     if !lacking.is_empty() {
         let told: Vec<String> = lacking.iter().map(|(what, verbs)| format!("{} {what}", verbs.join("/"))).collect();
@@ -187,13 +208,14 @@ mod tests {
             lacks("create", "apps", "deployments", "shop"),
             lacks("delete", "apps", "deployments", "shop"),
             lacks("get", "", "namespaces", ""),
+            Question { name: "database".into(), ..lacks("watch", "", "secrets", "shop") },
         ];
         let mut checks = judge("Sync shop/web", "deployer", 9, &denied);
         checks.extend(judge("Sync shop/api", "deployer", 5, &[]));
         insta::assert_snapshot!(text(&checks, Paint::Plain), @r"
         fail  Sync shop/web: system:serviceaccount:tandem-system:tandem may not act as its account deployer
               hint: grant `impersonate` on serviceaccounts with resourceNames [deployer] in namespace shop to the agent
-        fail  Sync shop/web: its account deployer may not: create/delete deployments.apps in shop; get namespaces
+        fail  Sync shop/web: its account deployer may not: create/delete deployments.apps in shop; get namespaces; watch secrets database in shop
               hint: grant them in a Role or ClusterRole that the account is bound to
         ok    Sync shop/api: its account deployer may do what it needs (5 questions asked)
         1 ok, 0 to know, 2 wrong

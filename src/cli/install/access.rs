@@ -10,7 +10,7 @@ use crate::cli::ask::{Asking, confirm};
 use crate::cli::output::Output;
 use crate::cli::stop::Stop;
 use crate::cluster::Session;
-use crate::cluster::own::{SecretData, read_secret};
+use crate::cluster::own::{SourceData, read_secret};
 use crate::failure::{Failed, Fault};
 use crate::git::{Address, Credentials, PlainHttp, Secret, Source};
 
@@ -63,13 +63,13 @@ pub async fn find(session: &Session, first: &FirstSync, args: &Args, output: &Ou
     Ok(Reading { source, secret, to_register })
 }
 
-fn token(first: &FirstSync, args: &Args, there: Option<&SecretData>) -> Result<(Secret, Option<Value>), Stop> {
+fn token(first: &FirstSync, args: &Args, there: Option<&SourceData>) -> Result<(Secret, Option<Value>), Stop> {
     let Some(variable) = &args.token_from_env else {
         let password = there.and_then(|data| data.get("password")).map(<[u8]>::to_vec);
         let password = password.and_then(|bytes| String::from_utf8(bytes).ok()).map(Secret::new);
         return password.map(|password| (password, None)).ok_or_else(|| {
             Stop::usage(
-                "https:// needs a token, or --no-key where everybody may read the repository",
+                "a repository over HTTP needs a token, or --no-key where everybody may read it",
                 "--token-from-env VARIABLE; ssh:// gets a key of its own",
             )
         });

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, KindInfo};
 use crate::failure::{Failed, Fault};
 use crate::git::Listed;
 use crate::object::split_api_version;
-use crate::render::{Limits, Rendered};
+use crate::render::{Options, Rendered};
 use crate::revision::Wanted;
 
 /// Time between two tries whether the key is registered.
@@ -42,7 +42,7 @@ pub async fn read(first: &FirstSync, reading: &Reading, timeout: Duration, outpu
     workers.fetch(&reading.source, &listed).await?;
     progress.tell("rendering");
     let commit = listed.revision.commit;
-    let rendered = workers.render(&reading.source.url, &commit, &first.path, &Limits::agent()).await?;
+    let rendered = workers.render(&reading.source.url, &commit, &first.path, &Options::agent()).await?;
     drop(progress);
     if !rendered.problems.is_empty() {
         output.problems(&rendered.problems);

@@ -31,7 +31,7 @@ so that the output of --export, committed below PATH, lets the agent manage itse
 #[command(after_help = AFTER)]
 pub struct Args {
     /// Name of the cluster, as records and annotations will say it
-    #[arg(long, value_name = "NAME", required_unless_present = "export")]
+    #[arg(long, value_name = "NAME", required_unless_present = "export", value_parser = super::args::cluster_name)]
     cluster: Option<String>,
     /// The repository: https://host/path or ssh://user@host/path
     #[arg(long, value_name = "URL", required_unless_present = "export")]

@@ -152,7 +152,7 @@ mod tests {
             split_api_version(&api_version).0,
             text("/kind"),
         );
-        Manifest { origin: Origin { file: "a.yaml".into(), line: 1, document: 1 }, id, api_version, body }
+        Manifest::new(Origin { file: "a.yaml".into(), line: 1, document: 1 }, id, api_version, body)
     }
 
     fn check(yamls: &[&str], expected: &[&str]) -> Rights {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::rights::Rights;
 use crate::api::{GROUP, VERSION};
+use crate::object::annotation;
 
 /// Account of the agent, in its namespace.
 const AGENT_ACCOUNT: &str = "tandem";
@@ -57,7 +58,8 @@ impl FirstSync {
         if self.access == Access::Secret {
             names.push(self.reader());
             let secret = json!([{
-                "apiGroups": [""], "resources": ["secrets"], "resourceNames": [self.secret()], "verbs": ["get"],
+                "apiGroups": [""], "resources": ["secrets"], "resourceNames": [self.secret()],
+                "verbs": ["get", "list", "watch"],
             }]);
             objects.push(self.object("v1", "ServiceAccount", &self.reader(), json!({})));
             objects.push(self.object(RBAC, "Role", &self.reader(), json!({"rules": secret})));
@@ -132,7 +134,12 @@ fn role_ref(kind: &str, name: &str) -> Value {
 }
 
 fn labelled(api_version: &str, kind: &str, namespace: Option<&str>, name: &str, mut rest: Value) -> Value {
-    let mut metadata = json!({"name": name, "labels": {"app.kubernetes.io/part-of": "tandem"}});
+    let mut metadata = json!({
+        "name": name,
+        "labels": {"app.kubernetes.io/part-of": "tandem"},
+        // Committed, they may be lost in a later commit: nobody would be left to bring them back.
+        "annotations": {annotation::PRUNE: "disabled"},
+    });
     if let Some(namespace) = namespace {
         metadata["namespace"] = json!(namespace);
     }

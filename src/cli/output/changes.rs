@@ -1,19 +1,9 @@
 //! A plan as people read it: one heading an object, its fields below as lines that go and come.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
-
 use super::{Paint, Tone};
-use crate::object::{ObjectId, yaml};
-use crate::plan::{Action, Change, FieldChange, Plan, Reason};
-
-/// Lines of context around a changed line of a text.
-const CONTEXT: usize = 2;
-
-/// Whole objects, secret values masked, by identity.
-pub type Bodies = BTreeMap<ObjectId, Value>;
+use crate::plan::{Action, Change, Plan};
+pub use crate::report::plan_text::{Bodies, summary};
+use crate::report::plan_text::{Line, details, why, word};
 
 /// Every change of the plan that is none of `unchanged`, with what is created or changes of it.
 /// Lines that go begin with `-` and lines that come with `+`, in the first column.
@@ -21,41 +11,20 @@ pub fn changes(plan: &Plan, created: &Bodies, paint: Paint) -> String {
     let mut text = String::new();
     for change in plan.changes.iter().filter(|change| change.action != Action::Unchanged) {
         text.push_str(&heading(change, paint));
-        match (change.action, created.get(&change.id)) {
-            (Action::Created, Some(body)) => {
-                yaml::write(body).lines().for_each(|line| add(&mut text, "+", 1, line, paint))
-            }
-            _ => change.fields.iter().for_each(|field| field_lines(&mut text, field, paint)),
-        }
+        details(change, created).iter().for_each(|line| add(&mut text, line, paint));
     }
     text
 }
 
-/// `3 to create, 1 to configure, 12 unchanged, 1 refused`.
-pub fn summary(plan: &Plan) -> String {
-    let of = |action: Action| plan.changes.iter().filter(|change| change.action == action).count();
-    let skipped = plan.changes.iter().filter(|c| c.action == Action::Skipped && c.reason != Reason::Refused).count();
-    let parts = [
-        (of(Action::Created), "to create"),
-        (of(Action::Configured), "to configure"),
-        (of(Action::Deleted), "to delete"),
-        (of(Action::Unchanged), "unchanged"),
-        (skipped, "skipped"),
-        (plan.problems.len(), "refused"),
-    ];
-    let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if told.is_empty() { "nothing to do".to_owned() } else { told.join(", ") }
-}
-
 fn heading(change: &Change, paint: Paint) -> String {
-    let (word, tone) = match change.action {
-        Action::Created => ("created", Tone::Good),
-        Action::Configured => ("configured", Tone::Fair),
-        Action::Deleted => ("deleted", Tone::Bad),
-        Action::Skipped => ("skipped", Tone::Faint),
-        Action::Unchanged => ("unchanged", Tone::Faint),
+    let tone = match change.action {
+        Action::Created => Tone::Good,
+        Action::Configured => Tone::Fair,
+        Action::Deleted => Tone::Bad,
+        Action::Skipped | Action::Unchanged => Tone::Faint,
     };
-    let mut line = format!("{} {}", paint.tone(tone, word), paint.tone(Tone::Strong, &change.id.to_string()));
+    let mut line =
+        format!("{} {}", paint.tone(tone, word(change.action)), paint.tone(Tone::Strong, &change.id.to_string()));
     if let Some(origin) = &change.origin {
         line.push_str(&paint.tone(Tone::Faint, &format!(" ({}:{})", origin.file, origin.line)));
     }
@@ -68,74 +37,13 @@ fn heading(change: &Change, paint: Paint) -> String {
     line + "\n"
 }
 
-/// The reason where the action does not say it by itself.
-fn why(change: &Change) -> Option<String> {
-    let reason = change.reason.as_str();
-    match (change.reason, &change.author, &change.other) {
-        (Reason::New | Reason::Changed | Reason::UpToDate | Reason::LeftGit, ..) => None,
-        (_, Some(author), _) => Some(format!("{reason}, last changed by {author}")),
-        (_, None, Some(other)) => Some(format!("{reason}, {other}")),
-        (_, None, None) => Some(reason.to_owned()),
-    }
-}
-
-fn field_lines(text: &mut String, field: &FieldChange, paint: Paint) {
-    if let (Some(Value::String(live)), Some(Value::String(desired))) = (&field.live, &field.desired)
-        && (live.contains('\n') || desired.contains('\n'))
-    {
-        add(text, " ", 1, &format!("{}:", field.path), paint);
-        return line_diff(text, live, desired, paint);
-    }
-    for (sign, value) in [("-", &field.live), ("+", &field.desired)] {
-        match value {
-            None => {}
-            Some(Value::Object(_) | Value::Array(_)) if !is_empty(value.as_ref()) => {
-                add(text, sign, 1, &format!("{}:", field.path), paint);
-                yaml::write(value.as_ref().unwrap_or(&Value::Null))
-                    .lines()
-                    .for_each(|line| add(text, sign, 2, line, paint));
-            }
-            Some(value) => add(text, sign, 1, &format!("{}: {}", field.path, yaml::write(value).trim_end()), paint),
-        }
-    }
-}
-
-fn is_empty(value: Option<&Value>) -> bool {
-    match value {
-        Some(Value::Object(fields)) => fields.is_empty(),
-        Some(Value::Array(items)) => items.is_empty(),
-        _ => true,
-    }
-}
-
-fn line_diff(text: &mut String, live: &str, desired: &str, paint: Paint) {
-    let diff = TextDiff::from_lines(live, desired);
-    for (at, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
-        if at > 0 {
-            add(text, " ", 2, "…", paint);
-        }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let sign = match change.tag() {
-                ChangeTag::Delete => "-",
-                ChangeTag::Insert => "+",
-                ChangeTag::Equal => " ",
-            };
-            add(text, sign, 2, change.value().trim_end_matches('\n'), paint);
-            if change.missing_newline() {
-                add(text, " ", 2, "(no line break at the end)", paint);
-            }
-        }
-    }
-}
-
-fn add(text: &mut String, sign: &str, depth: usize, line: &str, paint: Paint) {
-    let line = format!("{sign}{}{}", " ".repeat(depth * 4 - 1), printable(line));
-    let tone = match sign {
-        "+" => Tone::Good,
-        "-" => Tone::Bad,
+fn add(text: &mut String, line: &Line, paint: Paint) {
+    let tone = match line.sign {
+        '+' => Tone::Good,
+        '-' => Tone::Bad,
         _ => Tone::Calm,
     };
-    text.push_str(&paint.tone(tone, line.trim_end()));
+    text.push_str(&paint.tone(tone, printable(&line.to_string()).trim_end()));
     text.push('\n');
 }
 
@@ -147,11 +55,11 @@ fn printable(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::object::{Origin, Problem};
-    use crate::plan::Phase;
+    use crate::object::{ObjectId, Origin, Problem};
+    use crate::plan::{FieldChange, Phase, Reason};
 
     fn change(action: Action, name: &str, fields: Vec<FieldChange>) -> Change {
         let id = ObjectId::new("shop", name, "apps", "Deployment");

@@ -19,6 +19,7 @@ pub fn start(verbose: u8) {
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(io::stderr)
         .with_target(false)
+        .with_ansi(super::stderr_wants_colours())
         .without_time()
         .try_init();
 }

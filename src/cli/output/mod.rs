@@ -50,8 +50,9 @@ impl Output {
     pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T, Paint) -> String) -> io::Result<()> {
         let printed = match self.form {
             Form::Text => text(value, self.out),
-            Form::Json => serde_json::to_string_pretty(value).map_err(io::Error::other)? + "\n",
             Form::Yaml => yaml::write(&serde_json::to_value(value).map_err(io::Error::other)?),
+            // Other reports are made by who has one.
+            _ => serde_json::to_string_pretty(value).map_err(io::Error::other)? + "\n",
         };
         self.bytes(printed.as_bytes())
     }
@@ -102,6 +103,11 @@ impl Output {
     fn line(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
+}
+
+/// Whether lines on stderr are coloured where nothing else is said.
+pub fn stderr_wants_colours() -> bool {
+    io::stderr().is_terminal() && environment_wants_colours()
 }
 
 fn environment_wants_colours() -> bool {

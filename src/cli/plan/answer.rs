@@ -3,14 +3,15 @@
 use serde_json::Value;
 
 use super::ask::Known;
-use super::marks::without_marks;
 use super::removed::after_adoption;
 use super::subject::Marks;
 use crate::cluster::{self, Cluster, ClusterError, Refusal, RefusalReason, apply, person};
 use crate::failure::Failure;
 use crate::object::{Problem, annotation};
+use crate::plan::without_marks;
 use crate::plan::{
-    Action, Answer, Answered, Change, Desired, Live, Method, Reason, Steer, diff, drift, payload, recreate, refine, see,
+    Action, Answer, Answered, Change, Desired, Live, Method, Reason, Steer, diff, drift, mask_fields, payload,
+    recreate, refine, see,
 };
 
 /// A change after it was asked about.
@@ -46,6 +47,7 @@ pub async fn told(
         if let Some(live) = live.filter(|_| changes) {
             change.fields = drift(live, &sent.manifest.body);
         }
+        mask(&mut change, desired);
         return Ok(Told::of(change));
     }
     match apply::dry_run(&cluster.own(), &sent).await {
@@ -101,6 +103,7 @@ fn answered(
     };
     if let Some((live, after)) = objects {
         change.fields = diff(&without_marks(live), &without_marks(after));
+        mask(&mut change, desired);
         // Nobody owns the objects of a mere folder, so taking them over is no change.
         if known.subject.marks == Marks::Unowned && change.action == Action::Configured {
             change.reason = Reason::Changed;
@@ -117,6 +120,11 @@ fn answered(
     Told { change, problems: Vec::new(), notes: notes.collect() }
 }
 
+/// Masks what was encrypted in the repository.
+fn mask(change: &mut Change, desired: &Desired) {
+    mask_fields(&mut change.fields, &desired.manifest);
+}
+
 /// A refusal is a problem of the object, but for two: a webhook that takes no dry-run leaves it
 /// unchecked, and a field that cannot be changed is recreated where the manifest says so.
 async fn refused(
@@ -129,6 +137,7 @@ async fn refused(
     let live = known.lives.get(sent.id());
     if let Some(live) = live {
         change.fields = drift(live, &sent.manifest.body);
+        mask(&mut change, sent);
     }
     if matches!(refusal.why, RefusalReason::DryRunUnsupported(_) | RefusalReason::WebhookUnreachable(_)) {
         let note = format!("{} is unchecked: {}", sent.id(), refusal.message);

@@ -7,14 +7,14 @@ use futures::{StreamExt, stream};
 
 use super::answer::{Told, told};
 use super::live::{Lives, observe, read, scopes};
-use super::marks::without_marks;
 use super::subject::{Marks, Subject};
 use crate::cli::output::{Bodies, Progress};
 use crate::cli::stop::Stop;
 use crate::cluster::Cluster;
-use crate::object::mask::{is_secret, mask_secret};
+use crate::object::mask::{is_secret, mask_pointers, mask_secret};
 use crate::object::{DigestKey, ObjectId};
-use crate::plan::{Action, Along, Claims, Desired, Input, Observed, Plan, Spending, Verdict, judge, plan, resolve};
+use crate::plan::without_marks;
+use crate::plan::{Action, Claims, Desired, Input, Observed, Plan, foreseen, plan, resolve};
 use crate::render::Rendered;
 
 /// Requests at a time.
@@ -79,22 +79,10 @@ pub async fn compute(
     Ok(computed)
 }
 
-/// What the agent would hold because it deletes too much. What a Namespace or a definition takes
-/// along is not counted here; those hold by themselves.
+/// What the agent would hold because it deletes too much.
 fn held(plan: &Plan, subject: &Subject) -> Option<String> {
-    let spending = Spending {
-        owner: &subject.owner,
-        plan,
-        owned: &subject.owned,
-        along: &Along::new(),
-        done: 0,
-        trailers: &[],
-        paid: &[],
-    };
-    match judge(&spending, &subject.budget) {
-        Verdict::Held { message, .. } => Some(format!("the agent would hold this: {message}")),
-        Verdict::Within { .. } | Verdict::Paid { .. } => None,
-    }
+    let message = foreseen(&subject.owner, plan, &subject.owned, &subject.budget)?;
+    Some(format!("the agent would hold this: {message}"))
 }
 
 /// Asks about every change, and puts what is answered into the plan.
@@ -123,15 +111,20 @@ async fn ask(
         progress.count("asking what would change", computed.plan.changes.len(), all);
     }
     computed.plan.problems.sort();
+    // Who may neither read nor change an object is told once.
+    computed.plan.problems.dedup_by(|one, other| {
+        one.rule == "Forbidden" && other.rule == one.rule && one.object.is_some() && one.object == other.object
+    });
     computed.notes.sort();
     computed.notes.dedup();
     Ok(())
 }
 
-/// Adds what is shown of new objects, and takes out digests of Secrets, whose key everybody knows.
+/// Adds what is shown of new objects, and takes out digests of what is secret: everybody knows their key.
 fn finish(computed: &mut Computed, wanted: &BTreeMap<&ObjectId, &Desired>) {
     for change in &mut computed.plan.changes {
-        if is_secret(&change.id.group, &change.id.kind) {
+        let holds_secrets = |desired: &&Desired| !desired.manifest.masked.is_empty();
+        if is_secret(&change.id.group, &change.id.kind) || wanted.get(&change.id).is_some_and(holds_secrets) {
             change.desired = None;
         }
         if let (Action::Created, Some(desired)) = (change.action, wanted.get(&change.id)) {
@@ -139,6 +132,7 @@ fn finish(computed: &mut Computed, wanted: &BTreeMap<&ObjectId, &Desired>) {
             if is_secret(&change.id.group, &change.id.kind) {
                 mask_secret(&mut body);
             }
+            mask_pointers(&mut body, &desired.manifest.masked);
             computed.created.insert(change.id.clone(), body);
         }
     }

@@ -3,26 +3,28 @@
 mod answer;
 mod ask;
 mod live;
-mod marks;
 mod removed;
 mod subject;
 
 pub use ask::{Computed, compute};
-pub use subject::Subject;
+pub use subject::{Subject, options_of};
 
 use super::output::{Bodies, Progress, changes, count, summary};
 use super::source::Source;
-use super::target::Target;
+use super::target::{self, Target};
 use super::{Exit, Output, Stop, args, connection};
 use crate::api::Sync;
 use crate::failure::Fault;
+use crate::object::Problem;
 use crate::plan::Plan;
+use crate::render::Options;
 
 const AFTER: &str = "\
 Examples:
   tandem plan shop/                 what applying the folder would change in the current context
   tandem plan shop/ --context prod --rev origin/main
-  tandem plan shop/ --sync shop/web as that Sync would: its namespace, rules, and what it would delete
+  tandem plan shop/ --sync shop/web as that Sync would: its namespace, rules, variables, and what it
+                                    would delete
   tandem plan shop/ -o json         the plan as one value
 
 Exit codes: 0 nothing differs, 1 something does, 3 with every problem on stderr, 4 the cluster
@@ -40,7 +42,7 @@ pub struct Args {
     #[command(flatten)]
     source: Source,
     /// Plan as this Sync of the cluster would, deletions included
-    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = target::sync)]
     sync: Option<Target>,
     /// Name the objects, and leave out what differs in them
     #[arg(long)]
@@ -49,14 +51,20 @@ pub struct Args {
 
 /// Plans.
 pub async fn run(args: &Args, global: &args::Global, output: &Output) -> Result<Exit, Stop> {
-    let rendered = args.source.render()?;
-    let cluster = connection::open(global).await?;
-    let namespace = connection::namespace(global, &cluster);
-    let subject = match &args.sync {
-        None => Subject::of_folder(&namespace),
+    let (cluster, rendered, subject) = match &args.sync {
+        None => {
+            // What is wrong with the files is told whatever the cluster says.
+            let rendered = args.source.render(Options::default(), global.namespace.as_deref()).await?;
+            let cluster = connection::open(global).await?;
+            let namespace = connection::namespace(global, &cluster);
+            (cluster, rendered, Subject::of_folder(&namespace))
+        }
         Some(target) => {
-            let sync: Sync = connection::find(&cluster, &namespace, target).await?;
-            Subject::of_sync(&cluster, &sync).await?
+            let cluster = connection::open(global).await?;
+            let sync: Sync = connection::find(&cluster, &connection::namespace(global, &cluster), target).await?;
+            let rendered = args.source.render(options_of(&cluster, &sync).await?, None).await?;
+            let subject = Subject::of_sync(&cluster, &sync).await?;
+            (cluster, rendered, subject)
         }
     };
     let computed = compute(&cluster, rendered, &subject, &Progress::start()).await?;
@@ -88,9 +96,16 @@ pub fn show(computed: &Computed, detail: Detail, output: &Output) -> Result<Exit
     if !plan.problems.is_empty() {
         output.problems(&plan.problems);
         output.error(&count(plan.problems.len(), "problem"));
-        return Ok(Exit::Fault(Fault::Repository));
+        return Ok(Exit::Fault(fault(&plan.problems)));
     }
     Ok(if plan.is_empty() { Exit::Nothing } else { Exit::Differences })
+}
+
+/// Whose fault problems are: the cluster's where each of them is of rights or quotas.
+fn fault(problems: &[Problem]) -> Fault {
+    let of_cluster =
+        |problem: &Problem| matches!(problem.rule.as_str(), "Forbidden" | "Unauthorized" | "QuotaExceeded");
+    if problems.iter().all(of_cluster) { Fault::Cluster } else { Fault::Repository }
 }
 
 fn without_fields(plan: &Plan) -> Plan {

@@ -2,7 +2,9 @@
 
 use kube::ResourceExt;
 
-use crate::api::{self, InventoryEntry, Sync};
+use crate::agent::tip::Key;
+use crate::agent::{inputs, releases};
+use crate::api::{self, InventoryEntry, Sync, SyncSpec};
 use crate::cli::stop::Stop;
 use crate::cluster::{Cluster, apply, own};
 use crate::failure::{Failed, Fault};
@@ -10,6 +12,7 @@ use crate::inventory::{self, Entry, Flag, Owned};
 use crate::object::fields::{IgnoreRule, Managers, Pointer};
 use crate::object::{ObjectId, Problem, annotation};
 use crate::plan::{Budget, Owner, Pruning, Rules};
+use crate::render::{Limits, Options};
 
 /// For whom a plan is made.
 #[derive(Debug)]
@@ -71,11 +74,26 @@ impl Subject {
                 api::Prune::Enabled => Pruning::Enabled,
                 api::Prune::Disabled => Pruning::Disabled,
             },
-            budget: spec.deletion_budget.clone().map_or_else(Budget::default, budget),
+            budget: spec.deletion_budget.clone().map_or_else(Budget::default, Budget::from),
             managers: Managers::default().and_deployers(&spec.adopt_managers),
             marks: Marks::Owned,
         })
     }
+}
+
+/// What a Sync renders with. The ConfigMaps and Secrets that it names are read as the person, who may
+/// lack the rights that its account has. Private keys are the person's own: those of the agent are for
+/// no laptop.
+pub async fn options_of(cluster: &Cluster, sync: &Sync) -> Result<Options, Stop> {
+    let namespace = sync.namespace().unwrap_or_default();
+    let spec = SyncSpec { decryption: None, ..sync.spec.clone() };
+    let (contents, read) = inputs::read(&cluster.own(), &namespace, &inputs::wanted(&spec)).await;
+    read?;
+    let mut options = inputs::options(&Key::new(&namespace, sync.name_any()), &spec, &contents, Limits::default())?;
+    // Charts see the cluster that is asked.
+    let kinds = cluster.kinds().snapshot(&cluster.own()).await?;
+    options.helm.cluster = Some(releases::seen(&cluster.own(), &kinds).await?);
+    Ok(options)
 }
 
 /// The name that the agent gives the cluster: it stands on every object that it applied.
@@ -90,10 +108,6 @@ async fn cluster_name(cluster: &Cluster, owned: &Owned) -> Result<String, Stop> 
         }
     }
     Ok("cluster".to_owned())
-}
-
-fn budget(spec: api::DeletionBudget) -> Budget {
-    Budget { max_count: spec.max_count, max_percent: spec.max_percent, protected_kinds: spec.protected_kinds }
 }
 
 fn entry(written: &InventoryEntry) -> Option<(ObjectId, Entry)> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::connection::{self, Scope};
 use super::live::{self, LiveObject};
-use super::target::Target;
+use super::target::{self, Target};
 use super::{Exit, Output, Stop, args, words};
 use crate::api::{ConditionStatus, ConditionType, Sync};
 use crate::cluster::Cluster;
@@ -31,7 +31,7 @@ Exit codes: 0 where every Sync is Ready (with --revision: has it), else 1.";
 #[command(after_help = AFTER)]
 pub struct Args {
     /// The Sync, all of the namespace unless said
-    #[arg(value_name = "[NAMESPACE/]NAME")]
+    #[arg(value_name = "[NAMESPACE/]NAME", value_parser = target::sync)]
     sync: Option<Target>,
     /// Commit, or what names one in the clone around the current folder
     #[arg(long, value_name = "REVISION")]

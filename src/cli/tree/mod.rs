@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::live;
 use super::output::short_revision;
-use super::target::Target;
+use super::target::{self, Target};
 use super::{Exit, Output, Stop, args, connection};
 use crate::api::Sync;
 
@@ -22,7 +22,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub struct Args {
     /// The Sync
-    #[arg(value_name = "[NAMESPACE/]NAME")]
+    #[arg(value_name = "[NAMESPACE/]NAME", value_parser = target::sync)]
     sync: Target,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::api::{Inventory, LABEL_SYNC_NAME, Repository, Sync, crds};
+use crate::api::{Inventory, LABEL_SYNC_NAME, Repository, Standard, Sync, crds};
 use crate::cli::install::Agent;
 use crate::cli::stop::Stop;
 use crate::cluster::{Cluster, ClusterError, KindInfo, RefusalReason, apply, own, person};
@@ -36,7 +36,7 @@ impl Live {
 /// What is there.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Syncs, Repositories and inventories, in the order in which they go.
+    /// Syncs, inventories, Standards and Repositories, in the order in which they go.
     pub records: Vec<Live>,
     /// What Syncs own, with the version of its API. It stays.
     pub deployed: BTreeMap<ObjectId, String>,
@@ -63,7 +63,9 @@ pub async fn find(cluster: &Cluster, namespace: &str) -> Result<Found, Stop> {
     let agent = Agent { namespace: namespace.to_owned(), ..Agent::default() };
     let of_agent: BTreeSet<ObjectId> = agent.objects().iter().map(identity).collect();
     let mut found = Found::default();
-    for kind in [KindInfo::of::<Sync>(), KindInfo::of::<Inventory>(), KindInfo::of::<Repository>()] {
+    let kinds =
+        [KindInfo::of::<Sync>(), KindInfo::of::<Inventory>(), KindInfo::of::<Standard>(), KindInfo::of::<Repository>()];
+    for kind in kinds {
         found.records.extend(list(cluster, &kind, "").await?.iter().map(|object| live(&kind, object)));
     }
     found.rest = rest(cluster, &agent).await?;
