@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::lab::Lab;
-use crate::scene::{Layout, apply, objects};
+use crate::scene::{Layout, apply, objects, resource};
 
 /// Requests in flight at a time: the agent's own number.
 const CONNECTIONS: usize = 32;
@@ -51,6 +52,28 @@ pub fn bare(lab: &Lab, n: usize, layout: Layout) -> Duration {
         for task in tasks {
             task.await.expect("applied");
         }
-        clock.elapsed()
+        let took = clock.elapsed();
+        clear(&client, &namespaces).await;
+        took
     })
+}
+
+/// Takes away what was applied: an API server looks through all addresses for each new Service, so that what stays would
+/// make whoever comes next slower.
+async fn clear(client: &kube::Client, namespaces: &[String]) {
+    for (group, kind) in [("", "Service"), ("apps", "Deployment"), ("networking.k8s.io", "Ingress")] {
+        for namespace in namespaces {
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource(group, "v1", kind));
+            api.delete_collection(&DeleteParams::background(), &ListParams::default()).await.expect("deleted");
+        }
+    }
+    // The API server's own Service keeps its address.
+    for (group, kind, stays) in [("networking.k8s.io", "IPAddress", 1), ("apps", "ReplicaSet", 0)] {
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(group, "v1", kind));
+        let clock = Instant::now();
+        while api.list(&ListParams::default()).await.expect("listed").items.len() > stays {
+            assert!(clock.elapsed() < Duration::from_secs(300), "what was applied does not go: {kind}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
 }

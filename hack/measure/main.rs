@@ -35,12 +35,16 @@ fn main() {
         if named.is_empty() { words.to_vec() } else { named }
     };
     let (modes, layouts) = (only(["ApplyRest", "Hold"]), only(["one", "own"]));
+    let only_install = arguments.iter().any(|argument| argument == "install");
     let mut rows = Vec::new();
     for n in sizes {
         for layout in [Layout::One, Layout::Own] {
             for mode in modes.iter().filter(|_| layouts.contains(&layout.word())) {
                 let mut run = Run::new(n, layout, mode);
-                run.all();
+                run.install();
+                if !only_install {
+                    run.changes();
+                }
                 rows.append(&mut run.rows);
             }
         }
@@ -83,9 +87,12 @@ impl Run {
         run
     }
 
-    fn all(&mut self) {
-        let n = self.n;
+    fn install(&mut self) {
         self.step("install", Self::start, |run, _| run.everywhere(1));
+    }
+
+    fn changes(&mut self) {
+        let n = self.n;
         (0..n).for_each(|at| folder(&self.repo, at, 2, 0));
         self.step("change of all", |run| run.push("change of all"), |run, _| run.everywhere(2));
         folder(&self.repo, n / 2, 3, 0);
@@ -125,13 +132,15 @@ impl Run {
         let seconds = seen(self, from).saturating_duration_since(from).as_secs_f64();
         let ready = self.ready().saturating_duration_since(from).as_secs_f64();
         self.settle();
+        let peak = self.memory.peak();
         let mut row = json!({
             "seconds": seconds,
             "ready": ready,
             "requests": self.requests() - requests,
             "of": self.told(requests),
             "cpu": cpu_seconds(self.agent.pid()) - cpu,
-            "memory": self.memory.peak(),
+            "memory": peak.resident,
+            "share": peak.share,
         });
         if name == "install" {
             row["ratio"] = json!(seconds / self.limit.as_secs_f64());
@@ -196,17 +205,18 @@ impl Run {
         self.memory.follow(self.agent.pid());
         let cpu = cpu_seconds(self.agent.pid());
         self.settle();
-        let writes = self.writes() - written;
+        let (writes, peak) = (self.writes() - written, self.memory.peak());
         let figures = json!({"requests": self.requests() - from, "of": self.told(from), "writes": writes, "cpu": cpu_seconds(self.agent.pid()) - cpu,
-            "memory": self.memory.peak()});
+            "memory": peak.resident, "share": peak.share});
         self.row("restart", figures);
     }
 
     fn idle(&mut self) {
         let (from, cpu) = (self.requests(), cpu_seconds(self.agent.pid()));
         std::thread::sleep(IDLE);
+        let peak = self.memory.peak();
         let figures = json!({"seconds": IDLE.as_secs_f64(), "requests": self.requests() - from, "of": self.told(from),
-            "cpu": cpu_seconds(self.agent.pid()) - cpu, "memory": self.memory.peak()});
+            "cpu": cpu_seconds(self.agent.pid()) - cpu, "memory": peak.resident, "share": peak.share});
         self.row("idle", figures);
     }
 
@@ -221,7 +231,7 @@ impl Run {
     }
 
     fn sent(&self, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
-        self.lab.audit(|event| {
+        self.lab.audit("tandem/", |event| {
             event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("tandem/"))
                 && event["verb"] != "watch"
                 && event["objectRef"]["resource"] != "leases"
@@ -257,14 +267,26 @@ impl Run {
 }
 
 fn print(rows: &[Value]) {
-    let columns =
-        ["n", "namespaces", "onInvalid", "step", "seconds", "ready", "requests", "writes", "ratio", "cpu", "memory"];
+    let columns = [
+        "n",
+        "namespaces",
+        "onInvalid",
+        "step",
+        "seconds",
+        "ready",
+        "requests",
+        "writes",
+        "ratio",
+        "cpu",
+        "memory",
+        "share",
+    ];
     let text = |value: &Value| match value {
         Value::Null => "-".to_owned(),
         Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
         other => other.to_string().trim_matches('"').to_owned(),
     };
-    let widths = [5, 11, 10, 24, 9, 9, 9, 7, 7, 8, 8];
+    let widths = [5, 11, 10, 24, 9, 9, 9, 7, 7, 8, 8, 8];
     let line = |cells: Vec<String>| {
         let padded: Vec<String> = cells
             .into_iter()

@@ -7,45 +7,67 @@ use std::time::Duration;
 
 /// How often memory is read.
 const EVERY: Duration = Duration::from_millis(5);
+/// Every so many times shares of pages are read too, for which the system looks at each page.
+const SHARES: u32 = 10;
 
 /// Reads the resident memory of a process and its children, again and again.
 pub struct Memory {
-    pid: Arc<AtomicU32>,
-    peak_kib: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
+    watched: Arc<Watched>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Watched {
+    pid: AtomicU32,
+    resident_kib: AtomicU64,
+    share_kib: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// The largest sums over a process and its children, in MiB.
+pub struct Peak {
+    /// Resident pages (RSS): those of the program count once for each process.
+    pub resident: f64,
+    /// Shares of resident pages (PSS): what several processes have in common counts once.
+    pub share: f64,
 }
 
 impl Memory {
     /// Starts to read.
     pub fn of(pid: u32) -> Self {
-        let (pid, peak_kib, stop) =
-            (Arc::new(AtomicU32::new(pid)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let shared: (Arc<AtomicU32>, Arc<AtomicU64>, Arc<AtomicBool>) =
-            (pid.clone(), peak_kib.clone(), Arc::clone(&stop));
+        let watched = Arc::new(Watched { pid: AtomicU32::new(pid), ..Watched::default() });
+        let shared = watched.clone();
         let thread = std::thread::spawn(move || {
-            while !shared.2.load(Ordering::Relaxed) {
-                shared.1.fetch_max(resident_kib(shared.0.load(Ordering::Relaxed)), Ordering::Relaxed);
+            for round in 0_u32.. {
+                if shared.stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let pid = shared.pid.load(Ordering::Relaxed);
+                shared.resident_kib.fetch_max(sum_kib(pid, resident_kib), Ordering::Relaxed);
+                if round % SHARES == 0 {
+                    shared.share_kib.fetch_max(sum_kib(pid, share_kib), Ordering::Relaxed);
+                }
                 std::thread::park_timeout(EVERY);
             }
         });
-        Self { pid, peak_kib, stop, thread: Some(thread) }
+        Self { watched, thread: Some(thread) }
     }
 
     /// Goes on with another process, after a restart.
     pub fn follow(&self, pid: u32) {
-        self.pid.store(pid, Ordering::Relaxed);
+        self.watched.pid.store(pid, Ordering::Relaxed);
     }
 
-    /// MiB of the largest sum since the last call.
-    pub fn peak(&self) -> f64 {
-        self.peak_kib.swap(0, Ordering::Relaxed) as f64 / 1024.0
+    /// The largest sums since the last call.
+    pub fn peak(&self) -> Peak {
+        let mib = |kib: &AtomicU64| kib.swap(0, Ordering::Relaxed) as f64 / 1024.0;
+        Peak { resident: mib(&self.watched.resident_kib), share: mib(&self.watched.share_kib) }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.watched.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -63,12 +85,19 @@ fn family(pid: u32) -> Vec<u32> {
     all
 }
 
-fn resident_kib(pid: u32) -> u64 {
-    let of = |pid: u32| {
-        let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-        pages.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or_default() * 4
-    };
+fn sum_kib(pid: u32, of: fn(u32) -> u64) -> u64 {
     family(pid).into_iter().map(of).sum()
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    pages.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or_default() * 4
+}
+
+fn share_kib(pid: u32) -> u64 {
+    let sums = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = sums.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }
 
 /// Seconds of CPU that the agent and its children have used, ended children included.

@@ -174,7 +174,9 @@ fn create(lab: &Lab, documents: &str) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let client = crate::watcher::client(lab.kubeconfig()).await;
-        let bodies: Vec<Value> = serde_yaml::from_multiple(documents).expect("YAML");
+        // One by one: a text of more than a thousand documents passes the reader's limit.
+        let each = documents.split("---\n").filter(|document| !document.trim().is_empty());
+        let bodies: Vec<Value> = each.map(|document| serde_yaml::from_str(document).expect("YAML")).collect();
         let (spaces, others): (Vec<_>, Vec<_>) = bodies.into_iter().partition(|body| body["kind"] == "Namespace");
         for group in [spaces, others] {
             let sent = group.into_iter().map(|body| apply(&client, body, "bench"));
@@ -187,6 +189,16 @@ fn create(lab: &Lab, documents: &str) {
     });
 }
 
+/// A kind, with the name of its resource.
+pub fn resource(group: &str, version: &str, kind: &str) -> ApiResource {
+    let plural = match kind {
+        "Ingress" | "IPAddress" => format!("{}es", kind.to_lowercase()),
+        "Repository" => "repositories".to_owned(),
+        other => format!("{}s", other.to_lowercase()),
+    };
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
+}
+
 /// One server-side apply.
 pub async fn apply(client: &kube::Client, body: Value, manager: &str) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -195,12 +207,7 @@ pub async fn apply(client: &kube::Client, body: Value, manager: &str) {
         None => (String::new(), text(&body["apiVersion"])),
     };
     let kind = text(&body["kind"]);
-    let plural = match kind.as_str() {
-        "Ingress" => "ingresses".to_owned(),
-        "Repository" => "repositories".to_owned(),
-        other => format!("{}s", other.to_lowercase()),
-    };
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(&group, &version, &kind), &plural);
+    let resource = resource(&group, &version, &kind);
     let api: Api<DynamicObject> = match body["metadata"]["namespace"].as_str() {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use tandem::object::yaml;
-use tandem::render::{Limits, MemTree, render};
+use tandem::render::{MemTree, Options, render};
 
 /// Seconds of CPU that are enough to measure in ticks of a hundredth.
 const ENOUGH: f64 = 1.0;
@@ -92,7 +92,7 @@ struct Shares {
 fn shares(files: &[(String, String)], size: usize) -> Shares {
     let tree = files.iter().fold(MemTree::new(), |tree, (path, content)| tree.file(path, content.as_bytes()));
     let runs = (4000 / size).max(1);
-    let rendered = render(&tree, "overlay", &Limits::default());
+    let rendered = render(&tree, "overlay", &Options::default());
     assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);
     assert_eq!(rendered.manifests.len(), size, "objects");
     let time = |work: &dyn Fn()| {
@@ -100,7 +100,7 @@ fn shares(files: &[(String, String)], size: usize) -> Shares {
         (0..runs).for_each(|_| work());
         start.elapsed().as_secs_f64()
     };
-    let whole = time(&|| drop(black_box(render(&tree, "overlay", &Limits::default()))));
+    let whole = time(&|| drop(black_box(render(&tree, "overlay", &Options::default()))));
     let reading = time(&|| {
         for (path, content) in files {
             black_box(yaml::read(path, content.as_bytes(), &yaml::Limits::default()));

@@ -91,3 +91,50 @@ func TestLockIsHeldOnce(t *testing.T) {
 		t.Error("a released lock is still held", err)
 	}
 }
+
+// What a program that was run leaves until its Wait is never taken from it,
+// and what nobody waits for is gone after two looks.
+func TestReaperLeavesWhatIsWaitedFor(t *testing.T) {
+	none := func(int) bool { return false }
+	var reaper Reaper
+	for range 20 {
+		command := exec.Command("true")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if s, err := readStat(command.Process.Pid); err != nil || s.state == 'Z' {
+				break
+			}
+		}
+		if !reaper.Look(none) {
+			t.Fatal("it has ended, and is not seen")
+		}
+		if err := command.Wait(); err != nil {
+			t.Fatalf("it was taken away: %v", err)
+		}
+		if reaper.Look(none) {
+			t.Fatal("it was collected, and is seen")
+		}
+	}
+	left := exec.Command("true")
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if s, err := readStat(left.Process.Pid); err != nil || s.state == 'Z' {
+			break
+		}
+	}
+	if reaper.Look(func(pid int) bool { return pid == left.Process.Pid }) {
+		t.Fatal("what is kept is looked at")
+	}
+	reaper.Look(none)
+	reaper.Look(none)
+	if _, err := readStat(left.Process.Pid); err == nil {
+		t.Fatal("nobody waits for it, and it is there")
+	}
+	if err := left.Wait(); err == nil {
+		t.Fatal("it was collected twice")
+	}
+}

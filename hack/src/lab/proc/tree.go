@@ -31,18 +31,33 @@ func Descendants(pid int) []ID {
 	return found
 }
 
-// ReapOrphans collects ended children of this process that keep does not
-// claim: those were adopted, and nobody else waits for them.
-func ReapOrphans(keep func(pid int) bool) {
+// Reaper collects ended children of this process that nobody else waits for:
+// those that were adopted.
+type Reaper struct {
+	ended map[ID]bool
+}
+
+// Look collects what had ended at the look before already and keep does not
+// claim: whoever waits for a child of their own has collected it by then. It
+// says whether something is left for the next look.
+func (r *Reaper) Look(keep func(pid int) bool) bool {
 	self := os.Getpid()
+	ended := map[ID]bool{}
 	for _, pid := range all() {
 		s, err := readStat(pid)
 		if err != nil || s.parent != self || s.state != 'Z' || keep(pid) {
 			continue
 		}
+		id := ID{PID: pid, Start: s.start}
+		if !r.ended[id] {
+			ended[id] = true
+			continue
+		}
 		var status syscall.WaitStatus
 		_, _ = syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
 	}
+	r.ended = ended
+	return len(ended) > 0
 }
 
 func all() []int {

@@ -59,6 +59,9 @@ var all = []Program{
 		{Name: "static/templates", From: []string{"templates"}},
 		{Name: "static/public", From: []string{"public"}},
 	}},
+	{Name: "sops", Pin: "sops", Module: "github.com/getsops/sops/v3", Package: "github.com/getsops/sops/v3/cmd/sops", Cold: 155 * time.Second},
+	{Name: "age", Pin: "sops", Module: "filippo.io/age", Package: "filippo.io/age/cmd/age", Cold: 2 * time.Second},
+	{Name: "age-keygen", Pin: "sops", Module: "filippo.io/age", Package: "filippo.io/age/cmd/age-keygen", Cold: 1 * time.Second},
 }
 
 const kubernetes = "k8s.io/kubernetes"

@@ -161,7 +161,7 @@ DISABLE_GRAVATAR = true
 ENABLED = false
 
 [packages]
-ENABLED = false
+ENABLED = true
 
 [oauth2]
 ENABLED = false

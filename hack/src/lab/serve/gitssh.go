@@ -114,6 +114,9 @@ func knownHosts(ctx context.Context, run *stack.Run, port int, keys []string) (s
 }
 
 func sshdConfig(run *stack.Run, port int, keys []string) string {
+	// The home is the server's folder, not the user's: sshd starts each session by
+	// the user's shell, and what a person's ~/.bashrc does there can take seconds,
+	// or stand still on a lock that a session left behind when it was killed.
 	var text strings.Builder
 	for _, key := range keys {
 		fmt.Fprintf(&text, "HostKey %s\n", key)
@@ -129,10 +132,10 @@ StrictModes no
 PidFile none
 DisableForwarding yes
 AcceptEnv GIT_PROTOCOL
-SetEnv PATH=%s
+SetEnv "PATH=%s" "HOME=%s"
 LogLevel VERBOSE
 ForceCommand '%s' git-shell '%s' '%s'
-`, port, run.Options["authorized-keys"], os.Getenv("PATH"), run.Options["self"], run.Options["root"], run.Path("access.log"))
+`, port, run.Options["authorized-keys"], os.Getenv("PATH"), run.Dir, run.Options["self"], run.Options["root"], run.Path("access.log"))
 	return text.String()
 }
 

@@ -18,6 +18,10 @@ import (
 	"tandemcd.io/hack/lab/proc"
 )
 
+// reapAfter is how long whoever waits for a child of their own, such as a
+// program that a server needs to start, has to collect it.
+const reapAfter = 2 * time.Second
+
 // supervisor owns the processes of one stack until somebody asks it to stop,
 // its owner ends, or it is told to by a signal.
 type supervisor struct {
@@ -176,12 +180,22 @@ func (s *supervisor) watchAsker(asker io.Reader) {
 func (s *supervisor) watchSignals() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGCHLD)
-	for sig := range signals {
-		if sig == syscall.SIGCHLD {
-			proc.ReapOrphans(s.owns)
-			continue
+	var reaper proc.Reaper
+	var look <-chan time.Time
+	for {
+		select {
+		case sig := <-signals:
+			if sig != syscall.SIGCHLD {
+				s.end("received " + sig.String())
+			} else if look == nil {
+				look = time.After(reapAfter)
+			}
+		case <-look:
+			look = nil
+			if reaper.Look(s.owns) {
+				look = time.After(reapAfter)
+			}
 		}
-		s.end("received " + sig.String())
 	}
 }
 
