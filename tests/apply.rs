@@ -413,6 +413,45 @@ fn fields_and_objects_are_left_to_others_where_git_or_the_spec_says_so() {
     assert_eq!(lab.get(namespace, "configmap/stays")["data"]["a"], "ours");
 }
 
+/// Who may change an object in the cluster does not thereby take it out of Git's hands.
+#[test]
+fn annotations_that_steer_count_only_from_git() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/keep.yaml", &config("keep", "{a: ours}"));
+    repo.write("deploy/all.yaml", &(config("one", "{a: ours}") + &config("two", "{a: ours}")));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    let steer = ["reconcile=disabled", "prune=disabled", "conflict=Keep", "apply=IfNotPresent"];
+    let steer = steer.map(|steer| format!("tandemcd.io/{steer}"));
+    let steer: Vec<&str> = steer.iter().map(String::as_str).collect();
+    // By a person, and by a program of which nothing is known.
+    for (name, manager) in [("one", "kubectl-annotate"), ("two", "some-program")] {
+        let by = format!("--field-manager={manager}");
+        lab.k(&[&["-n", namespace, "annotate", "configmap", name, &by], &steer[..]].concat());
+        let patch = "{\"data\": {\"a\": \"by hand\"}}";
+        lab.k(&["-n", namespace, "patch", "configmap", name, &by, "-p", patch]);
+        lab.wait(namespace, &format!("configmap/{name}"), |object| match object["data"]["a"].as_str() {
+            Some("ours") => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    }
+    lab.wait(namespace, "configmap/one", |object| {
+        let annotations = object["metadata"]["annotations"].to_string();
+        if steer.iter().any(|s| annotations.contains(s.split_once('=').map_or(*s, |(key, _)| key))) {
+            return Err(annotations);
+        }
+        Ok(())
+    });
+    repo.remove("deploy/all.yaml");
+    let second = repo.push("both leave");
+    tenant.wait_applied("sync", &second);
+    lab.wait_absent(namespace, "configmap/one");
+    lab.wait_absent(namespace, "configmap/two");
+}
+
 #[test]
 fn an_object_of_two_syncs_stays_with_the_first_and_moves_without_a_gap() {
     let (lab, repo) = (Lab::shared(), Repo::new());
@@ -522,7 +561,7 @@ fn a_commit_that_changes_one_object_of_many_sends_one_write() {
     tenant.wait_applied("sync", &second);
     assert_eq!(tenant.writes(&second), ["patch configmaps/c17"]);
     // Reads and dry-runs as well: the object's own dry-run and write, and nothing for the others.
-    let objects = lab.audit(|e| {
+    let objects = lab.audit(&second, |e| {
         e["userAgent"].as_str().is_some_and(|agent| agent.contains(&second))
             && e["objectRef"]["resource"] == "configmaps"
             && e["objectRef"]["namespace"] == tenant.namespace.as_str()

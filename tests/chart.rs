@@ -1,22 +1,14 @@
 //! The chart installs the objects of `tandem install`, and refuses values that make no sense.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::charts::helm;
 use crate::cli::Folder;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The real helm, built where it is missing.
-fn helm() -> String {
-    let built = Command::new(Path::new(ROOT).join("hack/lab")).args(["build", "helm"]).output().expect("hack/lab runs");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let folder = String::from_utf8(built.stdout).expect("UTF-8");
-    format!("{}/helm", folder.lines().last().expect("a folder"))
-}
 
 fn template(namespace: &str, values: &[&str]) -> Output {
     let home = Folder::with(&[]);
@@ -78,6 +70,24 @@ fn the_definitions_stay_when_the_release_goes() {
     assert_eq!(text.matches("helm.sh/resource-policy: keep").count(), tandem::api::crds::names().len());
     let without = template("tandem-system", &["crds.install=false"]);
     assert!(!String::from_utf8(without.stdout).expect("UTF-8").contains("CustomResourceDefinition"));
+}
+
+#[test]
+fn helm_comes_from_an_image_where_one_is_named() {
+    let rendered = template("tandem-system", &["helm.image=registry.example.com/helm:4.3.1", "helm.path=/bin/helm"]);
+    let objects = objects(&rendered.stdout);
+    let pod = &objects["Deployment/tandem-system/tandem"]["spec"]["template"]["spec"];
+    let copies = &pod["initContainers"][0];
+    assert_eq!(copies["image"], "registry.example.com/helm:4.3.1");
+    assert_eq!(copies["command"], serde_json::json!(["cp", "/bin/helm", "/programs/helm"]));
+    let agent = &pod["containers"][0];
+    let env = agent["env"].as_array().expect("env").iter().find(|env| env["name"] == "TANDEM_HELM");
+    assert_eq!(env.expect("named")["value"], "/programs/helm");
+    let mounted = |container: &Value| {
+        container["volumeMounts"].as_array().expect("mounts").iter().any(|m| m["mountPath"] == "/programs")
+    };
+    assert!(mounted(agent) && mounted(copies));
+    assert!(pod["volumes"].as_array().expect("volumes").iter().any(|volume| volume["name"] == "programs"));
 }
 
 #[test]

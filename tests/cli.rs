@@ -6,9 +6,14 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-mod cluster;
+mod check;
+mod ci;
+pub mod cluster;
 mod help;
+mod policy_tests;
 mod render;
+mod sops;
+mod standard;
 
 /// A folder with files, in which the program runs.
 pub struct Folder(TempDir);

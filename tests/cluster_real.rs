@@ -1,5 +1,7 @@
 //! The door to the API server, tried on a real one.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -12,17 +14,30 @@ use tandem::plan::{Admitted, Desired, Phase};
 use crate::lab::Lab;
 
 mod apply_and_delete;
+mod cel;
 mod expressions;
 mod faults;
+mod filled;
 mod observe;
 mod own_and_lease;
 mod refusals;
 mod rights;
+mod standard;
 
 /// The cluster that most of these tests share. No agent runs there.
 fn shared() -> &'static Lab {
     static LAB: OnceLock<Lab> = OnceLock::new();
     LAB.get_or_init(|| Lab::start("cluster"))
+}
+
+/// Runs kubectl with an object on its standard input; whether it took it, and what it said on standard error.
+fn kubectl(lab: &Lab, args: &[&str], object: &Value) -> (bool, String) {
+    let mut command = lab.kubectl();
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("kubectl");
+    child.stdin.take().expect("stdin").write_all(object.to_string().as_bytes()).expect("kubectl reads");
+    let out = child.wait_with_output().expect("kubectl ends");
+    (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
 }
 
 /// Verb, resource and code of every request.
@@ -51,7 +66,7 @@ fn desired(body: Value) -> Desired {
         ObjectId::new(text("/metadata/namespace"), text("/metadata/name"), split_api_version(&api_version).0, kind);
     let digest = DigestKey::new(*b"test").digest(&body);
     let origin = Origin { file: "test.yaml".into(), line: 1, document: 1 };
-    Desired::plain(Manifest { origin, id, api_version, body }, "objects", Phase::Workloads, digest)
+    Desired::plain(Manifest::new(origin, id, api_version, body), "objects", Phase::Workloads, digest)
 }
 
 /// Applies an object as a confirmed person would.

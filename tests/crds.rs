@@ -62,6 +62,7 @@ fn a_repository_says_what_is_wrong_with_it() {
 #[test]
 fn a_sync_says_what_is_wrong_with_it() {
     const PATH: &str = "path is relative to the root of the repository and never leaves it";
+    const VARIABLE: &str = "the name of a variable is made of letters, digits and _, and begins with no digit";
     check(
         "Sync",
         "web",
@@ -76,10 +77,53 @@ fn a_sync_says_what_is_wrong_with_it() {
             ("{repositoryRef: {name: app}, deletionBudget: {maxPercent: 101}}", Some("spec.deletionBudget.maxPercent")),
             ("{repositoryRef: {name: app}, deletionBudget: {maxCount: -1}}", Some("spec.deletionBudget.maxCount")),
             ("{path: a}", Some("spec.repositoryRef: Required value")),
+            ("{repositoryRef: {name: app}, substitute: {}}", None),
+            (
+                "{repositoryRef: {name: app}, substitute: {vars: {A_1: ''}, from: [{kind: Secret, name: s, optional: true}]}}",
+                None,
+            ),
+            ("{repositoryRef: {name: app}, substitute: {vars: {1a: b}}}", Some(VARIABLE)),
+            ("{repositoryRef: {name: app}, substitute: {vars: {a-b: b}}}", Some(VARIABLE)),
+            ("{repositoryRef: {name: app}, substitute: {vars: {a: 1}}}", Some("spec.substitute.vars.a")),
+            (
+                "{repositoryRef: {name: app}, substitute: {from: [{kind: Pod, name: s}]}}",
+                Some("\"ConfigMap\", \"Secret\""),
+            ),
+            (
+                "{repositoryRef: {name: app}, substitute: {from: [{kind: Secret}]}}",
+                Some("spec.substitute.from[0].name"),
+            ),
+            (
+                "{repositoryRef: {name: app}, substitute: {from: [{kind: Secret, name: ''}]}}",
+                Some("spec.substitute.from[0].name"),
+            ),
         ],
     );
     check("Sync", &"a".repeat(63), &[("{repositoryRef: {name: app}}", None)]);
     check("Sync", &"a".repeat(64), &[("{repositoryRef: {name: app}}", Some("at most 63 characters"))]);
+}
+
+#[test]
+fn a_standard_says_what_is_wrong_with_it() {
+    const VALUES: &str = "values are needed with In and NotIn, and not allowed with Exists and DoesNotExist";
+    let with = |more: &str| format!("{{repositoryRef: {{name: policies, namespace: ops}}, {more}}}");
+    let selects = |requirement: &str| with(&format!("namespaceSelector: {{matchExpressions: [{requirement}]}}"));
+    for (spec, refused) in [
+        (with("path: policy"), None),
+        (with("action: Warn, namespaceSelector: {matchLabels: {tier: prod}}"), None),
+        (selects("{key: tier, operator: In, values: [prod]}"), None),
+        (selects("{key: tier, operator: Exists}"), None),
+        (selects("{key: tier, operator: In}"), Some(VALUES)),
+        (selects("{key: tier, operator: Exists, values: [prod]}"), Some(VALUES)),
+        (selects("{key: tier, operator: Is}"), Some("spec.namespaceSelector.matchExpressions[0].operator")),
+        (with("action: Refuse"), Some("\"Deny\", \"Warn\", \"Audit\"")),
+        (with("path: ../other"), Some("never leaves it")),
+        // What would take it off outside Git.
+        (with("suspend: true"), Some("unknown field \"spec.suspend\"")),
+        ("{repositoryRef: {name: policies}}".to_owned(), Some("spec.repositoryRef.namespace: Required value")),
+    ] {
+        check("Standard", "operations", &[(&spec, refused)]);
+    }
 }
 
 #[test]
@@ -124,13 +168,24 @@ metadata: {{name: app, namespace: {namespace}}}
 spec: {{url: 'https://127.0.0.1:1/app', ref: {{branch: main}}, suspend: true}}
 "
     ));
-    for what in ["tsync", "trepo"] {
+    // It speaks of no namespace that there is.
+    lab.apply(
+        "
+apiVersion: tandemcd.io/v1alpha1
+kind: Standard
+metadata: {name: columns}
+spec: {repositoryRef: {name: none, namespace: none}, namespaceSelector: {matchLabels: {none: such}}}
+",
+    );
+    for what in ["tsync", "trepo", "tstd"] {
         let table = lab.k(&["get", what, "-n", &namespace]);
         let columns: Vec<_> = table.lines().next().expect("a heading").split_whitespace().collect();
         assert_eq!(columns, ["NAME", "READY", "REVISION", "STATUS", "AGE"], "{what}");
     }
     let of_category = lab.k(&["get", "tandem", "-n", &namespace, "-o", "name"]);
     assert!(of_category.contains("sync.tandemcd.io/web") && of_category.contains("repository.tandemcd.io/app"));
+    assert!(of_category.contains("standard.tandemcd.io/columns"), "{of_category}");
+    lab.k(&["delete", "standard", "columns"]);
     let all = lab.k(&["delete", "all", "--all", "-n", &namespace, "--dry-run=server", "-o", "name"]);
     assert!(!all.contains("tandemcd.io"), "kubectl delete all --all takes {all}");
 }

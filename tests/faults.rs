@@ -5,6 +5,7 @@
 mod hang;
 mod kills;
 mod outage;
+mod quarantine;
 mod restart;
 mod stall;
 

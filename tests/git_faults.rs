@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tandem::agent::worker::{Listed, Pins, Source};
 use tandem::failure::Fault;
-use tandem::render::Limits;
+use tandem::render::Options;
 use tandem::revision::{Ancestry, Wanted};
 
 use crate::git_remote::{Readers, Repositories, config_map, eventually, serve};
@@ -167,10 +167,10 @@ async fn rewritten_deleted_and_vanished_branches_are_told_and_lose_nothing() {
     assert!(Command::new(lab).args(["down", "--name", &name]).output().expect("hack/lab runs").status.success());
     assert_eq!(reason().await, "ConnectFailed");
     // Whatever became of the remote, what was fetched is still there.
-    let unknown = workers.render(&source.url, &"7".repeat(40), "", &Limits::default()).await;
+    let unknown = workers.render(&source.url, &"7".repeat(40), "", &Options::default()).await;
     assert_eq!(unknown.expect_err("never fetched").reason, "ConnectFailed");
     for commit in [&second, &orphan] {
-        workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
+        workers.render(&source.url, commit, "", &Options::default()).await.expect("rendered");
     }
 }
 
@@ -258,7 +258,7 @@ async fn a_broken_cache_is_set_aside_and_fetched_anew() {
         breakage(&cached[0]);
 
         // Whoever meets it first has it mended, with the commit that is asked for.
-        let rendered = readers.workers.render(&source.url, &first, "", &Limits::default()).await;
+        let rendered = readers.workers.render(&source.url, &first, "", &Options::default()).await;
         assert_eq!(rendered.unwrap_or_else(|e| panic!("{what}: {e}")).manifests.len(), 1, "{what}");
         readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{what}: {e}"));
         let second = app.push("second", &[("one.yaml", &config_map("one", "2"))]);
@@ -288,7 +288,7 @@ async fn packs_stay_bounded_and_accepted_commits_stay() {
     }
     assert!(fell && count(".pack") <= 30 && count(".idx") == count(".pack"), "{} packs", count(".pack"));
     for commit in [&first, &found.revision.commit] {
-        let rendered = readers.workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
+        let rendered = readers.workers.render(&source.url, commit, "", &Options::default()).await.expect("rendered");
         assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);
     }
     assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
@@ -322,11 +322,7 @@ async fn a_worker_is_confined() {
     let server = serve("git-http", &["--root", &repositories.root()]);
     let source = Source::new(server.repository("app"));
     let readers = Readers::new();
-    readers.fetch(&source, "main").await.expect("fetched");
-    readers.workers.render(&source.url, &commit, "", &Limits::default()).await.expect("rendered");
-    let ids = readers.workers.idle_ids();
-    assert_eq!(ids.len(), 2);
-    for id in ids {
+    let confined = |id: &u32| {
         let read = |name: &str| fs::read_to_string(format!("/proc/{id}/{name}")).expect("proc");
         assert!(read("status").contains("NoNewPrivs:\t1"));
         let limits = read("limits").split_whitespace().collect::<Vec<_>>().join(" ");
@@ -337,14 +333,22 @@ async fn a_worker_is_confined() {
         let names: Vec<_> =
             environment.split('\0').filter_map(|v| v.split('=').next()).filter(|n| !n.is_empty()).collect();
         assert!(names.iter().all(|n| ["HOME", "TMPDIR", "LANG"].contains(n) || n.contains("MALLOC")), "{names:?}");
-    }
+    };
+    readers.fetch(&source, "main").await.expect("fetched");
+    let exchanges = readers.workers.idle_ids();
+    assert_eq!(exchanges.len(), 1);
+    exchanges.iter().for_each(confined);
+    readers.workers.render(&source.url, &commit, "", &Options::default()).await.expect("rendered");
+    let renders = readers.workers.idle_ids();
+    assert!(renders.len() == 1 && renders != exchanges, "where one is started, the idle one of the other kind goes");
+    renders.iter().for_each(confined);
     // What a link in the cache leads to is out of its reach.
     let outside = tempfile::TempDir::new().expect("folder");
     let cached = readers.cached().remove(0);
     let moved = outside.path().join("moved");
     fs::rename(&cached, &moved).expect("renamed");
     std::os::unix::fs::symlink(&moved, &cached).expect("linked");
-    let failed = readers.workers.render(&source.url, &commit, "", &Limits::default()).await;
+    let failed = readers.workers.render(&source.url, &commit, "", &Options::default()).await;
     assert_eq!(failed.expect_err("Landlock refuses it").reason, "CacheFailed");
 }
 
@@ -370,7 +374,7 @@ async fn names_that_no_honest_tree_has_are_told_and_not_read() {
     let source = Source::new(server.repository("app"));
     let readers = Readers::new();
     readers.fetch(&source, "main").await.expect("fetched");
-    let rendered = readers.workers.render(&source.url, &commit, "", &Limits::default()).await.expect("rendered");
+    let rendered = readers.workers.render(&source.url, &commit, "", &Options::default()).await.expect("rendered");
     let strange: Vec<_> = rendered.problems.iter().filter(|p| p.rule == "StrangeName").collect();
     assert_eq!(strange.len(), evil.len(), "{:?}", rendered.problems);
     assert!(!readers.cache.path().join("a").exists());
@@ -423,7 +427,7 @@ async fn content_at_the_limits_is_told_and_kills_no_worker() {
     let source = Source::new(server.repository("app"));
     let readers = Readers::with(|settings| settings.render_timeout = Duration::from_secs(120));
     readers.fetch(&source, "main").await.expect("fetched");
-    let rendered = readers.workers.render(&source.url, &commit, "bad", &Limits::agent()).await.expect("rendered");
+    let rendered = readers.workers.render(&source.url, &commit, "bad", &Options::agent()).await.expect("rendered");
     let rules: Vec<_> = rendered.problems.iter().map(|problem| problem.rule.as_str()).collect();
     assert_eq!(rules, ["LimitExceeded"]);
     assert!(rendered.problems[0].message.contains("memory"), "{}", rendered.problems[0]);
@@ -442,7 +446,7 @@ async fn content_that_needs_too_much_memory_or_time_ends_its_worker_alone() {
     let readers = Readers::with(|settings| settings.memory_bytes = 96 << 20);
     readers.fetch(&source, "main").await.expect("fetched");
     let render = async |readers: &Readers, path: &str| {
-        readers.workers.render(&source.url, &commit, path, &Limits::default()).await.map(|r| r.manifests.len())
+        readers.workers.render(&source.url, &commit, path, &Options::default()).await.map(|r| r.manifests.len())
     };
     let failed = render(&readers, "bad").await.expect_err("too much memory");
     assert_eq!((failed.reason.as_str(), failed.fault), ("WorkerCrashed", Fault::Transient), "{failed}");

@@ -2,7 +2,7 @@
 
 use tandem::agent::worker::{ClientCertificate, Credentials, History, Proxy, Secret, Source};
 use tandem::failure::Fault;
-use tandem::render::{Limits, ReadRecord, ReadSet};
+use tandem::render::{Options, ReadRecord, ReadSet};
 use tandem::revision::{Ancestry, Wanted};
 
 use crate::git_remote::{Readers, Repositories, config_map, serve};
@@ -23,9 +23,9 @@ async fn a_commit_is_listed_fetched_compared_and_rendered() {
     let again = workers.fetch(&source, &listed).await.expect("fetched again");
     assert_eq!((again.received_bytes, again.commit.subject.as_str()), (0, "first"));
 
-    let rendered = workers.render(&source.url, &first, "deploy", &Limits::default()).await.expect("rendered");
+    let rendered = workers.render(&source.url, &first, "deploy", &Options::default()).await.expect("rendered");
     assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);
-    let missing = workers.render(&source.url, &first, "nowhere", &Limits::default()).await.expect("rendered");
+    let missing = workers.render(&source.url, &first, "nowhere", &Options::default()).await.expect("rendered");
     assert_eq!(missing.problems.len(), 1);
     let miss = ReadSet { records: vec![ReadRecord { path: "nowhere".into(), id: None }] };
     let read_sets = [rendered.read_set.clone(), miss];
@@ -41,7 +41,7 @@ async fn a_commit_is_listed_fetched_compared_and_rendered() {
     assert_eq!(workers.unchanged(&source.url, &third, &read_sets).await, Ok(vec![false, true]));
     assert_eq!(workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
 
-    let history = History { from: Some(first), to: third, path: None };
+    let history = History { from: Some(first), to: third, path: None, without: Vec::new() };
     let trailers = workers.trailers(&source.url, history).await.expect("trailers");
     let lines: Vec<_> = trailers.iter().flat_map(|c| &c.trailers).map(|t| format!("{}: {}", t.key, t.value)).collect();
     assert_eq!(lines, ["Tandem-Delete: shop/web 3", "Reviewed-by: Bob"]);
@@ -255,7 +255,7 @@ async fn every_way_of_wanting_a_commit_ends_in_its_files() {
         assert_eq!(listed.revision.to_string(), written);
         let fetched = readers.workers.fetch(&source, &listed).await.unwrap_or_else(|e| panic!("{wanted:?}: {e}"));
         assert_eq!((&fetched.revision, &fetched.commit.commit), (&listed.revision, commit));
-        let rendered = readers.workers.render(&source.url, commit, "", &Limits::default()).await.expect("rendered");
+        let rendered = readers.workers.render(&source.url, commit, "", &Options::default()).await.expect("rendered");
         assert_eq!((rendered.manifests.len(), rendered.problems.len()), (1, 0), "{:?}", rendered.problems);
     }
     let readers = Readers::new();
@@ -284,7 +284,12 @@ async fn trailers_are_those_of_the_commits_in_between_that_touch_a_path() {
     let found = readers.fetch(&source, "main").await.expect("fetched");
     assert_eq!(readers.workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
     let lines = async |from: Option<&str>, path: Option<&str>| {
-        let history = History { from: from.map(str::to_owned), to: last.clone(), path: path.map(str::to_owned) };
+        let history = History {
+            from: from.map(str::to_owned),
+            to: last.clone(),
+            path: path.map(str::to_owned),
+            without: Vec::new(),
+        };
         let commits = readers.workers.trailers(&source.url, history).await.expect("trailers");
         let mut lines: Vec<_> = commits.iter().flat_map(|c| c.trailers.iter().map(|t| t.value.clone())).collect();
         lines.sort();

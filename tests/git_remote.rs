@@ -104,19 +104,24 @@ impl WorkingCopy {
 
     /// Writes files and commits them all with a message.
     pub fn commit(&self, message: &str, files: &[(&str, &str)]) {
-        for (name, content) in files {
-            let path = self.path.join(name);
-            fs::create_dir_all(path.parent().expect("parent")).expect("folder");
-            fs::write(path, content).expect("file");
-        }
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+        commit(&self.path, message, files);
     }
 
     /// Runs git in it and returns what it prints.
     pub fn git(&self, arguments: &[&str]) -> String {
         git(&self.path, arguments)
     }
+}
+
+/// Writes files into a working copy and commits them all with a message.
+pub fn commit(folder: &Path, message: &str, files: &[(&str, &str)]) {
+    for (name, content) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+        fs::write(path, content).expect("file");
+    }
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "--allow-empty", "-m", message]);
 }
 
 /// Runs git without anybody's configuration and returns what it prints.

@@ -64,7 +64,7 @@ impl World {
 
     /// Writes of the command line so far, dry-runs left out.
     fn writes(&self) -> usize {
-        let writes = self.lab.audit(|event| {
+        let writes = self.lab.audit("(cli)", |event| {
             matches!(event["verb"].as_str(), Some("create" | "update" | "patch" | "delete"))
                 && event["userAgent"].as_str().is_some_and(|agent| agent.contains("(cli)"))
                 && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"))
@@ -105,17 +105,29 @@ fn from_an_empty_cluster_to_one_that_keeps_itself_from_git_and_back() {
     let lab = &world.lab;
     world.work.push("the shop", &[(&format!("{FOLDER}/shop.yaml"), &(SHOP.to_owned() + &in_shop("open")))]);
 
+    plans_where_nothing_is_installed(&world);
     no_is_no(&world);
     let agent = installs_step_by_step(&world);
     assert_eq!(lab.get("shop", "configmap/shop")["data"]["key"], "open");
     asks_nothing_where_nothing_is_to_do(&world);
     puts_right_what_was_lost(&world);
     keeps_itself(&world);
+    is_taken_away_by_no_commit_and_no_sync(&world);
     leaves_what_was_deployed(&world, agent);
 }
 
 fn in_shop(value: &str) -> String {
     config_map("shop", value).replace("name: shop", "name: shop\n  namespace: shop")
+}
+
+/// Before anything is installed: no kind of ours is there, and a plan needs none.
+fn plans_where_nothing_is_installed(world: &World) {
+    let folder = world.work.path.join(FOLDER).display().to_string();
+    let output = world.tandem(&["plan", &folder]).output().expect("the program runs");
+    let told = both(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_all(&told, &["Namespace/shop", "ConfigMap/shop/shop", "key: open"]);
+    assert!(world.nothing_is_installed());
 }
 
 /// An unknown host is not trusted, and nothing is created, unless somebody says so.
@@ -216,8 +228,8 @@ fn keeps_itself(world: &World) {
     assert_eq!(owner("deployment/tandem").as_deref(), Some("lab/tandem-system/deploy"));
 
     let changed = exported.replacen(
-        "kind: Deployment\nmetadata:\n  name: tandem\n  namespace: tandem-system\n  labels:\n",
-        "kind: Deployment\nmetadata:\n  name: tandem\n  namespace: tandem-system\n  labels:\n    team: platform\n",
+        "kind: Deployment\nmetadata:\n  name: tandem\n  namespace: tandem-system\n  annotations:\n    tandemcd.io/prune: disabled\n  labels:\n",
+        "kind: Deployment\nmetadata:\n  name: tandem\n  namespace: tandem-system\n  annotations:\n    tandemcd.io/prune: disabled\n  labels:\n    team: platform\n",
         1,
     );
     assert_ne!(changed, exported);
@@ -239,6 +251,66 @@ fn keeps_itself(world: &World) {
     assert_all(&told, &["nothing to do\n"]);
     assert_eq!(world.writes(), writes, "{told}");
     assert_eq!(team(&world.lab.get(NAMESPACE, "deployment/tandem")).as_deref(), Some("platform"));
+}
+
+/// A commit that loses a file, and a Sync that takes along what it owned, leave the agent where it is.
+fn is_taken_away_by_no_commit_and_no_sync(world: &World) {
+    let lab = &world.lab;
+    let own = [
+        "serviceaccount/tandem",
+        "deployment/tandem",
+        "role/tandem-agent",
+        "rolebinding/tandem-agent",
+        "clusterrole/tandem-agent",
+        "clusterrole/tandem-observer",
+        "clusterrole/tandem-observer-builtin",
+        "clusterrolebinding/tandem-agent",
+        "clusterrolebinding/tandem-observer",
+        "serviceaccount/deploy-deployer",
+        "rolebinding/deploy-impersonator",
+        "repository/deploy",
+        "namespace/tandem-system",
+        "crd/syncs.tandemcd.io",
+        "crd/repositories.tandemcd.io",
+    ];
+    let uids = || own.map(|what| lab.get(NAMESPACE, what)["metadata"]["uid"].clone());
+    let before = uids();
+    let file = format!("{FOLDER}/tandem.yaml");
+    world.work.git(&["rm", "-q", &file]);
+    let lost = world.work.push("the agent's file is lost", &[]);
+    world.tandem(&["reconcile", "repository/deploy", "-n", NAMESPACE]).output().expect("the program runs");
+    world.lab.wait(NAMESPACE, "sync/deploy", |sync| {
+        let applied = sync["status"]["appliedRevision"].as_str().unwrap_or_default();
+        if applied.ends_with(&lost) { Ok(()) } else { Err(sync["status"].to_string()) }
+    });
+    // What the agent can do without has gone: the commit was carried out.
+    wait_for("the budget of disruptions to go", || match lab.absent(NAMESPACE, "poddisruptionbudget/tandem") {
+        true => Ok(()),
+        false => Err(lab.get(NAMESPACE, "sync/deploy")["status"].to_string()),
+    });
+    assert_eq!(uids(), before);
+    lab.get(NAMESPACE, "sync/deploy");
+
+    let applied = |commit: &str| {
+        world.lab.wait(NAMESPACE, "sync/deploy", |sync| {
+            let applied = sync["status"]["appliedRevision"].as_str().unwrap_or_default();
+            if applied.ends_with(commit) { Ok(()) } else { Err(sync["status"].to_string()) }
+        });
+    };
+    let exported = run(&mut world.install(&["--export"]));
+    let takes_along = exported.replacen("  path: clusters/lab\n", "  path: clusters/lab\n  deletionPolicy: Prune\n", 1);
+    assert_ne!(takes_along, exported);
+    applied(&world.work.push("it is found again, and takes along what it owns", &[(&file, &takes_along)]));
+    assert_eq!(lab.get(NAMESPACE, "sync/deploy")["spec"]["deletionPolicy"], "Prune");
+    lab.k(&["-n", NAMESPACE, "delete", "sync", "deploy", "--timeout=60s"]);
+    wait_for("the shop to go", || if lab.absent("", "namespace/shop") { Ok(()) } else { Err("it is there".into()) });
+    assert_eq!(uids(), before);
+
+    let back = world.work.push("it lets go", &[(&file, &exported)]);
+    let output = world.install(&["--yes"]).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(0), "{}", both(&output));
+    assert_eq!(lab.get("shop", "configmap/shop")["data"]["key"], "open");
+    applied(&back);
 }
 
 fn leaves_what_was_deployed(world: &World, agent: Agent) {

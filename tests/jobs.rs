@@ -1,7 +1,7 @@
 //! Jobs before and after the workloads, on a real API server with fake nodes that run them.
 
 use crate::lab::manifests::web;
-use crate::lab::{Agent, Lab, Repo, Tenant, wait_for};
+use crate::lab::{Agent, Lab, Repo, Tenant, condition_of, wait_for};
 
 /// On Pods with this label a fake node's containers fail.
 const FAILS: &str = "pod-container-running-failed.stage.kwok.x-k8s.io: 'true'";
@@ -99,6 +99,47 @@ fn a_job_that_fails_before_the_workloads_stops_the_run_and_a_commit_heals_it() {
     repo.write("deploy/migrate.yaml", &job("migrate", &phase("before"), "2", ""));
     let second = repo.push("one that does not");
     tenant.wait_applied("sync", &second);
+    lab.get(namespace, "deployment/web");
+}
+
+/// The end of patience is no event of the cluster: nothing but its own clock makes the agent say so.
+#[test]
+fn a_job_that_runs_longer_than_the_timeout_is_said_and_goes_on() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/web.yaml", &web());
+    // No node takes its Pod, so it runs until its deadline is set.
+    let stuck = job("migrate", &phase("before"), "1", "")
+        .replace("restartPolicy", "nodeSelector: {disk: none-such}, restartPolicy");
+    repo.write("deploy/migrate.yaml", &stuck);
+    repo.push("a migration that does not end");
+    tenant.deploy(&repo, "timeout: 3s");
+    let sync = tenant.wait_reason("sync", "Ready", "WaitTimedOut");
+    let told = condition_of(&sync, "Ready").expect("a condition");
+    let message = told["message"].as_str().unwrap_or_default();
+    assert!(message.contains("waited longer than 3s") && message.contains("migrate"), "{message}");
+    let moment = |text: &serde_json::Value| -> jiff::Timestamp {
+        text.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{text} is no time"))
+    };
+    let begun = moment(&lab.get(namespace, "job/migrate")["metadata"]["creationTimestamp"]);
+    let seconds = moment(&told["lastTransitionTime"]).duration_since(begun).as_secs();
+    println!("a wait of 3 s was told as over {seconds} s after its Job was made");
+    assert!(lab.absent(namespace, "deployment/web"));
+
+    // It was said, and the Job is still waited for.
+    repo.write("deploy/migrate.yaml", &job("migrate", &phase("before"), "1", ""));
+    lab.k(&[
+        "-n",
+        namespace,
+        "patch",
+        "job/migrate",
+        "--type=merge",
+        "-p",
+        "{\"spec\": {\"activeDeadlineSeconds\": 1}}",
+    ]);
+    let fixed = repo.push("one that ends");
+    tenant.wait_applied("sync", &fixed);
     lab.get(namespace, "deployment/web");
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "kustomize/case.rs"]
 pub mod case;
+#[path = "kustomize/compare.rs"]
+pub mod compare;
 #[path = "kustomize/random.rs"]
 pub mod random;
 #[path = "kustomize/reference.rs"]
@@ -9,7 +11,7 @@ pub mod reference;
 
 use case::{Case, Content, Node};
 use tandem::object::Problem;
-use tandem::render::{Limits, render};
+use tandem::render::{Options, render};
 
 #[test]
 fn a_tree_survives_being_written_as_a_case() {
@@ -39,7 +41,7 @@ fn every_kustomize_case_is_built_as_it_wants() {
     let cases = case::all();
     let mut wrong = Vec::new();
     for case in &cases {
-        let rendered = render(&case::in_memory(&case.tree), &case.build, &Limits::default());
+        let rendered = render(&case::in_memory(&case.tree), &case.build, &Options::default());
         let told = |problem: &Problem| match &problem.hint {
             Some(hint) => format!("{problem}\n  hint: {hint}\n"),
             None => format!("{problem}\n"),

@@ -9,7 +9,7 @@ fn config_map(name: &str, value: &str) -> String {
 
 /// When the API server stored the change of a commit: the first write of it in the audit log.
 fn first_write(lab: &Lab, namespace: &str, name: &str, commit: &str) -> String {
-    let written = lab.audit(|event| {
+    let written = lab.audit(namespace, |event| {
         event["objectRef"]["namespace"] == namespace
             && event["objectRef"]["name"] == name
             && event["verb"] == "patch"
@@ -59,10 +59,58 @@ fn b_writes_nothing_before_a_is_healthy_at_the_same_commit() {
     });
     assert!(first_write(lab, namespace, "a", &fixed) < first_write(lab, namespace, "b", &fixed));
 
+    // Who waits for one that was told to rest says so.
+    repo.write("a/app.yaml", &deployment("a", "replicas: 1", "registry.example.com/a:4"));
+    repo.write("b/config.yaml", &config_map("b", "3"));
+    tenant.sync("a", "a", "suspend: true");
+    tenant.wait_reason("a", "Ready", "Suspended");
+    repo.push("both, and a rests");
+    tenant.wait_message("b", "Ready", &[&format!("{namespace}/a"), "suspended"]);
+    assert_eq!(lab.get(namespace, "configmap/b")["data"]["value"], "2");
+
     tenant.sync("one", "b", "dependsOn: [{name: two}]");
     tenant.sync("two", "b", "dependsOn: [{name: one}]");
     tenant.wait_reason("one", "Ready", "DependencyCycle");
     tenant.wait_reason("two", "Ready", "DependencyCycle");
+
+    // The whole circle is named, whoever tells of it.
+    tenant.sync("two", "b", "dependsOn: [{name: three}]");
+    tenant.sync("three", "b", "dependsOn: [{name: one}]");
+    for chain in [["one", "two", "three", "one"], ["two", "three", "one", "two"], ["three", "one", "two", "three"]] {
+        let whole = chain.map(|name| format!("{namespace}/{name}")).join(" → ");
+        tenant.wait_message(chain[0], "Ready", &[&whole]);
+    }
+}
+
+/// Another Repository at the same address shows that there was something to read, and time for it.
+#[test]
+fn a_suspended_repository_brings_nothing_until_it_is_resumed() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/config.yaml", &config_map("web", "1"));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    tenant.repository_at("repo", &repo.url, "interval: 1s, suspend: true");
+    lab.wait(namespace, "repository/repo", |object| match condition_of(object, "Ready") {
+        Some(ready) if ready["reason"] == "Suspended" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    repo.write("deploy/config.yaml", &config_map("web", "2"));
+    let second = repo.push("second");
+    tenant.repository("awake", &repo);
+    lab.wait(namespace, "repository/awake", |object| match object["status"]["revision"].as_str() {
+        Some(revision) if revision.ends_with(&second) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let known = lab.get(namespace, "repository/repo")["status"]["revision"].clone();
+    assert!(known.as_str().is_some_and(|revision| revision.ends_with(&first)), "{known}");
+    assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "1");
+
+    tenant.repository("repo", &repo);
+    tenant.wait_applied("sync", &second);
+    assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "2");
 }
 
 #[test]
@@ -95,6 +143,7 @@ fn suspended_it_rests_and_asked_it_answers() {
     tenant.wait_applied("sync", &first);
     lab.k(&["-n", namespace, "patch", "sync", "sync", "--type=merge", "-p", "{\"spec\": {\"suspend\": true}}"]);
     tenant.wait_reason("sync", "Ready", "Suspended");
+    lab.wait_event(namespace, "Suspended", &["suspended"]);
     lab.k(&["-n", namespace, "patch", "configmap", "web", "-p", "{\"data\": {\"value\": \"by hand\"}}"]);
     repo.write("deploy/config.yaml", &config_map("web", "2"));
     let second = repo.push("second");
@@ -105,6 +154,7 @@ fn suspended_it_rests_and_asked_it_answers() {
     assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "by hand");
     lab.k(&["-n", namespace, "patch", "sync", "sync", "--type=merge", "-p", "{\"spec\": {\"suspend\": false}}"]);
     tenant.wait_applied("sync", &second);
+    lab.wait_event(namespace, "Resumed", &["followed"]);
     assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "2");
 
     lab.k(&["-n", namespace, "annotate", "sync", "sync", "tandemcd.io/requestedAt=today"]);
@@ -114,24 +164,107 @@ fn suspended_it_rests_and_asked_it_answers() {
     });
 }
 
+/// Writes that a Sync in shadow mode may not cause: all in its namespace that are neither dry-runs nor the agent's own
+/// records.
+fn forbidden_to_shadows(lab: &Lab, namespace: &str) -> Vec<String> {
+    let writes = lab.audit(namespace, |event| {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let records = matches!(event["objectRef"]["resource"].as_str(), Some("inventories" | "events" | "leases"))
+            || (event["objectRef"]["resource"] == "syncs" && event["objectRef"]["subresource"] == "status")
+            || (event["objectRef"]["resource"] == "repositories" && event["objectRef"]["subresource"] == "status");
+        event["objectRef"]["namespace"] == namespace
+            && matches!(event["verb"].as_str(), Some("create" | "update" | "patch" | "delete" | "deletecollection"))
+            && (text(&event["userAgent"]).starts_with("tandem/") || event["impersonatedUser"].is_object())
+            && !text(&event["requestURI"]).contains("dryRun=All")
+            && !records
+    });
+    let told = |event: &serde_json::Value| format!("{} {}", event["verb"], event["requestURI"]);
+    writes.iter().map(told).collect()
+}
+
 #[test]
 fn a_shadow_tells_and_sends_nothing_but_dry_runs() {
     let (lab, repo) = (Lab::shared(), Repo::new());
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
-    repo.write("deploy/config.yaml", &config_map("web", "1"));
-    let commit = repo.push("first");
+    repo.write("deploy/config.yaml", &(config_map("web", "1") + &config_map("old", "1")));
+    repo.push("first");
     tenant.deploy(&repo, "mode: Shadow");
     let sync = tenant.wait_reason("sync", "Ready", "ShadowDiffers");
     let message = condition_of(&sync, "Ready").expect("Ready")["message"].to_string();
-    assert!(message.contains("1 created"), "{message}");
+    assert!(message.contains("2 created"), "{message}");
     assert!(lab.absent(namespace, "configmap/web"));
-    let sent = lab.audit(|event| {
-        let writes = matches!(event["verb"].as_str(), Some("create" | "update" | "patch" | "delete"));
-        let ours = event["userAgent"].as_str().is_some_and(|agent| agent.contains(&commit));
-        writes && ours && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun=All"))
+    assert_eq!(forbidden_to_shadows(lab, namespace), Vec::<String>::new());
+
+    // Beside a Sync that did write: what is changed by hand, what leaves Git and what comes is told, and stays.
+    tenant.sync("sync", "deploy", "mode: Enforce");
+    lab.wait(namespace, "configmap/old", |_| Ok(()));
+    tenant.wait_reason("sync", "Ready", "ReconciliationSucceeded");
+    let written = forbidden_to_shadows(lab, namespace);
+    assert!(
+        written.iter().any(|write| write.contains("configmaps/web")),
+        "the log shows what Enforce does: {written:?}"
+    );
+    tenant.sync("sync", "deploy", "mode: Shadow");
+    tenant.wait_reason("sync", "Ready", "ShadowEqual");
+    let before = forbidden_to_shadows(lab, namespace).len();
+    lab.k(&["-n", namespace, "patch", "configmap", "web", "-p", "{\"data\": {\"value\": \"by hand\"}}"]);
+    tenant.wait_message("sync", "Ready", &["1 configured"]);
+    repo.write("deploy/config.yaml", &(config_map("web", "1") + &config_map("new", "1")));
+    let second = repo.push("one leaves and one comes");
+    let told = tenant.wait_message("sync", "Ready", &["1 created", "1 configured", "1 deleted"]);
+    assert!(told["status"]["attemptedRevision"].as_str().is_some_and(|r| r.ends_with(&second)), "{told:#}");
+    assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "by hand");
+    lab.get(namespace, "configmap/old");
+    assert!(lab.absent(namespace, "configmap/new"));
+    let after = forbidden_to_shadows(lab, namespace);
+    assert_eq!(after[before..], [""; 0], "in shadow mode");
+}
+
+/// A Repository opens itself to others, and nobody else does that for it.
+#[test]
+fn a_repository_of_another_namespace_is_used_only_where_it_says_so() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let [owner, guest] = Tenant::several(lab, 2).try_into().unwrap_or_else(|_| panic!("two tenants"));
+    let namespace = guest.namespace.as_str();
+    repo.write("deploy/a.yaml", &config_map("a", "1"));
+    let first = repo.push("first");
+    owner.repository("repo", &repo);
+    let reference = format!("{{name: repo, namespace: {}}}", owner.namespace);
+    lab.apply(&guest.sync_yaml("sync", "deploy", "").replace("{name: repo}", &reference));
+    let denied = guest.wait_reason("sync", "Ready", "AccessDenied");
+    let message = condition_of(&denied, "Ready").expect("Ready")["message"].to_string();
+    assert!(message.contains(&owner.namespace) && message.contains("spec.allowedNamespaces"), "{message}");
+    assert_eq!(condition_of(&denied, "Stalled").expect("Stalled")["reason"], "AccessDenied");
+    assert!(lab.absent(namespace, "configmap/a"));
+
+    let allow = |namespaces: &[&str]| {
+        let patch = serde_json::json!({"spec": {"allowedNamespaces": namespaces}}).to_string();
+        lab.k(&["-n", &owner.namespace, "patch", "repository", "repo", "--type=merge", "-p", &patch]);
+    };
+    allow(&["somebody-else"]);
+    allow(&["somebody-else", namespace]);
+    guest.wait_applied("sync", &first);
+    assert_eq!(lab.get(namespace, "configmap/a")["data"]["value"], "1");
+
+    // Taken back, what is there stays, and nothing new comes.
+    allow(&[]);
+    guest.wait_reason("sync", "Ready", "AccessDenied");
+    repo.write("deploy/a.yaml", &config_map("a", "2"));
+    let second = repo.push("second");
+    lab.wait(&owner.namespace, "repository/repo", |object| match object["status"]["revision"].as_str() {
+        Some(revision) if revision.ends_with(&second) => Ok(()),
+        other => Err(format!("{other:?}")),
     });
-    assert!(sent.is_empty(), "{sent:#?}");
+    lab.k(&["-n", namespace, "annotate", "sync", "sync", "tandemcd.io/requestedAt=now"]);
+    lab.wait(namespace, "sync/sync", |sync| match sync["status"]["lastHandledReconcileAt"].as_str() {
+        Some("now") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(lab.get(namespace, "configmap/a")["data"]["value"], "1");
+    allow(&["*"]);
+    guest.wait_applied("sync", &second);
+    assert_eq!(lab.get(namespace, "configmap/a")["data"]["value"], "2");
 }
 
 #[test]
@@ -170,10 +303,28 @@ fn no_secret_is_told_anywhere() {
     let secret = |value: &str| {
         format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: token}}\nstringData: {{token: '{CANARY}-{value}'}}\n")
     };
+    // The values of a Secret that go into other objects stay secret there.
+    lab.apply(&format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: source, namespace: {namespace}}}\nstringData: {{TOKEN: '{CANARY}-put-in'}}\n"
+    ));
+    let with_variables = |port: &str| {
+        format!(
+            "{}---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec:\n  selector: {{app: web}}\n  ports:\n    - port: {port}\n",
+            config("put-in", "{url: \"https://user:${TOKEN}@host\"}")
+        )
+    };
+    repo.write("deploy/put-in.yaml", &with_variables("80"));
     repo.write("deploy/secret.yaml", &secret("one"));
     let first = repo.push("a secret");
-    tenant.deploy(&repo, "");
+    tenant.deploy(&repo, "substitute: {from: [{kind: Secret, name: source}]}");
     tenant.wait_applied("sync", &first);
+    assert_eq!(lab.get(namespace, "configmap/put-in")["data"]["url"], format!("https://user:{CANARY}-put-in@host"));
+    let by_hand = format!("{{\"data\": {{\"url\": \"{CANARY}-by-hand\"}}}}");
+    lab.k(&["-n", namespace, "patch", "configmap", "put-in", "-p", &by_hand]);
+    lab.wait(namespace, "configmap/put-in", |object| {
+        let url = object["data"]["url"].to_string();
+        if url.contains("put-in@") { Ok(()) } else { Err(url) }
+    });
     lab.k(&[
         "-n",
         namespace,
@@ -186,7 +337,23 @@ fn no_secret_is_told_anywhere() {
     repo.write("deploy/secret.yaml", &secret("two"));
     let second = repo.push("another secret");
     tenant.wait_applied("sync", &second);
-    // An invalid one, whose refusal would repeat it.
+    // The command line shows where it differs, and not what it is.
+    let mut shown = String::new();
+    repo.write("deploy/put-in.yaml", &with_variables("81").replace("user:", "other:"));
+    let target = format!("{namespace}/sync");
+    let folder = repo.work().join("deploy");
+    for form in [&["-o", "json"][..], &[]] {
+        for more in [&["--set", "OTHER=1"][..], &[]] {
+            let mut command = crate::lab::tandem();
+            command.arg("plan").arg(&folder).args(["--sync", &target]).args(form).args(more);
+            command.env("KUBECONFIG", lab.kubeconfig());
+            let output = command.output().expect("runs");
+            shown.push_str(&crate::lab::both(&output));
+        }
+    }
+    assert!(shown.contains("put-in"), "{shown}");
+    // Invalid ones, whose refusals would repeat them.
+    repo.write("deploy/put-in.yaml", &with_variables("${TOKEN}"));
     repo.write(
         "deploy/secret.yaml",
         &format!("{}type: '{CANARY} no type'\n", secret("three").replace("stringData", "immutable: true\nstringData")),
@@ -201,6 +368,7 @@ fn no_secret_is_told_anywhere() {
     let encoded = "Y2FuYXJ5LTdmM2E5M";
     let mut told = vec![
         ("status", lab.k(&["-n", namespace, "get", "syncs,repositories,inventories", "-o", "yaml"])),
+        ("the command line", shown),
         ("events", lab.k(&["-n", namespace, "get", "events", "-o", "yaml"])),
     ];
     let agent = Lab::shared_agent();

@@ -92,7 +92,7 @@ fn an_empty_or_unreadable_source_deletes_nothing() {
     let last = repo.push("two");
     tenant.wait_applied("sync", &last);
     assert_eq!(count(lab, namespace, "c"), 2);
-    let deletions = lab.audit(|e| {
+    let deletions = lab.audit(namespace, |e| {
         e["verb"] == "delete" && e["objectRef"]["namespace"] == namespace && e["objectRef"]["resource"] == "configmaps"
     });
     assert_eq!(deletions.len(), 1, "{deletions:#?}");
@@ -153,7 +153,7 @@ fn what_a_trailer_pays_for_is_recorded_before_the_first_deletion() {
     tenant.wait_message("sync", "Held", &[&line]);
     // Of the writes to this namespace: statuses as `s`, deletions as `d`, in their order.
     let writes = || {
-        let events = lab.audit(|e| e["objectRef"]["namespace"] == namespace);
+        let events = lab.audit(namespace, |e| e["objectRef"]["namespace"] == namespace);
         let letter = |e: &serde_json::Value| match (e["verb"].as_str(), e["objectRef"]["resource"].as_str()) {
             (Some("patch"), Some("syncs")) if e["objectRef"]["subresource"] == "status" => Some('s'),
             (Some("delete"), Some("configmaps")) => Some('d'),
@@ -344,22 +344,34 @@ fn a_sync_that_goes_leaves_what_it_owned_or_takes_it_along() {
     }
 }
 
+/// Whether the rights go before the Sync is told or together with it: its finalizer goes all the same, and what it
+/// owned where its account may do nothing any more stays.
 #[test]
 fn a_namespace_that_is_deleted_whole_never_hangs_on_a_sync() {
     let (lab, repo) = (Lab::shared(), Repo::new());
-    let tenant = Tenant::new(lab);
-    let namespace = tenant.namespace.as_str();
+    let tenants = Tenant::several(lab, 3);
     repo.write("deploy/all.yaml", &configs("c", 20));
     let first = repo.push("first");
-    tenant.deploy(&repo, "deletionPolicy: Prune");
-    tenant.wait_applied("sync", &first);
-    lab.k(&["delete", "namespace", namespace, "--wait=false"]);
-    wait_for("the namespace to go", || {
-        if lab.absent("", &format!("namespace/{namespace}")) {
-            return Ok(());
-        }
-        Err(format!("{:?}", lab.try_get(namespace, "syncs,inventories,configmaps")))
-    });
+    for tenant in &tenants {
+        tenant.deploy(&repo, "deletionPolicy: Prune");
+        tenant.wait_applied("sync", &first);
+    }
+    let [together, account, binding] = tenants.as_slice() else { panic!("three") };
+    lab.k(&["-n", &account.namespace, "delete", "serviceaccount", "deployer"]);
+    lab.k(&["-n", &account.namespace, "delete", "rolebinding", "deployer"]);
+    lab.k(&["-n", &binding.namespace, "delete", "rolebinding", "tandem-as-deployer"]);
+    for tenant in [together, account, binding] {
+        lab.k(&["delete", "namespace", &tenant.namespace, "--wait=false"]);
+    }
+    for tenant in &tenants {
+        let namespace = tenant.namespace.as_str();
+        wait_for("the namespace to go", || {
+            if lab.absent("", &format!("namespace/{namespace}")) {
+                return Ok(());
+            }
+            Err(format!("{:?}", lab.try_get(namespace, "syncs,inventories,configmaps")))
+        });
+    }
 }
 
 /// What a Sync claims is known once it has planned a commit, whatever comes of that commit.
@@ -391,4 +403,41 @@ spec:
     tenant.wait_message("one", "Ready", &["migrate", "failed"]);
     tenant.wait_applied("two", &second);
     assert_eq!(count(lab, &tenant.namespace, "two"), 1);
+}
+
+/// What a controller writes beside us makes a deletion stale, and the next pass deletes: gone is gone then, and what comes
+/// back with a later commit is new and no drift.
+#[test]
+fn what_comes_back_after_a_prune_is_new_and_no_drift() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let budget = |name: &str| {
+        format!(
+            "---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{name: {name}}}
+spec: {{maxUnavailable: 1, selector: {{matchLabels: {{app: {name}}}}}}}
+"
+        )
+    };
+    let names = ["one", "two", "three", "four", "five"];
+    repo.write("deploy/stays.yaml", &config("stays", "{a: b}"));
+    for round in 0..3 {
+        repo.write("deploy/budgets.yaml", &names.map(budget).concat());
+        let there = repo.push(&format!("budgets, {round}"));
+        if round == 0 {
+            tenant.deploy(&repo, "");
+        }
+        tenant.wait_applied("sync", &there);
+        repo.remove("deploy/budgets.yaml");
+        let gone = repo.push(&format!("none, {round}"));
+        tenant.wait_applied("sync", &gone);
+        lab.wait_absent(namespace, "poddisruptionbudget/one");
+        let inventory = lab.k(&["-n", namespace, "get", "inventories", "-o", "yaml"]);
+        assert!(!inventory.contains("PodDisruptionBudget"), "{inventory}");
+    }
+    let told = lab.k(&["-n", namespace, "get", "events", "-o", "jsonpath={.items[*].message}"]);
+    assert!(!told.contains("deleted by"), "{told}");
 }

@@ -55,7 +55,8 @@ fn every_reason_of_a_failure_is_promised() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut seen = BTreeSet::new();
     // What ends in a status: the command line has reasons of its own, and problems have rules.
-    let rooms: [(&str, Reader); 7] = [
+    let rooms: [(&str, Reader); 8] = [
+        ("charts", reasons_of_errors),
         ("git", reasons_of_errors),
         ("sandbox", reasons_of_errors),
         ("cluster", reasons_of_errors),

@@ -2,7 +2,7 @@
 //!
 //! A case is a folder of `tests/cases/render`: `in/` is the repository, `case.json` says what
 //! differs from the defaults (`path`, which is `deploy`; `limits`; `submodules`, paths that no
-//! working copy can hold), and `expected.json` holds manifests and problems. After a change that
+//! working copy can hold; `substitute`, with `vars`, `secrets` and `unknown`), and `expected.json` holds manifests and problems. After a change that
 //! is meant, `TANDEM_BLESS=1 cargo test render_cases` writes the latter anew; review the diff.
 
 use std::fs;
@@ -10,7 +10,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tandem::object::{Manifest, Problem};
-use tandem::render::{Limits, MemTree, Rendered, render};
+use tandem::render::substitute::{Secrecy, Unknown, Variable, Variables};
+use tandem::render::{Limits, MemTree, Options, Rendered, render};
 
 fn load(mut tree: MemTree, folder: &Path, prefix: &str) -> MemTree {
     let mut entries: Vec<_> = fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()).collect();
@@ -39,10 +40,29 @@ fn limits(over: &Value) -> Limits {
     serde_json::from_value(limits).expect("limits")
 }
 
+fn variables(settings: &Value) -> Option<Variables> {
+    let settings = settings.as_object()?;
+    let mut variables = Variables::default();
+    if settings.get("unknown").is_some_and(|unknown| unknown == "Keep") {
+        variables.unknown = Unknown::Keep;
+    }
+    let fields = [("vars", "spec.substitute.vars", Secrecy::Plain), ("secrets", "Secret shop/db", Secrecy::Secret)];
+    for (field, origin, secrecy) in fields {
+        for (name, value) in settings.get(field).and_then(Value::as_object).into_iter().flatten() {
+            variables.set(name, Variable::new(value.as_str().expect("a text"), origin, secrecy));
+        }
+    }
+    Some(variables)
+}
+
 fn shown(rendered: &Rendered) -> Value {
     let manifest = |m: &Manifest| {
         let at = format!("{}:{}#{}", m.origin.file, m.origin.line, m.origin.document);
-        json!({"at": at, "id": m.id.to_inventory(), "body": m.body})
+        let mut shown = json!({"at": at, "id": m.id.to_inventory(), "body": m.body});
+        if !m.masked.is_empty() {
+            shown["masked"] = json!(m.masked);
+        }
+        shown
     };
     let problem = |p: &Problem| match &p.hint {
         Some(hint) => json!(format!("{p}\nhint: {hint}").split('\n').collect::<Vec<_>>()),
@@ -73,7 +93,9 @@ fn every_case_renders_as_expected() {
             tree = tree.submodule(path.as_str().expect("a path"));
         }
         let path = settings["path"].as_str().unwrap_or("deploy");
-        let rendered = render(&tree, path, &limits(&settings["limits"]));
+        let options = Options::from(limits(&settings["limits"]));
+        let options = Options { substitute: variables(&settings["substitute"]), ..options };
+        let rendered = render(&tree, path, &options);
         let actual = serde_json::to_string_pretty(&shown(&rendered)).expect("JSON") + "\n";
         let file = case.join("expected.json");
         if bless {

@@ -174,7 +174,7 @@ webhooks:
                 && event["userAgent"].as_str().is_some_and(|agent| agent.contains(&second))
                 && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"))
         };
-        lab.audit(ours).len()
+        lab.audit(name, ours).len()
     };
     let before = sent();
     assert_ne!(before, 0);

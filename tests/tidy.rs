@@ -95,7 +95,20 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
     table
 }
 
-const DECISIONS: &[&str] = &["failure", "object", "revision", "render", "inventory", "health", "plan", "report"];
+const DECISIONS: &[&str] = &[
+    "cel",
+    "failure",
+    "object",
+    "revision",
+    "render",
+    "schema",
+    "editor",
+    "inventory",
+    "health",
+    "plan",
+    "report",
+    "standard",
+];
 const NOT_IN_DECISIONS: &[&str] = &[
     "async fn",
     "async move",

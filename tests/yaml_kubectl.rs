@@ -378,6 +378,7 @@ fn what_kubectl_refuses_is_refused() {
         "v: 1\n w: 2",
         "v: [a]]",
         "- a\nv: b",
+        "v: \"a\u{7f}b\"",
     ] {
         let text = document(spec);
         assert!(by_kubectl("case.yaml", text.as_bytes()).is_err(), "kubectl takes {spec:?}");
@@ -396,6 +397,8 @@ fn files_of_json_and_of_several_documents_read_as_kubectl_reads_them() {
         format!("{object}{object}"),
         format!("{object}\n{pretty}\n"),
         format!("\n\n  {pretty}"),
+        // JSON takes this character as it is, and YAML does not.
+        object.replace("yes", "a\u{7f}b"),
         format!("---\n{}\n---\n{plain}", object.replace(r"\ud83d\ude00\/", "x")),
         format!("# comment\n{plain}# end\n---\n# nothing\n---\n\n{plain}...\n"),
         format!("\u{feff}{plain}"),

@@ -10,14 +10,14 @@ use crate::lab::manifests::{greeting, web};
 use crate::lab::{Lab, Repo, Tenant, unique, wait_for};
 
 /// Runs the program as the lab's admin, in a folder.
-fn ask(lab: &Lab, folder: &Path, args: &[&str]) -> String {
+pub fn ask(lab: &Lab, folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
     command.args(args).current_dir(folder).env_clear().env("HOME", folder).env("KUBECONFIG", lab.kubeconfig());
     told(&command.output().expect("the program runs"))
 }
 
 #[track_caller]
-fn assert_told(told: &str, wanted: &[&str]) {
+pub fn assert_told(told: &str, wanted: &[&str]) {
     for text in wanted {
         assert!(told.contains(text), "{text:?} is not in:\n{told}");
     }
@@ -92,7 +92,7 @@ fn a_folder_is_planned_against_a_cluster_and_nothing_is_written() {
     let value: Value = serde_json::from_str(json).expect("one JSON value");
     assert_eq!(value["problems"].as_array().map(Vec::len), Some(3), "{value:#}");
 
-    let writes = lab.audit(|event| {
+    let writes = lab.audit(&namespace, |event| {
         let verb = event["verb"].as_str().unwrap_or_default();
         event["userAgent"].as_str().is_some_and(|agent| agent.contains("(cli)"))
             && event["objectRef"]["namespace"].as_str().is_some_and(|it| it.starts_with(&namespace))
@@ -160,4 +160,57 @@ fn a_sync_is_told_drawn_compared_asked_and_switched() {
     assert_told(&tandem(&["get", "syncs"]), &["suspended"]);
     assert_told(&tandem(&["resume", "sync"]), &["exit 0", "resumed"]);
     assert_eq!(lab.get(namespace, "sync/sync")["spec"]["suspend"], Value::Null);
+    assert_told(&tandem(&["suspend", "repository/repo"]), &["exit 0", "suspended"]);
+    assert_eq!(lab.get(namespace, "repository/repo")["spec"]["suspend"], true);
+    assert_told(&tandem(&["get", "repositories"]), &["suspended"]);
+    assert_told(&tandem(&["resume", "repository/repo"]), &["exit 0", "resumed"]);
+    assert_eq!(lab.get(namespace, "repository/repo")["spec"]["suspend"], Value::Null);
+}
+
+#[test]
+fn kubectl_finds_it_as_a_plugin_and_its_versions_are_those_of_the_cluster() {
+    let lab = Lab::shared();
+    let folder = super::Folder::with(&[]);
+    let plugin = folder.path().join("kubectl-tandem");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tandem"), &plugin).expect("a link");
+    let kubectl = |args: &[&str]| {
+        let mut kubectl = lab.kubectl();
+        kubectl.arg("tandem").args(args).env("PATH", folder.path()).env("HOME", folder.path());
+        told(&kubectl.output().expect("kubectl runs"))
+    };
+    assert_told(&kubectl(&["get", "--help"]), &["exit 0", "Usage: kubectl tandem get"]);
+    let version = env!("CARGO_PKG_VERSION");
+    let deployment = lab.get("tandem-system", "deployment/tandem");
+    let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image");
+    assert_told(&kubectl(&["version"]), &["exit 0", &format!("client: {version}"), &format!("agent:  {image}")]);
+    assert_told(&kubectl(&["get", "-n", "nowhere-at-all"]), &["exit 0"]);
+    assert_told(&kubectl(&["status", "nothing"]), &["exit 4", "error: no Sync"]);
+}
+
+/// Somebody who may do nothing is told what is missing, and by whom it is refused.
+#[test]
+fn without_rights_each_command_says_which_one_is_missing() {
+    let (lab, folder) = (Lab::shared(), super::Folder::with(&[("deploy/a.yaml", &greeting("hello"))]));
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    lab.k(&["-n", namespace, "create", "serviceaccount", "nobody"]);
+    let admin = lab.k(&["config", "view", "--raw", "--flatten", "--minify", "-o", "json"]);
+    let mut config: Value = serde_json::from_str(&admin).expect("JSON");
+    let token = lab.k(&["-n", namespace, "create", "token", "nobody"]);
+    config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    folder.write("kubeconfig", &config.to_string());
+    let user = format!("system:serviceaccount:{namespace}:nobody");
+    for args in [
+        &["get", "syncs"][..],
+        &["status", "web"],
+        &["tree", "web"],
+        &["diff", "web"],
+        &["reconcile", "web"],
+        &["suspend", "web"],
+        &["plan", "deploy"],
+    ] {
+        let mut command = folder.command(&[args, &["-n", namespace, "--kubeconfig", "kubeconfig"]].concat());
+        let told = told(&command.output().expect("the program runs"));
+        assert_told(&told, &["exit 4", &user, "hint: grant the right"]);
+    }
 }

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use super::{Folder, told};
+use crate::lab::Terminal;
 
 /// The whole reference, as every `--help` prints it; options that all commands share stand once.
 #[test]
@@ -57,6 +58,28 @@ fn wrong_usage_ends_with_2_and_says_what_is_meant() {
     ");
 }
 
+/// Nothing is asked of a cluster for it.
+#[test]
+fn commands_refuse_kinds_that_they_are_not_for() {
+    let folder = Folder::with(&[]);
+    for (args, words) in [
+        (&["suspend", "standard/company"][..], "a Standard cannot be suspended"),
+        (&["resume", "standard/company"], "a Standard cannot be suspended"),
+        (&["tree", "standard/company"], "for Syncs, and that is a Standard"),
+        (
+            &["tree", "repository/app"],
+            "for Syncs, and that is a Repository; a Sync in a namespace of that name is sync/repository/app",
+        ),
+        (&["diff", "repository/shop/app"], "for Syncs, and that is a Repository"),
+        (&["status", "standard/company"], "for Syncs, and that is a Standard"),
+        (&["plan", ".", "--sync", "standard/company"], "for Syncs, and that is a Standard"),
+        (&["reconcile", "standard/ops/company"], "a Standard is in no namespace: write standard/NAME"),
+    ] {
+        let told = folder.run(args);
+        assert!(told.starts_with("exit 2") && told.contains(words), "{args:?}: {told}");
+    }
+}
+
 #[test]
 fn as_a_plugin_of_kubectl_it_calls_itself_so() {
     let folder = Folder::with(&[]);
@@ -95,6 +118,59 @@ fn every_shell_gets_a_completion() {
         let told = folder.run(&["completion", shell]);
         assert!(told.starts_with("exit 0\n--- stdout\n") && told.contains("render"), "{shell}: {told}");
     }
+}
+
+/// What the shell itself offers after `tandem`, once it has read our completion.
+#[test]
+fn a_real_shell_completes_commands_and_options() {
+    let folder = Folder::with(&[]);
+    let program = folder.command(&[]).get_program().to_owned();
+    let complete = |line: &str| {
+        let script = format!(
+            "source <(\"$1\" completion bash); COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; read -ra COMP_WORDS <<<\"$COMP_LINE\"; \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _tandem tandem \"${{COMP_WORDS[COMP_CWORD]}}\" \
+             \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = std::process::Command::new("bash").args(["-c", &script, "bash"]).arg(&program).output();
+        told(&output.expect("bash runs"))
+    };
+    assert_eq!(complete("tandem re"), "exit 0\n--- stdout\nrender reconcile resume\n");
+    assert_eq!(complete("tandem install --clus"), "exit 0\n--- stdout\n--cluster\n");
+}
+
+/// The whole promise to scripts, each code by the program itself.
+#[test]
+fn exit_codes_are_those_of_the_table() {
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    let folder = Folder::with(&[("good/a.yaml", object), ("bad/a.yaml", "{\n")]);
+    let code = |args: &[&str]| folder.command(args).output().expect("runs").status.code();
+    assert_eq!(code(&["render", "good"]), Some(0));
+    assert_eq!(code(&["render", "good", "--no-such-option"]), Some(2));
+    assert_eq!(code(&["render", "bad"]), Some(3));
+    assert_eq!(code(&["get"]), Some(4));
+    // A result that cannot be written is nobody's fault but ours.
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let output = folder.command(&["render", "good"]).stdout(full).output().expect("runs");
+    assert_eq!(told(&output), "exit 70\n--- stderr\nerror: No space left on device (os error 28)\n");
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let folder = Folder::with(&[("bad/a.yaml", "{\n")]);
+    let on_terminal = |set: Option<(&str, &str)>| {
+        let mut command = folder.command(&["render", "bad"]);
+        command.env("TERM", "xterm").envs(set);
+        let (code, shown) = Terminal::start(command).end();
+        assert_eq!(code, 3, "{shown}");
+        shown.contains("\u{1b}[31merror:")
+    };
+    assert!(on_terminal(None));
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        assert!(!on_terminal(Some((name, value))), "{name}");
+    }
+    let piped = folder.run(&["render", "bad"]);
+    assert!(piped.contains("error: 1 problem") && !piped.contains('\u{1b}'), "{piped}");
+    assert!(folder.run(&["render", "bad", "--color", "always"]).contains("\u{1b}[31merror:"));
 }
 
 #[test]

@@ -2,35 +2,21 @@
 //! ValidatingAdmissionPolicies.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tandem::object::yaml;
 
-use super::{Lab, shared};
+use super::{Lab, kubectl, shared};
 
 const CASES: &[u8] = include_bytes!("../cases/health/expressions.yaml");
 /// A response carries 4 KiB of warnings, so few policies speak of one object.
 const BATCH: usize = 6;
 
-/// Runs kubectl with an object on its standard input; what it said on standard error.
-fn kubectl(lab: &Lab, args: &[&str], object: &Value) -> String {
-    let mut child = lab
-        .kubectl()
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("kubectl");
-    let mut input = child.stdin.take().expect("stdin");
-    input.write_all(object.to_string().as_bytes()).expect("kubectl reads");
-    drop(input);
-    let out = child.wait_with_output().expect("kubectl ends");
-    let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(out.status.success(), "{said}");
+/// Runs kubectl, which must take the object; what it said on standard error.
+fn taken(lab: &Lab, args: &[&str], object: &Value) -> String {
+    let (fine, said) = kubectl(lab, args, object);
+    assert!(fine, "{said}");
     said
 }
 
@@ -64,7 +50,7 @@ fn judge(lab: &Lab, object: &Value, batches: usize) -> (BTreeSet<usize>, BTreeSe
     for batch in 0..batches {
         let mut object = object.clone();
         object["metadata"]["annotations"] = json!({"batch": batch.to_string()});
-        for line in kubectl(lab, &["create", "--dry-run=server", "-f", "-"], &object).lines() {
+        for line in taken(lab, &["create", "--dry-run=server", "-f", "-"], &object).lines() {
             let Some((_, rest)) = line.split_once("ValidatingAdmissionPolicy 'case-") else { continue };
             let (number, rest) = rest.split_once('\'').expect("a name");
             let number = number.parse().expect("a number");
@@ -84,7 +70,7 @@ fn expressions_mean_what_the_api_server_says() {
     assert_eq!(problems, []);
     let table = &documents[0].value;
     let cases = table["cases"].as_array().expect("cases");
-    kubectl(lab, &["apply", "-f", "-"], &definition());
+    taken(lab, &["apply", "-f", "-"], &definition());
     lab.k(&["wait", "--for=condition=Established", "crd/carts.shop.io"]);
     let mut policies = Vec::new();
     for (number, case) in cases.iter().enumerate() {
@@ -95,7 +81,7 @@ fn expressions_mean_what_the_api_server_says() {
         let asked = format!("{not}({expression}) && true");
         policies.push(policy(&format!("case-{number}"), &asked, number / BATCH));
     }
-    kubectl(
+    taken(
         lab,
         &["apply", "-f", "-"],
         &json!({"apiVersion": "v1", "kind": "List", "items":

@@ -81,7 +81,7 @@ async fn the_audit_log_names_sync_and_commit() {
     let agent = format!("tandem/{} (lab/{ns}/web; 0123abcd)", env!("CARGO_PKG_VERSION"));
     eventually("the audit log has it", || {
         let found = !shared()
-            .audit(|event| {
+            .audit(&ns, |event| {
                 event["userAgent"] == json!(agent)
                     && event["impersonatedUser"]["username"] == json!(format!("system:serviceaccount:{ns}:deployer"))
             })

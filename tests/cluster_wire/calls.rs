@@ -20,7 +20,7 @@ fn desired(kind: &str, data: Value) -> Desired {
     let digest = DigestKey::new(*b"test").digest(&body);
     let origin = Origin { file: "a.yaml".into(), line: 1, document: 1 };
     let id = ObjectId::new("shop", "a", "", kind);
-    Desired::plain(Manifest { origin, id, api_version: "v1".into(), body }, "configmaps", Phase::Config, digest)
+    Desired::plain(Manifest::new(origin, id, "v1", body), "configmaps", Phase::Config, digest)
 }
 
 fn object() -> Value {

@@ -70,3 +70,35 @@ fn a_server_that_hangs_in_a_pack_is_told_deletes_nothing_and_troubles_nobody_els
     lab.wait_absent(namespace, "configmap/b");
     assert_eq!(lab.get(namespace, "configmap/a")["data"]["key"], "two");
 }
+
+/// More of them than there are workers, and each may take minutes: who else waits for its news gets them
+/// meanwhile.
+#[test]
+fn many_servers_of_one_tenant_that_hang_keep_no_other_waiting() {
+    const HANGING: usize = 6;
+    let lab = Lab::shared();
+    let repositories = Repositories::new();
+    let app = repositories.create("app");
+    app.push("much", &[("deploy/a.yaml", &config("a", "{key: one}")), ("noise", &noise(1 << 20))]);
+    let server = serve("hang", &["--root", &repositories.root()]);
+    let (slow, well, other) = (Tenant::new(lab), Tenant::new(lab), Repo::new());
+    other.write("deploy/a.yaml", &config("a", "{key: one}"));
+    let there = other.push("one");
+    well.deploy(&other, "");
+    well.wait_applied("sync", &there);
+
+    call(&server, "hang_url");
+    let url = server.repository("app");
+    let more = "interval: 1s, timeout: 120s";
+    lab.apply(&(0..HANGING).map(|n| slow.repository_yaml(&format!("slow-{n}"), &url, more)).collect::<String>());
+    let hanging = || call(&server, "hanging_url").trim().parse::<usize>().expect("a number");
+    // One URL has one cache, which one of them at a time may write to.
+    wait_for("somebody to hang", || if hanging() > 0 { Ok(()) } else { Err("nobody".to_owned()) });
+    for value in ["two", "three", "four"] {
+        other.write("deploy/a.yaml", &config("a", &format!("{{key: {value}}}")));
+        let moved = other.push(value);
+        well.wait_applied("sync", &moved);
+        assert!(hanging() > 0, "{value}: it came after the others had given up");
+    }
+    call(&server, "serve_url");
+}

@@ -11,10 +11,13 @@ fn a_restart_asks_for_nothing_that_is_right() {
     let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
     let (tenant, repo) = (Tenant::new(&lab), Repo::new());
     let commit = Wanted::revision(0, OBJECTS).push(&repo);
-    tenant.deploy(&repo, "");
+    // What it renders with is read anew, and says the same.
+    let namespace = tenant.namespace.as_str();
+    lab.k(&["-n", namespace, "create", "configmap", "vars", "--from-literal=REGION=north"]);
+    tenant.deploy(&repo, "substitute: {from: [{kind: ConfigMap, name: vars}]}");
     tenant.wait_applied("sync", &commit);
     let requests = |lab: &Lab| {
-        let of_objects = lab.audit(|event| {
+        let of_objects = lab.audit(&tenant.namespace, |event| {
             event["objectRef"]["namespace"] == tenant.namespace.as_str()
                 && matches!(
                     event["objectRef"]["resource"].as_str(),

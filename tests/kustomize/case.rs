@@ -61,7 +61,12 @@ pub enum Expected {
 
 /// All cases, sorted by name.
 pub fn all() -> Vec<Case> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/kustomize");
+    all_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/kustomize"))
+}
+
+/// All cases below a folder, sorted by name.
+pub fn all_in(root: &str) -> Vec<Case> {
+    let root = Path::new(root).to_owned();
     let mut cases = Vec::new();
     for topic in entries(&root) {
         for file in entries(&topic) {

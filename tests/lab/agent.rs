@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -56,9 +56,19 @@ impl Agent {
         agent
     }
 
+    /// The folder with everything that the agent keeps on disk.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Everything that the agent has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Folder of its cache of repositories.
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
     }
 
     /// `host:port` of its HTTP server.
@@ -124,7 +134,8 @@ fn install(lab: &Lab) {
     for file in ["manifests/crds.yaml", "manifests/agent.yaml"] {
         run(lab.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(root().join(file)));
     }
-    let crds = ["crd/repositories.tandemcd.io", "crd/syncs.tandemcd.io", "crd/inventories.tandemcd.io"];
+    let crds = ["repositories", "standards", "syncs", "inventories"].map(|kind| format!("crd/{kind}.tandemcd.io"));
+    let crds: Vec<&str> = crds.iter().map(String::as_str).collect();
     lab.k(&[&["wait", "--for=condition=Established", "--timeout=60s"][..], &crds].concat());
 }
 

@@ -24,12 +24,18 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long a test waits for something that should happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Pause between two looks at the beginning of a wait.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// And when it has lasted for long.
+const LAST_PAUSE: Duration = Duration::from_millis(500);
 
 /// One real control plane. It goes away with this process, however that ends.
 pub struct Lab {
     name: String,
     env: BTreeMap<String, String>,
+    /// Whether other tests go on with it when one has ended.
+    outlives: bool,
 }
 
 /// Root of the repository.
@@ -75,7 +81,8 @@ pub fn wait_within<T>(limit: Duration, what: &str, look: &mut dyn FnMut() -> Res
             Err(last) if start.elapsed() > limit => {
                 panic!("waited {:.0?} for {what}; last seen: {last}", start.elapsed())
             }
-            Err(_) => std::thread::park_timeout(Duration::from_millis(50)),
+            // Most looks are a process. What comes soon is seen soon; what takes long is not kept from coming by them.
+            Err(_) => std::thread::park_timeout((start.elapsed() / 4).clamp(FIRST_PAUSE, LAST_PAUSE)),
         }
     }
 }
@@ -87,6 +94,13 @@ impl Lab {
         let pid = std::process::id().to_string();
         run(Command::new(root().join("hack/lab")).args(["up", "--name", &name, "--owner-pid", &pid]));
         Self::named(name)
+    }
+
+    /// One that several tests use, each with namespaces of its own.
+    pub fn for_many(prefix: &str) -> Self {
+        let mut lab = Self::start(prefix);
+        lab.outlives = true;
+        lab
     }
 
     /// The control plane with an agent that all tests share which keep to namespaces of their own.
@@ -102,7 +116,7 @@ impl Lab {
     fn shared_pair() -> &'static (Self, Agent) {
         static SHARED: OnceLock<(Lab, Agent)> = OnceLock::new();
         SHARED.get_or_init(|| {
-            let lab = Self::start("shared");
+            let lab = Self::for_many("shared");
             let agent = Agent::start(&lab);
             (lab, agent)
         })
@@ -111,7 +125,7 @@ impl Lab {
     fn named(name: String) -> Self {
         let env = run(Command::new(root().join("hack/lab")).args(["env", "--name", &name, "-o", "json"]));
         let env = serde_json::from_str(&env).unwrap_or_else(|e| panic!("hack/lab env: {e}: {env}"));
-        Self { name, env }
+        Self { name, env, outlives: false }
     }
 
     /// One of the lab's facts, such as `KUBECONFIG`.
@@ -221,10 +235,12 @@ impl Lab {
         })
     }
 
-    /// Requests of the audit log, each as its JSON, that `keep` keeps; only complete ones.
-    pub fn audit(&self, mut keep: impl FnMut(&Value) -> bool) -> Vec<Value> {
+    /// Requests of the audit log, each as its JSON, that `keep` keeps; only complete ones. `word` stands in the line of
+    /// each of them: the log of all tests is long, and most of it need not be taken apart.
+    pub fn audit(&self, word: &str, mut keep: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let text = std::fs::read_to_string(self.fact("TANDEM_LAB_AUDIT_LOG")).expect("audit log");
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = text.lines().filter(|line| line.contains(word));
+        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|e| e["stage"] == "ResponseComplete").filter(|e| keep(e)).collect()
     }
 }

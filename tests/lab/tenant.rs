@@ -156,7 +156,7 @@ spec:
     /// Writes that the agent sent to objects of this namespace for a commit, dry-runs left out, as
     /// `verb resource/name`, in the order in which they were answered.
     pub fn writes(&self, commit: &str) -> Vec<String> {
-        let writes = self.lab.audit(|event| {
+        let writes = self.lab.audit(commit, |event| {
             let text = |field: &str| event[field].as_str().unwrap_or_default();
             matches!(text("verb"), "create" | "update" | "patch" | "delete")
                 && text("userAgent").contains(commit)
@@ -170,5 +170,16 @@ spec:
             format!("{} {}/{}", event["verb"].as_str().unwrap_or_default(), text("resource"), text("name"))
         };
         writes.iter().map(told).collect()
+    }
+}
+
+impl Drop for Tenant<'_> {
+    /// Others go on with the same agent, which polls each Repository every second: what nobody looks at any more would
+    /// take most of the machine in the end. What the test has made stays otherwise, for whoever looks for what went wrong.
+    fn drop(&mut self) {
+        if self.lab.outlives {
+            let gone = ["delete", "repositories.tandemcd.io", "--all", "--wait=false", "--request-timeout=10s"];
+            let _ = self.lab.kubectl().args(["-n", &self.namespace]).args(gone).output();
+        }
     }
 }

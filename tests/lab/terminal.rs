@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use pty_process::blocking::{Pty, open};
 
@@ -13,6 +14,8 @@ pub struct Terminal {
     pty: Arc<Pty>,
     child: Child,
     shown: Arc<Mutex<Vec<u8>>>,
+    /// Reads what is shown, until nothing more can be.
+    reader: JoinHandle<()>,
     /// How much of what is shown was read by [`Terminal::wait_shown`].
     read: usize,
 }
@@ -25,8 +28,8 @@ impl Terminal {
         let child = pty_process::blocking::Command::from(command).spawn(terminal).expect("the program starts");
         let (pty, shown) = (Arc::new(pty), Arc::default());
         let (source, sink) = (Arc::clone(&pty), Arc::clone(&shown));
-        std::thread::spawn(move || keep(&source, &sink));
-        Self { pty, child, shown, read: 0 }
+        let reader = std::thread::spawn(move || keep(&source, &sink));
+        Self { pty, child, shown, reader, read: 0 }
     }
 
     /// Everything that was shown so far.
@@ -62,6 +65,8 @@ impl Terminal {
             Ok(Some(status)) => Ok(status),
             other => Err(format!("{other:?}; it shows: {}", self.shown())),
         });
+        // It may have shown more than was read by then.
+        wait_for("the end of what it shows", || if self.reader.is_finished() { Ok(()) } else { Err(self.shown()) });
         (status.code().expect("an exit code"), self.shown())
     }
 }
