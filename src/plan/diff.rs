@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::FieldChange;
 use super::pairs::pairs;
+use super::{FieldChange, without_marks};
 use crate::object::fields::LAST_APPLIED;
 use crate::object::mask::{MASK, holds_text, is_secret, texts_at};
 use crate::object::{Manifest, split_api_version};
@@ -35,6 +35,32 @@ pub fn mask_fields(fields: &mut [FieldChange], manifest: &Manifest) {
             field.desired = field.desired.as_ref().map(|_| Value::from(changed));
         }
     }
+}
+
+/// What may be told of a live object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It is the Sync's own, and nothing in it can have been secret.
+    All,
+    /// Values of it may have been secret: they came from Secrets, or were encrypted.
+    Masked,
+    /// It is not the Sync's yet: only fields that the Sync wants are told, and none of their values.
+    Wanted,
+}
+
+/// What an apply would change in a live object, by the API server's answer to a dry-run. The account that asks may read
+/// more than whoever is told.
+pub fn changed_fields(live: &Value, answer: &Value, manifest: &Manifest, shown: Shown) -> Vec<FieldChange> {
+    let live = without_marks(live);
+    let mut fields = match shown {
+        Shown::Wanted => drift(&live, &without_marks(&manifest.body)),
+        Shown::All | Shown::Masked => diff(&live, &without_marks(answer)),
+    };
+    mask_fields(&mut fields, manifest);
+    if shown != Shown::All {
+        fields.iter_mut().for_each(|field| field.live = field.live.as_ref().map(|_| Value::from(MASK)));
+    }
+    fields
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

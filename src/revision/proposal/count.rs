@@ -66,6 +66,8 @@ pub fn count(proposal: &Proposal, bound: &Bound, place: &Place, listed: &dyn Fn(
                 at,
                 expires: None,
                 withdrawn: false,
+                // Reviews on a forge speak of files alone.
+                plans: BTreeMap::new(),
             }),
             Err((flaw, why)) => counted.refuse(flaw, format!("{who} {why}")),
         }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::note::Plans;
+
 /// A person's account at a forge. The number is the forge's own and stays when the account is renamed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -79,4 +81,6 @@ pub struct Approval {
     pub expires: Option<Timestamp>,
     /// It was taken back.
     pub withdrawn: bool,
+    /// What is to become of the cluster, where it says so.
+    pub plans: Plans,
 }

@@ -6,8 +6,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::note::Plans;
 use super::owners::Circle;
-use super::{Approval, Authorship, Owners, Role, Settings, Step};
+use super::{Approval, Authorship, Owners, Role, Settings, Step, Voter};
 
 /// Paths that a message names.
 const NAMED: usize = 3;
@@ -21,6 +22,25 @@ pub struct Verdict {
     pub missing: Vec<Missing>,
     /// Approvals of this step that do not count.
     pub discounted: Vec<Discounted>,
+    /// Approvals that count and say what is to become of the cluster.
+    pub plans: Vec<PlanVote>,
+}
+
+/// Somebody's word on what is to become of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanVote {
+    /// As the owners file calls them.
+    pub person: String,
+    /// By what they are known.
+    pub voter: Voter,
+    /// The commit that they approved.
+    pub head: String,
+    /// When, by their own word.
+    pub at: Timestamp,
+    /// From when on it does not count.
+    pub expires: Option<Timestamp>,
+    /// Of which Sync which plan.
+    pub plans: Plans,
 }
 
 /// A person who approved.
@@ -165,6 +185,7 @@ pub fn judge(step: &Step, approvals: &[Approval], owners: &Owners, settings: &Se
     let makers: BTreeSet<usize> = step.makers.iter().filter_map(|maker| owners.made_by(maker)).collect();
     let mut votes: BTreeMap<usize, (Option<Role>, Timestamp)> = BTreeMap::new();
     let mut discounted = Vec::new();
+    let mut plans = Vec::new();
     for approval in approvals.iter().filter(|approval| is_of(approval, step)) {
         let person = owners.person(&approval.voter);
         let why = person.ok_or(Discount::NotListed).and_then(|person| {
@@ -180,6 +201,19 @@ pub fn judge(step: &Step, approvals: &[Approval], owners: &Owners, settings: &Se
                 Err(Discount::OtherRole)
             }
         });
+        if let (Some(person), Ok(_) | Err(Discount::SamePerson)) = (person, &why)
+            && !approval.plans.is_empty()
+        {
+            // Who approved the files first may say later what is to become of the cluster.
+            plans.push(PlanVote {
+                person: owners.name(person).to_owned(),
+                voter: approval.voter.clone(),
+                head: approval.head.clone(),
+                at: approval.at,
+                expires: approval.expires,
+                plans: approval.plans.clone(),
+            });
+        }
         match why {
             Ok(person) => {
                 // Somebody who approved in two roles fills one slot, in whichever it is needed.
@@ -206,7 +240,7 @@ pub fn judge(step: &Step, approvals: &[Approval], owners: &Owners, settings: &Se
         role: *role,
         at: *at,
     };
-    Verdict { by: votes.iter().map(vote).collect(), missing, discounted }
+    Verdict { by: votes.iter().map(vote).collect(), missing, discounted, plans }
 }
 
 /// Who may approve, with the paths that they may approve. A step that changes no file may still say

@@ -15,7 +15,7 @@ mod settings;
 mod step;
 
 pub use approval::{Account, Approval, Role, Voter};
-pub use judge::{Discount, Discounted, Missing, Verdict, Vote, judge};
+pub use judge::{Discount, Discounted, Missing, PlanVote, Verdict, Vote, judge};
 pub use owners::{OWNERS_FILE, Owners, OwnersSpec, digest};
 pub use sensitive::{Side, is_of_tandem, sensitive};
 pub use settings::{Effect, Profile, Settings};

@@ -5,7 +5,8 @@
 //! Each signer has a notes reference of their own, so that no two people write the same one. Whoever may push can write
 //! any of them, which is why a reference says nothing and the signature everything.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,13 @@ pub struct Statement {
     pub at: Timestamp,
     /// From when on it does not count.
     pub expires: Timestamp,
+    /// What is to become of the cluster: digests of plans (`plan::Essence`), by `namespace/name` of their Syncs. Only
+    /// where it is for one cluster.
+    pub plans: Plans,
 }
+
+/// Digests of plans, `sha256:<hex>`, by `namespace/name` of their Syncs.
+pub type Plans = BTreeMap<String, String>;
 
 /// For what an approval has to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +155,7 @@ impl Statement {
             Act::Approve => "approval",
             Act::Withdraw => "withdrawal",
         };
-        format!(
+        let mut text = format!(
             "tandem {title} v1\nrepository {}\nref {}\nbase {}\nhead {}\ntree {}\nrole {}\ncluster {}\ntime {}\nexpires {}\n",
             self.repository,
             self.reference,
@@ -159,7 +166,12 @@ impl Statement {
             self.cluster.as_deref().unwrap_or("*"),
             self.at,
             self.expires,
-        )
+        );
+        for (sync, digest) in &self.plans {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "plan {sync} {digest}");
+        }
+        text
     }
 
     /// Reads such a text; `None` where it is not written exactly so.
@@ -170,7 +182,7 @@ impl Statement {
             "tandem withdrawal v1" => Act::Withdraw,
             _ => return None,
         };
-        let mut value = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+        let mut value = |name: &str| lines.by_ref().next()?.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
         let statement = Self {
             act,
             repository: value("repository")?,
@@ -187,10 +199,27 @@ impl Statement {
             cluster: value("cluster").map(|cluster| (cluster != "*").then_some(cluster))?,
             at: value("time")?.parse().ok()?,
             expires: value("expires")?.parse().ok()?,
+            plans: BTreeMap::new(),
         };
+        let plans = lines.map(plan).collect::<Option<Plans>>()?;
+        let statement = Self { plans, ..statement };
         let ids = [&statement.base, &statement.head, &statement.tree];
-        (ids.into_iter().all(|id| is_id(id)) && statement.text() == text).then_some(statement)
+        // A plan is of one cluster.
+        let of_one = statement.plans.is_empty() || statement.cluster.is_some();
+        (of_one && ids.into_iter().all(|id| is_id(id)) && statement.text() == text).then_some(statement)
     }
+}
+
+/// Reads a line that names a plan.
+fn plan(line: &str) -> Option<(String, String)> {
+    let (sync, digest) = line.strip_prefix("plan ")?.split_once(' ')?;
+    is_plan_digest(digest).then(|| (sync.to_owned(), digest.to_owned()))
+}
+
+/// Whether a text is the digest of a plan.
+pub fn is_plan_digest(text: &str) -> bool {
+    let is_hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    text.strip_prefix("sha256:").is_some_and(is_hex)
 }
 
 fn is_id(text: &str) -> bool {
@@ -264,6 +293,7 @@ pub fn read(note: &str, head: &str, scope: &Scope, trust: &Trust, now: Timestamp
                     at: statement.at,
                     expires: Some(statement.expires),
                     withdrawn: false,
+                    plans: statement.plans,
                 }),
                 Act::Withdraw => {
                     read.withdrawals.push(Withdrawal { key, head: statement.head, at: statement.at });
@@ -349,7 +379,14 @@ mod tests {
             cluster: Some("prod".to_owned()),
             at: at("2026-11-29T06:00:00Z"),
             expires: at("2026-12-29T06:00:00Z"),
+            plans: BTreeMap::new(),
         }
+    }
+
+    fn with_plans() -> Statement {
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        let plans = [("shop/db".to_owned(), digest("1")), ("shop/web".to_owned(), digest("a"))];
+        Statement { plans: plans.into(), ..example() }
     }
 
     #[test]
@@ -358,6 +395,7 @@ mod tests {
             example(),
             Statement { act: Act::Withdraw, role: None, cluster: None, ..example() },
             Statement { role: Some(Role::Dev), ..example() },
+            with_plans(),
         ] {
             assert_eq!(Statement::parse(&statement.text()), Some(statement.clone()), "{}", statement.text());
         }
@@ -377,6 +415,20 @@ mod tests {
             assert_eq!(Statement::parse(&other), None, "{other}");
         }
         assert_eq!(Statement::parse(&format!("{text}\n")), None);
+        let text = with_plans().text();
+        for (from, to) in [
+            ("plan shop/web sha256:aaaa", "plan shop/web sha256:AAAA"),
+            ("plan shop/web sha256:a", "plan shop/web sha256:"),
+            ("plan shop/web sha256:", "plan shop/web sha512:"),
+            ("plan shop/web", "plan shop/db"),
+            ("plan shop/db", "plan shop/zz"),
+            ("plan shop/web", "plans shop/web"),
+            ("cluster prod", "cluster *"),
+        ] {
+            let other = text.replacen(from, to, 1);
+            assert_ne!(other, text);
+            assert_eq!(Statement::parse(&other), None, "{other}");
+        }
     }
 
     #[test]
@@ -411,6 +463,7 @@ mod tests {
             at: at(time),
             expires: None,
             withdrawn: false,
+            plans: BTreeMap::new(),
         };
         let withdrawal = Withdrawal { key: "k".to_owned(), head: "h".to_owned(), at: at("2026-11-29T06:00:00Z") };
         for (key, head, time, expected) in [

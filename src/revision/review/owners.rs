@@ -2,7 +2,7 @@
 
 mod read;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ignore::gitignore::Gitignore;
 use jiff::SignedDuration;
@@ -35,6 +35,19 @@ pub struct OwnersSpec {
     /// Who may go ahead of review in an emergency; nobody where it is not written.
     #[serde(default)]
     break_glass: Option<BreakGlassSpec>,
+    /// The agents' own keys, for who approves what a change does to a cluster (`tandem approve --plan`).
+    #[serde(default)]
+    clusters: Vec<ClusterSpec>,
+}
+
+/// The key with which the agent of a cluster signs plans.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ClusterSpec {
+    /// Name of the cluster, as its agent was given it.
+    name: String,
+    /// SSH public key: `status.reviewStatus.planKey` of a Repository in that cluster.
+    key: String,
 }
 
 /// Who may go ahead of review in an emergency, by a line `Break-Glass: <why>` in the commit that is deployed, signed by
@@ -98,6 +111,8 @@ pub struct Owners {
     rules: Vec<Rule>,
     /// Who may go ahead of review, and for how long.
     glass: Option<(BTreeSet<usize>, SignedDuration)>,
+    /// Line of the key of the agent of each cluster, by the name of the cluster.
+    clusters: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +167,16 @@ impl Owners {
             self.people.iter().flat_map(|person| person.keys.iter().map(move |(_, key)| line(person, key))).collect();
         let file = KeyFile { name: "allowed_signers".to_owned(), text: lines };
         Trust::read_owners(&file).map_err(|problem| Problem::new("InvalidOwners", problem.to_string()))
+    }
+
+    /// The key with which the agent of a cluster signs plans; none where no agent of that name is listed.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn agent(&self, cluster: &str) -> Option<Result<Trust, Problem>> {
+        let line = format!("{cluster} {}\n", self.clusters.get(cluster)?);
+        let file = KeyFile { name: "allowed_signers".to_owned(), text: line };
+        Some(Trust::read(&[file]).map_err(|problem| Problem::new("InvalidOwners", problem.to_string())))
     }
 
     /// Who may go ahead of review, and for how long.

@@ -44,6 +44,7 @@ fn by(id: u64) -> Approval {
         at: "2026-11-29T06:00:00Z".parse().expect("a time"),
         expires: None,
         withdrawn: false,
+        plans: BTreeMap::new(),
     }
 }
 

@@ -90,7 +90,8 @@ pub(super) fn owners(file: &str, bytes: &[u8]) -> Result<Owners, Vec<Problem>> {
     }
     let rules = spec.rules.iter().filter_map(|rule| self::rule(rule, &ops, &mut reading)).collect();
     let glass = spec.break_glass.as_ref().and_then(|glass| self::glass(glass, &people, &mut reading));
-    if reading.problems.is_empty() { Ok(Owners { people, ops, rules, glass }) } else { Err(reading.problems) }
+    let clusters = clusters(&spec, &people, &mut reading);
+    if reading.problems.is_empty() { Ok(Owners { people, ops, rules, glass, clusters }) } else { Err(reading.problems) }
 }
 
 fn spec(file: &str, bytes: &[u8]) -> Result<OwnersSpec, Vec<Problem>> {
@@ -167,6 +168,33 @@ fn rule(rule: &RuleSpec, ops: &BTreeSet<usize>, reading: &mut Reading) -> Option
     let dev = reading.people(&format!("the rule of {told}"), &rule.dev);
     let own = reading.people(&format!("the rule of {told}"), &rule.ops);
     Some(Rule { written: told, paths, dev, ops: if rule.ops.is_empty() { ops.clone() } else { own } })
+}
+
+/// Keys of agents, which are nobody's: an agent approves nothing.
+fn clusters(spec: &OwnersSpec, people: &[Person], reading: &mut Reading) -> BTreeMap<String, String> {
+    let mut clusters = BTreeMap::new();
+    for cluster in &spec.clusters {
+        let name = cluster.name.escape_debug().to_string();
+        if !is_name(&cluster.name) {
+            reading.wrong(format!("\"{name}\" is no name of a cluster"), "use letters, digits, '-', '_' and '.'");
+            continue;
+        }
+        let Ok(public) = PublicKey::from_openssh(cluster.key.trim()) else {
+            let hint = "it is status.reviewStatus.planKey of a Repository in that cluster";
+            reading.wrong(format!("the key of the cluster {name} cannot be read"), hint);
+            continue;
+        };
+        let fingerprint = public.fingerprint(HashAlg::Sha256).to_string();
+        if let Some(person) = people.iter().find(|person| person.keys.iter().any(|(known, _)| *known == fingerprint)) {
+            let message = format!("the key of the cluster {name} is that of {} as well", person.name.escape_debug());
+            reading.wrong(message, "an agent says what would happen, and approves nothing");
+        }
+        let bare = PublicKey::from(public.key_data().clone()).to_openssh().unwrap_or_default();
+        if clusters.insert(cluster.name.clone(), bare).is_some() {
+            reading.wrong(format!("the cluster {name} is listed twice"), "each has one agent");
+        }
+    }
+    clusters
 }
 
 fn glass(glass: &BreakGlassSpec, known: &[Person], reading: &mut Reading) -> Option<(BTreeSet<usize>, SignedDuration)> {
