@@ -4,6 +4,7 @@
 //! accepted. So the record has an object of its own that nothing owns, a signature that nobody else can make, and a number
 //! that grows; a copy lies in the cache folder, and of the two the higher number counts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ use crate::api::{Acceptance, AcceptanceRecord, AcceptanceSpec};
 use crate::cluster::own::{read_acceptance, write_acceptance};
 use crate::cluster::{Cluster, ClusterError};
 use crate::failure::{Failed, Fault};
+use crate::plan::Essence;
+use crate::plan::signed::{self, Foretold, SignedPlan};
 use crate::revision::signature::{KeyFile, Trust, judge_text};
 
 use super::tip::Key;
@@ -28,6 +31,8 @@ pub struct Seal {
     trust: Trust,
     folder: PathBuf,
     cluster: String,
+    /// Its public key, as a line of OpenSSH.
+    pub public: String,
 }
 
 /// A record as it was read.
@@ -56,7 +61,28 @@ impl Seal {
         let public = key.public_key().to_openssh().map_err(|error| unusable(error.to_string()))?;
         let line = KeyFile { name: "allowed_signers".to_owned(), text: format!("tandem {public}\n") };
         let trust = Trust::read(&[line]).map_err(|problem| unusable(problem.to_string()))?;
-        Ok(Self { key, trust, folder: cache.join(FOLDER), cluster: cluster.to_owned() })
+        Ok(Self { key, trust, folder: cache.join(FOLDER), cluster: cluster.to_owned(), public })
+    }
+
+    /// Signs what Syncs would do. A plan that says the same as an earlier one is that one, with its time.
+    ///
+    /// # Errors
+    /// The key cannot sign: a defect.
+    pub fn foretell(
+        &self,
+        foretold: Foretold,
+        plans: BTreeMap<String, Essence>,
+        earlier: Option<&str>,
+    ) -> Result<SignedPlan, Failed> {
+        let syncs = plans.iter().map(|(sync, essence)| (sync.clone(), essence.digest())).collect();
+        let foretold = Foretold { cluster: self.cluster.clone(), syncs, ..foretold };
+        let known = earlier.and_then(|text| Foretold::parse(&SignedPlan::find(text).ok()?.statement));
+        // Whoever wrote it: it is signed anew, and the time is all that is taken of it.
+        let same =
+            known.filter(|known| Foretold { at: foretold.at, ..known.clone() } == foretold && known.at <= foretold.at);
+        let statement = same.unwrap_or(foretold).text();
+        let signature = self.signed(signed::NAMESPACE, &statement)?;
+        Ok(SignedPlan { statement, signature, plans })
     }
 
     /// What was accepted of a Repository: the higher of what the cluster has and what the cache has.
@@ -109,8 +135,12 @@ impl Seal {
 
     fn sign(&self, record: &AcceptanceRecord) -> Result<String, Failed> {
         let failed = |why: String| Failed::new("Internal", Fault::Internal, format!("signing a record: {why}"));
-        let text = text(record).map_err(failed)?;
-        let signature = self.key.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes());
+        self.signed(NAMESPACE, &text(record).map_err(failed)?)
+    }
+
+    fn signed(&self, namespace: &str, text: &str) -> Result<String, Failed> {
+        let failed = |why: String| Failed::new("Internal", Fault::Internal, format!("signing: {why}"));
+        let signature = self.key.sign(namespace, HashAlg::Sha512, text.as_bytes());
         signature.and_then(|signature| signature.to_pem(LineEnding::LF)).map_err(|error| failed(error.to_string()))
     }
 

@@ -31,9 +31,22 @@ pub struct SyncState {
     pub waits: bool,
     /// It cannot go on by itself: suspended, held, refused, or in shadow mode.
     pub stuck: bool,
+    /// Its plan that waits for approval. Of no meaning to other Syncs.
+    pub awaits_plan: Option<Arc<Awaited>>,
     /// The newest commit of its Repository that it knows of, and how far it is with that; nothing where it will never
     /// apply it. Of no meaning to other Syncs.
     pub standing: Option<(String, Option<Standing>)>,
+}
+
+/// A plan that waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// What the commit is that does it.
+    pub commit: String,
+    /// Why it is held.
+    pub why: String,
+    /// The plan, as it is carried about.
+    pub plan: String,
 }
 
 /// Why a Sync may not go yet.
@@ -133,6 +146,7 @@ mod tests {
                 stuck: false,
                 waits: false,
                 accepted: None,
+                awaits_plan: None,
                 standing: None,
             };
             (key(name), state)

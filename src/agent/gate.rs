@@ -37,9 +37,14 @@ impl Watcher {
             return Ok(self.take(found, hold));
         }
         let found = self.withheld.as_ref().map(|withheld| withheld.found.clone()).or_else(|| self.found.clone());
-        let Some(found) = found.filter(|_| self.progress.waits() || self.waits_for_review()) else { return Ok(false) };
+        let Some(found) = found.filter(|_| self.waits_for_approval()) else { return Ok(false) };
         let hold = self.review(&found).await?;
         Ok(self.take(found, hold))
+    }
+
+    /// Whether an approval would change something.
+    fn waits_for_approval(&self) -> bool {
+        self.progress.waits() || self.waits_for_review() || !self.world.registry.awaited_plans(&self.key).is_empty()
     }
 
     /// Whether review holds all of what was found.

@@ -323,6 +323,17 @@ fn bound_to(session: &Session) -> String {
     }
 }
 
+/// Whether values in what it applied may come from where nobody sees them.
+pub fn is_veiled(spec: &SyncSpec) -> bool {
+    let variables = spec.substitute.iter().flat_map(|substitute| &substitute.from);
+    let values = spec.helm.iter().flat_map(|helm| &helm.values_from);
+    spec.decryption.is_some()
+        || variables
+            .map(|source| source.kind)
+            .chain(values.map(|values| values.kind))
+            .any(|kind| kind == SourceKind::Secret)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;

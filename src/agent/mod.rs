@@ -8,6 +8,7 @@ mod claims;
 mod dependency;
 mod fight;
 mod floor;
+mod foretold;
 mod freezes;
 mod gate;
 mod hook;

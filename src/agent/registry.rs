@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::render::ReadSet;
 use crate::report::commit_status::{Glass, Standing};
 
-use super::dependency::{self, Blocked, SyncState};
+use super::dependency::{self, Awaited, Blocked, SyncState};
 use super::mailbox::{Mailbox, Trigger};
 use super::tip::{Key, Tip};
 
@@ -93,7 +93,10 @@ impl Registry {
             book.ring_publisher(before.as_ref().and_then(|before| before.repository.as_ref()));
             book.ring_publisher(state.repository.as_ref());
         }
-        let told = |s: &SyncState| SyncState { read_set: None, standing: None, ..s.clone() };
+        if before.as_ref().and_then(|before| before.awaits_plan.as_ref()) != state.awaits_plan.as_ref() {
+            book.ring_planner(state.repository.as_ref());
+        }
+        let told = |s: &SyncState| SyncState { read_set: None, standing: None, awaits_plan: None, ..s.clone() };
         if before.as_ref().map(told) != Some(told(&state)) {
             book.tell_dependants(sync);
             let plans = |s: &SyncState| (s.planned.clone(), s.handled.clone(), s.stuck);
@@ -123,9 +126,7 @@ impl Registry {
         }
         book.ring(repository);
         book.ring_publisher(Some(repository));
-        if let Some(bell) = book.bells.get(&(repository.clone(), Listener::Planner)) {
-            bell.notify_one();
-        }
+        book.ring_planner(Some(repository));
     }
 
     /// A Repository is gone; what its Syncs have applied stays.
@@ -241,6 +242,13 @@ impl Registry {
         mine.filter_map(|(key, state)| Some((key.clone(), state.read_set.clone()?))).collect()
     }
 
+    /// Plans of Syncs of a Repository that wait for approval, by the names of the Syncs.
+    pub fn awaited_plans(&self, repository: &Key) -> BTreeMap<String, Arc<Awaited>> {
+        let book = self.lock();
+        let mine = book.states.iter().filter(|(_, state)| state.repository.as_ref() == Some(repository));
+        mine.filter_map(|(key, state)| Some((key.to_string(), state.awaits_plan.clone()?))).collect()
+    }
+
     /// Syncs of the same Repository that may act and have not planned a commit yet.
     pub fn undecided(&self, me: &Key, repository: &Key, commit: &str) -> Vec<Key> {
         let book = self.lock();
@@ -298,10 +306,16 @@ impl Book {
     }
 
     fn ring_publisher(&self, repository: Option<&Key>) {
-        let publisher = repository.map(|repository| (repository.clone(), Listener::Publisher));
-        if let Some(bell) = publisher.and_then(|publisher| self.bells.get(&publisher)) {
-            bell.notify_one();
-        }
+        self.ring_listener(repository, Listener::Publisher);
+    }
+
+    fn ring_planner(&self, repository: Option<&Key>) {
+        self.ring_listener(repository, Listener::Planner);
+    }
+
+    fn ring_listener(&self, repository: Option<&Key>, listener: Listener) {
+        let bell = repository.and_then(|repository| self.bells.get(&(repository.clone(), listener)));
+        bell.into_iter().for_each(|bell| bell.notify_one());
     }
 
     /// Tells the Standards of a Repository that it has news.

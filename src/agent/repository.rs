@@ -291,6 +291,12 @@ impl Watcher {
             found: self.found.clone(),
             standing: self.progress.standing.clone(),
             review: spec.review.as_ref().map(|review| review.profile),
+            plan_paths: spec
+                .review
+                .iter()
+                .flat_map(|review| &review.plan)
+                .flat_map(|plan| plan.paths.clone())
+                .collect(),
             pinned: spec.review.as_ref().is_some_and(reviewed::is_pinned),
             withheld: self.withheld.clone(),
             failed: self.failed.clone(),
@@ -319,7 +325,12 @@ impl Watcher {
             verified: self.record.told(),
             review: self.repository.spec.review.as_ref().map(|review| review.profile),
             glass: self.progress.glass(),
-            reviewed: self.repository.spec.review.as_ref().map(|review| self.progress.told(review)),
+            reviewed: self
+                .repository
+                .spec
+                .review
+                .as_ref()
+                .map(|review| self.progress.told(review, &self.world.seal.public)),
             handled_request: requested_at(&self.repository),
             webhook_path: self
                 .repository

@@ -18,13 +18,12 @@ use crate::revision::review::{Effect, Profile};
 use crate::revision::{Ancestry, Revision};
 
 use super::acceptance::Kept;
+use super::foretold;
 use super::repository::Watcher;
 use super::standing::Standing;
 use super::tip::Found;
 use super::worker::{Judged, ReviewCheck, Reviewed, Way};
 
-/// Withdrawals that are remembered.
-const WITHDRAWALS: usize = 1000;
 /// Characters of a reason that are kept.
 const REASON: usize = 500;
 /// Commits that wait for approval, in a status.
@@ -64,13 +63,13 @@ impl Progress {
     }
 
     /// As a status tells it.
-    pub fn told(&self, review: &Review) -> ReviewStatus {
+    pub fn told(&self, review: &Review, plan_key: &str) -> ReviewStatus {
         let record = self.kept.as_ref().and_then(|kept| kept.record.clone()).unwrap_or_default();
         let settings = review.profile.settings();
         let waiting = self.standing.iter().flat_map(|standing| &standing.waiting).take(TOLD);
         ReviewStatus {
             settings: format!(
-                "{:?}: {} approvals by other people, {} as dev, {} as ops; {} as ops for owners, standards, RBAC and what is of the whole cluster; what lacks them {}",
+                "{:?}: {} approvals by other people, {} as dev, {} as ops; {} as ops for owners, standards, RBAC and what is of the whole cluster; what lacks them {}{}",
                 review.profile,
                 settings.people,
                 settings.dev,
@@ -79,12 +78,17 @@ impl Progress {
                 match settings.effect {
                     Effect::Hold => "is held",
                     Effect::Record => "is applied and recorded",
+                },
+                match &review.plan {
+                    Some(plan) => format!("; the plan of what reads {} is approved too", plan.paths.join(", ")),
+                    None => String::new(),
                 }
             ),
             accepted: (!record.revision.is_empty()).then_some(record.revision),
             trusted_first: record.trusted_first,
             unreviewed: record.unreviewed,
             last_unreviewed: record.last_unreviewed,
+            plan_key: plan_key.to_owned(),
             waiting: waiting.map(|judged| judged.commit.clone()).collect(),
         }
     }
@@ -149,12 +153,21 @@ impl Watcher {
             now: Timestamp::now(),
         };
         if accepted.commit == found.commit() {
-            if !record.broken_glass.is_empty() {
-                // What went ahead was taken back.
-                let next = AcceptanceRecord { broken_glass: Vec::new(), ..record };
+            let mut next = record.clone();
+            // What went ahead was taken back.
+            next.broken_glass.clear();
+            if let Some(before) =
+                record.before.clone().filter(|_| !self.world.registry.awaited_plans(&self.key).is_empty())
+            {
+                check.accepted = before;
+                let reviewed = self.world.workers.review(&found.source, &found.listed, &check).await?;
+                next = foretold::noted(next, &reviewed, check.now);
+            }
+            let plans = next.plans.clone();
+            if next != record {
                 self.keep(&accepted, review.profile, (0, None), next).await?;
             }
-            self.progress.standing = Some(Arc::new(standing(accepted, Vec::new(), Vec::new())));
+            self.progress.standing = Some(Arc::new(Standing { plans, ..standing(accepted, Vec::new(), Vec::new()) }));
             return Ok(None);
         }
         let mut reviewed = self.world.workers.review(&found.source, &found.listed, &check).await?;
@@ -274,14 +287,21 @@ impl Watcher {
             tracing::warn!(repository = %self.key, commit = step.commit, why = step.why(), "would be held");
         }
         let named = |commit: &str| Revision { commit: commit.to_owned(), ..revision.clone() };
+        let before = accepted;
         let accepted = lead.last().map_or_else(|| accepted.clone(), |step| named(&step.commit));
         let last = lacking.last().map(|step| step.commit.as_str());
-        let next = AcceptanceRecord { withdrawn: told(&reviewed.withdrawals), broken_glass: broken, ..record };
+        let next = AcceptanceRecord { broken_glass: broken, ..record };
+        let next = foretold::noted(next, &reviewed, Timestamp::now());
+        let next = match lead.is_empty() {
+            true => next,
+            false => AcceptanceRecord { before: Some(before.commit.clone()), ..next },
+        };
+        let plans = next.plans.clone();
         self.keep(&accepted, review.profile, (lacking.len(), last), next).await?;
         let later = reviewed.steps.iter().skip(lead.len());
         let waiting: Vec<Judged> = later.clone().filter(|step| !step.is_approved()).cloned().collect();
         let order = later.map(|step| step.commit.clone()).collect();
-        self.progress.standing = Some(Arc::new(Standing { glass, ..standing(accepted, order, waiting) }));
+        self.progress.standing = Some(Arc::new(Standing { glass, plans, ..standing(accepted, order, waiting) }));
         Ok(None)
     }
 
@@ -337,7 +357,7 @@ impl Watcher {
 }
 
 fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
-    Standing { accepted, later, waiting, glass: BTreeMap::new() }
+    Standing { accepted, later, waiting, glass: BTreeMap::new(), plans: Vec::new() }
 }
 
 fn remembered(record: &AcceptanceRecord) -> Vec<Withdrawal> {
@@ -346,10 +366,4 @@ fn remembered(record: &AcceptanceRecord) -> Vec<Withdrawal> {
         Some(Withdrawal { key: withdrawn.key.clone(), head: withdrawn.head.clone(), at })
     };
     record.withdrawn.iter().filter_map(read).collect()
-}
-
-/// The newest ones.
-fn told(withdrawals: &[Withdrawal]) -> Vec<WithdrawnApproval> {
-    let newest = withdrawals.iter().skip(withdrawals.len().saturating_sub(WITHDRAWALS));
-    newest.map(|w| WithdrawnApproval { key: w.key.clone(), head: w.head.clone(), at: w.at.to_string() }).collect()
 }

@@ -24,6 +24,7 @@ use super::acceptance::Seal;
 use super::ancestry::Ancestries;
 use super::backoff;
 use super::claims::ClaimBook;
+use super::foretold;
 use super::freezes::FreezeBook;
 use super::lineage;
 use super::news;
@@ -245,6 +246,7 @@ impl Agent {
             term: elected.clone(),
             key: self.key.clone(),
             seal: self.seal.clone(),
+            foretold: foretold::Memory::new(&self.options.cache_dir),
             passes: Semaphore::new(self.options.passes),
             plans: Semaphore::new(1),
             namespace: self.options.namespace.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::api::ApprovedPlan;
 use crate::render::ReadSet;
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
@@ -22,6 +23,8 @@ pub struct Standing {
     pub waiting: Vec<Judged>,
     /// Those of them that go ahead of their review, and until when, or went ahead.
     pub glass: BTreeMap<String, Timestamp>,
+    /// What was said of plans, of what is accepted and after it.
+    pub plans: Vec<ApprovedPlan>,
 }
 
 impl Standing {
@@ -118,6 +121,7 @@ mod tests {
             later: ["b", "c", "d"].map(str::to_owned).to_vec(),
             waiting: vec![judged("b", &["unread/x.yaml"]), judged("d", &["shop/a.yaml"])],
             glass: BTreeMap::new(),
+            plans: Vec::new(),
         }
     }
 

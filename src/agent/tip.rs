@@ -55,6 +55,8 @@ pub struct Tip {
     pub review: Option<Profile>,
     /// Whether Syncs render with nothing that stands in no commit.
     pub pinned: bool,
+    /// What is read here makes that the plan of a Sync needs approval; each without slashes around it.
+    pub plan_paths: Arc<[String]>,
     /// A newer revision that no Sync may have.
     pub withheld: Option<Withheld>,
     /// Why the remote could not be asked, where that is so.

@@ -17,6 +17,7 @@ use crate::report::metrics::Metrics;
 use super::acceptance::Seal;
 use super::ancestry::Ancestries;
 use super::claims::ClaimBook;
+use super::foretold;
 use super::freezes::FreezeBook;
 use super::news::NewsDesk;
 use super::observer::Observer;
@@ -67,6 +68,8 @@ pub struct World {
     pub term: Election,
     /// What signs the agent's own records, and keeps them.
     pub seal: Arc<Seal>,
+    /// What the agent said would happen.
+    pub foretold: foretold::Memory,
     /// Key of all digests.
     pub key: DigestKey,
     /// Whether every Sync was listed.

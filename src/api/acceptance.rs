@@ -58,6 +58,13 @@ pub struct AcceptanceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub withdrawn: Vec<WithdrawnApproval>,
+    /// What was accepted before: the steps from there are looked at again while a plan of them waits for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What was said of plans, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub plans: Vec<ApprovedPlan>,
     /// Commits after the accepted one that go ahead of their review, or went ahead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
@@ -79,6 +86,26 @@ pub struct BrokenGlass {
     pub seen_at: String,
     /// Until when it goes ahead. Nothing rolls back then, and nothing later is deployed that is not approved.
     pub until: String,
+}
+
+/// What somebody approved to become of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovedPlan {
+    /// The step of the mainline.
+    pub commit: String,
+    /// Who, as the owners file calls them.
+    pub by: String,
+    /// Fingerprint of the key.
+    pub key: String,
+    /// The commit that they approved: the step, or the head of the pull request that it is the merge of.
+    pub head: String,
+    /// When, by their own word.
+    pub at: String,
+    /// From when on it does not count.
+    pub expires: String,
+    /// Digests of the plans, by `namespace/name` of their Syncs.
+    pub plans: std::collections::BTreeMap<String, String>,
 }
 
 /// An approval that was taken back.

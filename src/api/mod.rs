@@ -12,14 +12,14 @@ mod source;
 mod standard;
 mod sync;
 
-pub use acceptance::{Acceptance, AcceptanceRecord, AcceptanceSpec, BrokenGlass, WithdrawnApproval};
+pub use acceptance::{Acceptance, AcceptanceRecord, AcceptanceSpec, ApprovedPlan, BrokenGlass, WithdrawnApproval};
 pub use condition::{Condition, ConditionStatus, ConditionType, RevisionText};
 pub use forge::{Check, CheckCoverage, CommitStatusSettings, Forge, ForgeType, PlanSettings, Publish};
 pub use helm::{Helm, HelmChart, ValuesRef};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec};
 pub use repository::{
-    Auth, GitRef, LocalSecretRef, Repository, RepositorySpec, RepositoryStatus, Review, ReviewInputs, ReviewSince,
-    ReviewStatus, Rewind, VerifiedRevision, Verify, VerifyMode, WebhookSecretRef,
+    Auth, GitRef, LocalSecretRef, Repository, RepositorySpec, RepositoryStatus, Review, ReviewInputs, ReviewPlan,
+    ReviewSince, ReviewStatus, Rewind, VerifiedRevision, Verify, VerifyMode, WebhookSecretRef,
 };
 pub use source::{Decryption, DecryptionProvider, SourceKind, SourceRef, Substitute, Unknown};
 pub use standard::{

@@ -203,6 +203,19 @@ pub struct Review {
     /// request that a step is the merge of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forge: bool,
+    /// Where somebody must also approve what becomes of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<ReviewPlan>,
+}
+
+/// Where somebody must also approve what becomes of the cluster: a new revision of a Sync that reads any of these paths is applied
+/// when one of those who approved a step that it reads has approved exactly its plan (`tandem approve --plan`). What is accepted
+/// is healed without.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewPlan {
+    /// Files and folders, from the root of the repository; `/` is all of it.
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 1024)))]
+    pub paths: Vec<String>,
 }
 
 /// What Syncs may render with beside what stands in a commit.
@@ -289,6 +302,9 @@ pub struct ReviewStatus {
     /// The last of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_unreviewed: Option<String>,
+    /// SSH public key with which the agent signs plans: who approves one knows it by `clusters` of the owners file.
+    #[serde(default)]
+    pub plan_key: String,
     /// Commits that wait for approval now, oldest first; at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,

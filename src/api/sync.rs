@@ -292,6 +292,9 @@ pub struct SyncStatus {
     /// Value of the last `tandemcd.io/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// The plan that waits for approval, signed by the agent, for `tandem approve --plan -`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// Objects by health.

@@ -79,6 +79,10 @@ pub fn of_outcome(outcome: &Outcome) -> Vec<Event> {
         let text = lines.join("\n");
         events.push(Event::new(EventType::Warning, Reason::ValidationFailed, "Validate", &text).of_run(outcome));
     }
+    if !outcome.differs.is_empty() {
+        let text = outcome.differs.join("\n");
+        events.push(Event::new(EventType::Warning, Reason::AppliedDiffers, "Apply", &text).of_run(outcome));
+    }
     if let Some((stage, failed)) = &outcome.failure {
         let (reason, text) = Reason::of_failure(failed, reason_of_stage(*stage));
         let text = format!("{} failed: {text}", stage.as_str());

@@ -224,12 +224,14 @@ pub struct Hold {
     pub message: String,
     /// All that it is held for, where that is more than the message says.
     pub problems: Vec<Problem>,
+    /// The plan that waits for approval, as it is carried about ([`crate::plan::signed`]).
+    pub plan: Option<String>,
 }
 
 impl Hold {
     /// A hold of which the message says all.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), problems: Vec::new() }
+        Self { reason, message: message.into(), problems: Vec::new(), plan: None }
     }
 }
 

@@ -92,6 +92,9 @@ pub struct Outcome {
     /// What was refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// Objects that are otherwise than the API server had said, where that was approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
     /// What failed, and in which stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<(Stage, Failed)>,
@@ -109,6 +112,7 @@ impl Outcome {
             counts: ActionCounts::default(),
             changes: Vec::new(),
             problems: Vec::new(),
+            differs: Vec::new(),
             failure: None,
             stages: Vec::new(),
             ended,
@@ -137,6 +141,7 @@ impl Outcome {
         match &self.failure {
             Some((stage, failed)) => Reason::of_failure(failed, reason_of_stage(*stage)).0,
             None if !self.problems.is_empty() => Reason::ValidationFailed,
+            None if !self.differs.is_empty() => Reason::AppliedDiffers,
             None => Reason::ReconciliationSucceeded,
         }
     }
@@ -146,6 +151,9 @@ impl Outcome {
         let mut text = self.counts.summary();
         if !self.problems.is_empty() {
             text.push_str(&format!("; {}", super::message::problems(&self.problems)));
+        }
+        if !self.differs.is_empty() {
+            text.push_str(&format!("; {}", self.differs.join("; ")));
         }
         if let Some((stage, failed)) = &self.failure {
             let (_, message) = Reason::of_failure(failed, reason_of_stage(*stage));
@@ -165,9 +173,10 @@ impl Outcome {
     }
 
     /// The history with this outcome, newest first, at most [`REMEMBERED`]. An outcome that changed
-    /// nothing is not remembered.
+    /// nothing is not remembered, unless what it found is not what was approved.
     pub fn remember(&self, history: &[AppliedRun]) -> Vec<AppliedRun> {
-        let newest = (self.counts.changed() > 0).then(|| self.history_entry());
+        let news = self.counts.changed() > 0 || !self.differs.is_empty();
+        let newest = news.then(|| self.history_entry());
         newest.into_iter().chain(history.iter().cloned()).take(REMEMBERED).collect()
     }
 }

@@ -41,6 +41,7 @@ pub fn sync_status(facts: &SyncFacts, previous: &SyncStatus, now: Timestamp) -> 
         history: facts.history.clone(),
         deletions_paid: facts.deletions_paid.clone(),
         last_handled_reconcile_at: facts.handled_request.clone(),
+        plan: facts.held().and_then(|hold| hold.plan.clone()),
     }
 }
 

@@ -2,15 +2,12 @@
 
 use serde_json::Value;
 
+use crate::agent::foretold;
 use crate::agent::world::World;
 use crate::cluster::{Answer, ClusterError, RefusalReason};
 use crate::failure::{Failed, Failure};
-use crate::object::mask::MASK;
 use crate::object::{Problem, annotation};
-use crate::plan::{
-    self, Action, Answered, Change, Desired, FieldChange, Live, Method, Reason, Steer, diff, drift, mask_fields, see,
-    without_marks,
-};
+use crate::plan::{self, Action, Answered, Change, Desired, FieldChange, Live, Method, Reason, Steer, see};
 
 use super::draw::Drawn;
 
@@ -33,17 +30,8 @@ pub(super) fn refined(
 /// been secret: the account may read more than whoever sees the pull request.
 pub(super) fn fields(drawn: &Drawn, desired: &Desired, live: Option<&Value>, answer: &Answer) -> Vec<FieldChange> {
     let Some(live) = live else { return Vec::new() };
-    let owned = drawn.subject.owned.get(desired.id()).is_some_and(|entry| entry.uid.is_some());
-    let mut fields = if owned {
-        diff(&without_marks(live), &without_marks(&answer.object))
-    } else {
-        drift(&without_marks(live), &without_marks(&desired.manifest.body))
-    };
-    mask_fields(&mut fields, &desired.manifest);
-    if !owned || drawn.subject.veiled {
-        fields.iter_mut().for_each(|field| field.live = field.live.as_ref().map(|_| Value::from(MASK)));
-    }
-    fields
+    let shown = foretold::shown(&drawn.subject.owned, desired.id(), drawn.subject.veiled);
+    plan::changed_fields(live, &answer.object, &desired.manifest, shown)
 }
 
 /// What a refusal is.

@@ -74,6 +74,7 @@ async fn one(
             Asking::Nobody(why) => Basis::Offline(why.clone()),
             Asking::Apart => Basis::Apart,
         },
+        essence: None,
     };
     let mut lives = BTreeMap::new();
     let mut observed = known(&subject.owned, &drawn.desired, &subject.owner.to_string());
@@ -114,6 +115,9 @@ async fn one(
     let (denied, warned) = verdict::of_standards(snapshot, &veils).await?;
     (told.denied, told.warned) = (denied, warned);
     told.notes.extend(held(subject, &told.plan));
+    if told.basis == Basis::Asked && told.plan.problems.is_empty() && drawn.is_known(&apart) {
+        told.essence = Some(plan::essence(&told.plan, &drawn.desired, &subject.owned));
+    }
     if told.basis == Basis::Apart {
         // Which of them are there already is the cluster's to know.
         told.notes.push(format!("{} objects are in it", told.plan.changes.len()));

@@ -146,6 +146,12 @@ impl Drawn {
         self.apart.retain(|id, _| !known.contains(id));
     }
 
+    /// Whether all is known of these objects that anybody may know: they are apart for their secrets alone.
+    pub(super) fn is_known(&self, apart: &BTreeMap<ObjectId, String>) -> bool {
+        let known = |id: &ObjectId| self.desired.iter().any(|desired| desired.id() == id && plan::is_hidden(desired));
+        apart.keys().all(known)
+    }
+
     /// What it would say to the others about objects.
     pub(super) fn claims(&self) -> impl Iterator<Item = (ObjectId, Claim)> {
         let wanted: BTreeSet<&ObjectId> = self.desired.iter().map(Desired::id).collect();

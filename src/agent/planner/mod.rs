@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod draw;
 mod guard;
+mod held;
 mod look;
 mod subject;
 mod verdict;
@@ -24,13 +25,15 @@ use tokio::time::Instant;
 use crate::api::{Inventory, PlanSettings, Repository, Sync};
 use crate::failure::{Failed, Fault};
 use crate::forge::{Book, Forge, ForgeError, Open};
+use crate::plan::Essence;
+use crate::plan::signed::SignedPlan;
 use crate::report::commit_status::{CommitStatus, Light};
-use crate::report::proposed::{Place, comment, earlier, is_shown, status};
+use crate::report::proposed::{Found as Planned, Place, SyncPlan, comment, earlier, is_shown, status};
 
 use super::registry::Listener;
 use super::tip::{Found, Key, Tip};
 use super::world::{World, random};
-use super::{backoff, source};
+use super::{backoff, foretold, source};
 
 /// Time between two questions for open pull requests, where the spec says none.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -64,6 +67,7 @@ impl Planner {
             book: Book::default(),
             app: None,
             told: BTreeMap::new(),
+            held: BTreeMap::new(),
         };
         Some(Self { repository, bell: bell.clone(), task: tokio::spawn(teller.run(bell)) })
     }
@@ -117,6 +121,8 @@ struct Teller {
     app: Option<u64>,
     /// By number.
     told: BTreeMap<u64, Told>,
+    /// What was told of merges that are held, by commit.
+    held: BTreeMap<String, held::Told>,
 }
 
 /// What all pull requests of a turn are planned with: the API server is asked for it once.
@@ -175,6 +181,7 @@ impl Teller {
         let (cluster, namespace) = (&self.world.cluster, &self.key.namespace);
         let forge = source::forge(cluster, namespace, &self.repository, "spec.publish.plan").await;
         let forge = forge.map_err(|failed| (failed, None))?.with(self.book.clone());
+        self.tell_held(&forge).await?;
         let mut open = forge.open(&self.branch).await.map_err(|error| broken(&error))?;
         let left_out = open.len().saturating_sub(MOST);
         if left_out > 0 {
@@ -253,6 +260,7 @@ impl Teller {
             head: &open.head,
             labelled: None,
             label: self.settings.label.as_deref(),
+            signed: None,
         };
         let shown = forge.comment(open.number, me, &place.mark()).await.map_err(|error| broken(&error))?;
         if of.labelled
@@ -286,6 +294,8 @@ impl Teller {
         if !self.world.leading() {
             return Ok(());
         }
+        let signed = self.signed(base, open, &found, shown.as_ref().map(|shown| shown.body.as_str()));
+        place.signed = signed.as_ref();
         let (text, labelled) = (comment(&place, &found), place.labelled);
         if !shown.as_ref().is_some_and(|shown| is_shown(&shown.body, &text)) {
             let earlier = shown.map(|shown| shown.id);
@@ -299,6 +309,29 @@ impl Teller {
         }
         self.told.insert(open.number, Told { of, labelled, at: Instant::now(), failures: 0, retry: None });
         Ok(())
+    }
+
+    /// What Syncs would do, signed, where somebody has to approve that.
+    fn signed(&self, base: &Found, open: &Open, found: &Planned, earlier: Option<&str>) -> Option<SignedPlan> {
+        self.repository.spec.review.as_ref()?.plan.as_ref()?;
+        let Planned::Planned(syncs) = found else { return None };
+        let essence = |sync: &SyncPlan| {
+            let essence = sync.essence.clone().filter(|essence| !essence.lines.is_empty())?;
+            Some((sync.name.clone(), essence))
+        };
+        let plans: BTreeMap<String, Essence> = syncs.iter().filter_map(essence).collect();
+        if plans.is_empty() {
+            return None;
+        }
+        plans.values().for_each(|essence| self.world.foretold.keep(essence));
+        let foretold = foretold::of(base, &open.head, &self.world.name);
+        match self.world.seal.foretell(foretold, plans, earlier) {
+            Ok(signed) => Some(signed),
+            Err(failed) => {
+                tracing::error!(repository = %self.key, error = %failed, "a plan is not signed");
+                None
+            }
+        }
     }
 
     fn context(&self) -> String {

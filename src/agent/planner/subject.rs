@@ -75,7 +75,7 @@ impl Subject {
         owned: Owned,
         asking: &Asking,
     ) -> Result<Self, Failed> {
-        let veiled = is_veiled(&spec);
+        let veiled = inputs::is_veiled(&spec);
         let maps = matches!(asking, Asking::As(_));
         let sources = |spec: &SyncSpec| spec.substitute.as_ref().map_or(0, |substitute| substitute.from.len());
         let named = sources(&spec);
@@ -96,17 +96,6 @@ impl Subject {
         let values = if sources(&spec) < named { Values::Withheld } else { Values::Known };
         Ok(Self { key, spec, owner, owned, lens, options, withheld, values, veiled })
     }
-}
-
-/// Whether values in what it applied may come from where nobody sees them.
-fn is_veiled(spec: &SyncSpec) -> bool {
-    let variables = spec.substitute.iter().flat_map(|substitute| &substitute.from);
-    let values = spec.helm.iter().flat_map(|helm| &helm.values_from);
-    spec.decryption.is_some()
-        || variables
-            .map(|source| source.kind)
-            .chain(values.map(|values| values.kind))
-            .any(|kind| kind == SourceKind::Secret)
 }
 
 /// Takes everything out of a spec that names a Secret, and unless `maps` every ConfigMap too; what that was, in words. The
@@ -164,7 +153,7 @@ mod tests {
             },
         });
         let spec: SyncSpec = serde_json::from_value(spec).expect("a spec");
-        assert!(is_veiled(&spec));
+        assert!(inputs::is_veiled(&spec));
         for (maps, left, told) in [(true, vec!["m", "w"], 4), (false, vec![], 6)] {
             let mut bare = spec.clone();
             assert_eq!(withhold(&mut bare, maps).len(), told);
@@ -173,6 +162,6 @@ mod tests {
             assert!(bare.substitute.is_some_and(|s| s.unknown == Unknown::Keep && s.vars.len() == 1));
         }
         let plain: SyncSpec = serde_json::from_value(json!({"repositoryRef": {"name": "r"}})).expect("a spec");
-        assert!(!is_veiled(&plain) && withhold(&mut plain.clone(), true).is_empty());
+        assert!(!inputs::is_veiled(&plain) && withhold(&mut plain.clone(), true).is_empty());
     }
 }

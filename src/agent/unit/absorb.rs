@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::agent::dependency::SyncState;
+use crate::agent::dependency::{Awaited, SyncState};
 use crate::agent::lens::Lens;
 use crate::agent::mailbox::{Loss, Pending, Sight};
 use crate::agent::observer::Standing;
@@ -275,6 +275,7 @@ impl Unit {
                     self.facts.verdict,
                     Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
                 ),
+            awaits_plan: self.awaited_plan(),
             standing: self.tip.as_ref().and_then(|tip| tip.newest()).map(|commit| {
                 let handled = self.handled.as_ref().map(|(commit, _)| commit.as_str());
                 (commit.to_owned(), standing(&self.facts, handled, commit))
@@ -284,6 +285,13 @@ impl Unit {
             self.published = Some(state.clone());
             self.world.registry.publish(&self.key, &self.mailbox, state);
         }
+    }
+
+    /// The plan for which it is held.
+    fn awaited_plan(&self) -> Option<Arc<Awaited>> {
+        let hold = self.facts.hold.as_ref()?;
+        let commit = self.facts.attempted.as_ref()?.commit.clone();
+        Some(Arc::new(Awaited { commit, why: hold.message.clone(), plan: hold.plan.clone()? }))
     }
 }
 

@@ -45,7 +45,7 @@ impl Unit {
                 let message = format!(
                     "what it owns is kept, and nothing of it is deleted: {text}; to let go of it all without deleting anything, set spec.deletionPolicy to Orphan"
                 );
-                self.log_hold(NEWEST, &Hold { reason: Reason::StandardViolated, message: message.clone(), problems });
+                self.log_hold(NEWEST, &Hold { problems, ..Hold::new(Reason::StandardViolated, message.clone()) });
                 self.facts.verdict = Verdict::Finalizing { message };
                 // A Standard that says something else, or an object that goes, makes the next step due at once.
                 self.again_after(Fault::Cluster);

@@ -132,7 +132,7 @@ impl Unit {
         let text = message::first_problems(&problems, TOLD);
         problems.extend(others.cloned());
         let message = format!("{} is held, and nothing of it is applied: {text}", target.found.listed.revision);
-        Err(Stop::Hold(Hold { reason, message, problems }))
+        Err(Stop::Hold(Hold { problems, ..Hold::new(reason, message) }))
     }
 
     /// What is judged, whatever it was made of: a chart may render to other objects with the cluster that it is in.

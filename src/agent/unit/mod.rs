@@ -10,6 +10,7 @@ mod clear;
 mod end;
 mod farewell;
 mod finish;
+mod foretold;
 mod inputs;
 mod judge;
 mod ledger;

@@ -246,11 +246,14 @@ impl Unit {
             self.rendered_with(target, &given);
             return Ok(());
         }
+        let expected = self.foretold(target, &admitted, &read_set).await;
+        let expected = self.told(expected, &mut outcome)?;
         let prepared = self.prepare(target, &admitted, &mut outcome).await;
         self.told(prepared, &mut outcome)?;
         self.accepted(target);
         self.judged.pass();
         let end = self.carry_out(target, &admitted, &mut outcome).await;
+        self.compare_with(target, &expected, &mut outcome).await;
         self.told(end, &mut outcome)?;
         self.news(outcome);
         let defined =

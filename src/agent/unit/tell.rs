@@ -101,7 +101,11 @@ impl Unit {
         self.world.metrics.outcome(&outcome);
         self.facts.history = outcome.remember(&self.facts.history);
         let stages = outcome.stages.iter().map(|(stage, ms)| format!("{}={ms}ms", stage.as_str()));
-        if outcome.counts.changed() > 0 || outcome.failure.is_some() || !outcome.problems.is_empty() {
+        if outcome.counts.changed() > 0
+            || outcome.failure.is_some()
+            || !outcome.problems.is_empty()
+            || !outcome.differs.is_empty()
+        {
             tracing::info!(
                 reason = %outcome.reason(),
                 summary = %outcome.summary(),

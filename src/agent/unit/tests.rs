@@ -19,6 +19,7 @@ use ssh_key::private::Ed25519Keypair;
 use crate::agent::acceptance::Seal;
 use crate::agent::ancestry::Ancestries;
 use crate::agent::claims::ClaimBook;
+use crate::agent::foretold::Memory;
 use crate::agent::freezes::FreezeBook;
 use crate::agent::mailbox::{Loss, Sight, Trigger};
 use crate::agent::news;
@@ -161,6 +162,7 @@ impl Ground {
             election,
             term,
             seal,
+            foretold: Memory::new(folder.path()),
             key,
             listed,
             passes: Semaphore::new(1),
@@ -229,6 +231,7 @@ fn tip(commit: &str) -> Tip {
         standing: None,
         review: None,
         pinned: false,
+        plan_paths: Arc::from([]),
         withheld: None,
         failed: None,
         allowed_namespaces: Arc::from([]),

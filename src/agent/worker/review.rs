@@ -214,12 +214,15 @@ impl Looking<'_> {
         told: &mut Reviewed,
     ) -> Result<(Judged, Option<Known>), GitError> {
         let mut step = step(self.repository, self.url, (parent, commit), &known.trust, &check.standards, check.now)?;
-        let (approvals, refused) = self.approvals(commit, known, check, &mut told.withdrawals)?;
+        let (approvals, mut refused) = self.approvals(commit, known, check, &mut told.withdrawals)?;
         let exact = |approval: &Approval| told.way == Way::Mainline || approval.base.as_deref() == Some(parent);
         let mut approvals: Vec<_> = approvals.into_iter().filter(exact).collect();
         let evidence = check.evidence.get(commit);
         let mut forge: Vec<_> = evidence.and_then(|e| proposal::unanswered(e, check.now)).into_iter().collect();
         if let Some(landing) = landing {
+            let (of_head, unread) = self.approvals(&landing.bound.head, known, check, &mut told.withdrawals)?;
+            approvals.extend(of_head);
+            refused.extend(unread);
             // Whoever merged it made nothing of it: our own merge has the same files.
             let (repository, url) = (self.repository, self.url);
             let head = brought(repository, url, parent, &landing.bound.head)?;

@@ -1,5 +1,6 @@
 //! `tandem approve` and `tandem withdraw`: a person's signed word on a change, as a Git note.
 
+mod effect;
 mod show;
 mod sign;
 
@@ -13,7 +14,8 @@ use super::ask::{Asking, confirm};
 use super::{Exit, Output, Stop, args, clone};
 use crate::agent::worker::{owners_of, step};
 use crate::git;
-use crate::revision::review::note::{Act, Statement, reference_of, repository_id};
+use crate::plan::signed::SignedPlan;
+use crate::revision::review::note::{Act, Plans, Statement, reference_of, repository_id};
 use crate::revision::review::{Profile, Role, judge};
 
 const AFTER: &str = "\
@@ -22,6 +24,7 @@ Examples:
   tandem approve 4f2c81d --role ops       as operations alone
   tandem approve main --cluster staging   for one cluster
   tandem approve main --base 91ab03e      a rewrite of history, from exactly that commit
+  tandem approve 4f2c81d --plan plan.txt  and what it does to the cluster, as the agent there signed it
 
 The key is that of git (user.signingKey), or --key; ssh-keygen signs, so ssh-agent and hardware keys
 work. The approval is a note under refs/notes/tandem/approvals/, which is pushed; it counts for
@@ -41,6 +44,10 @@ pub struct Args {
     /// For this cluster alone
     #[arg(long, value_name = "NAME", value_parser = args::cluster_name)]
     cluster: Option<String>,
+    /// Approve what becomes of the cluster too: a file with the plan that its agent signed, from the comment on the pull request or
+    /// from status.plan of the Sync; - is stdin
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Days that the approval is good for
     #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(i64).range(1..=90))]
     days: i64,
@@ -99,23 +106,28 @@ fn role(text: &str) -> Result<Role, String> {
 /// Approves.
 pub async fn approve(args: &Args, _: &args::Global, output: &Output) -> Result<Exit, Stop> {
     let asking = if args.yes { Asking::Answered } else { Asking::Needed };
-    let details = (Act::Approve, args.role, args.cluster.clone(), args.days);
+    let plans = args.plan.as_deref().map(effect::read).transpose()?.unwrap_or_default();
+    let details = Details { act: Act::Approve, role: args.role, cluster: args.cluster.clone(), days: args.days, plans };
     say(&args.what, details, Some(asking), output)
 }
 
 /// Withdraws.
 pub async fn withdraw(args: &WithdrawArgs, _: &args::Global, output: &Output) -> Result<Exit, Stop> {
-    say(&args.what, (Act::Withdraw, None, None, 90), None, output)
+    let details = Details { act: Act::Withdraw, role: None, cluster: None, days: 90, plans: Vec::new() };
+    say(&args.what, details, None, output)
 }
 
-type Details = (Act, Option<Role>, Option<String>, i64);
+/// What is said.
+struct Details {
+    act: Act,
+    role: Option<Role>,
+    cluster: Option<String>,
+    days: i64,
+    plans: Vec<SignedPlan>,
+}
 
-fn say(
-    what: &What,
-    (act, role, cluster, days): Details,
-    asking: Option<Asking>,
-    output: &Output,
-) -> Result<Exit, Stop> {
+fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -> Result<Exit, Stop> {
+    let Details { act, role, mut cluster, days, plans: signed } = details;
     let around = clone::Clone::around(Path::new("."))?;
     let head = around.commit(&what.revision)?;
     let repository = around.repository(&head)?;
@@ -142,18 +154,33 @@ fn say(
     let told = |error: git::GitError| crate::failure::Failed::from(&error);
     let (owners, _) = owners_of(repository, &url, &base)?;
     let trust = owners.trust().map_err(|problem| Stop::usage(problem.to_string(), "correct the owners file"))?;
+    let address = repository_id(&address);
+    let mut plans = Plans::new();
+    let mut effect = String::new();
+    for plan in &signed {
+        let (repository, cluster_wanted) = (address.as_str(), cluster.as_deref());
+        let wanted = effect::Wanted { repository, reference: &reference, head: &head, cluster: cluster_wanted };
+        let foretold = effect::checked(plan, &wanted, &owners, now)?;
+        effect.push_str(&effect::shown(plan, &foretold, output.narration()));
+        // Whatever else is approved is of the same one.
+        cluster = Some(foretold.cluster);
+        plans.extend(foretold.syncs);
+    }
     if let Some(asking) = asking {
         let change = step(repository, &url, (&base, &head), &trust, &BTreeSet::new(), now).map_err(told)?;
         // What the strictest of the usual settings would ask tells who has a say at all.
         let verdict = judge(&change, &[], &owners, &Profile::Reviewed.settings(), now);
         output.plain(&show::shown(repository, &change, &verdict).map_err(|error| show::unreadable(&url, &error))?);
+        if !effect.is_empty() {
+            output.plain(&effect);
+        }
         if confirm(&format!("Approve {head} for {reference}?"), asking)?.is_none() {
             return Ok(Exit::Nothing);
         }
     }
     let statement = Statement {
         act,
-        repository: repository_id(&address),
+        repository: address,
         reference,
         tree: git::tree_of(repository, &url, &head).map_err(told)?,
         base,
@@ -162,6 +189,7 @@ fn say(
         cluster,
         at: now,
         expires: now + SignedDuration::from_hours(24 * days),
+        plans,
     };
     let text = statement.text();
     let key = sign::key(repository, what.key.as_deref())?;

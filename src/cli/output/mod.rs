@@ -46,6 +46,11 @@ impl Output {
         self.form
     }
 
+    /// The colours of narration.
+    pub fn narration(&self) -> Paint {
+        self.err
+    }
+
     /// Prints the result in the form that was asked for.
     pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T, Paint) -> String) -> io::Result<()> {
         let printed = match self.form {

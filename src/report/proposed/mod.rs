@@ -3,12 +3,14 @@
 //! Equal input gives equal text, and the branch it is compared with is not named in it: what merging would change is the
 //! same as long as nothing else that matters has changed, and then nothing is sent.
 
+pub mod held;
 mod neutral;
 
 use std::fmt::Write;
 
 use crate::object::{ObjectId, Problem};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::signed::SignedPlan;
+use crate::plan::{Action, Change, Essence, Plan};
 use crate::report::commit_status::{CommitStatus, Light, plain};
 use crate::report::plan_text::{Bodies, Line, details, summary, why, word};
 
@@ -18,6 +20,8 @@ use neutral::{block, inline};
 pub const LIMIT: usize = 60_000;
 /// Bytes that are left for the end.
 const END: usize = 500;
+/// Bytes of a plan that may be approved.
+const BLOCK: usize = 24_000;
 /// Lines of one object that are shown.
 const LINES: usize = 120;
 
@@ -51,6 +55,8 @@ pub struct SyncPlan {
     pub notes: Vec<String>,
     /// Whether the cluster was asked.
     pub basis: Basis,
+    /// What of it somebody may approve, where all of it is known.
+    pub essence: Option<Essence>,
 }
 
 /// Whether the cluster was asked.
@@ -77,6 +83,8 @@ pub struct Place<'a> {
     pub labelled: Option<u64>,
     /// The label that would do that, where a fork waits for it.
     pub label: Option<&'a str>,
+    /// The plan that may be approved, with the agent's signature, where approval of it is asked for.
+    pub signed: Option<&'a SignedPlan>,
 }
 
 /// What an earlier comment says of itself.
@@ -170,8 +178,27 @@ fn planned(paper: &mut Paper, place: &Place<'_>, head: &str, syncs: &[SyncPlan])
     for sync in &order {
         sync.heading(paper);
     }
+    if let Some(signed) = place.signed {
+        to_approve(paper, place, signed);
+    }
     for sync in &order {
         sync.changes(paper);
+    }
+}
+
+/// The plan as `tandem approve --plan` takes it.
+fn to_approve(paper: &mut Paper, place: &Place<'_>, signed: &SignedPlan) {
+    let command = inline(&format!("tandem approve {} --plan FILE", place.head));
+    let lead = format!(
+        "What this does to the cluster needs approval too: copy the block into a file, and {command} shows it and signs."
+    );
+    let folded = |block: String| {
+        format!(
+            "<details><summary>The plan, signed by the agent</summary>\n\n{lead}\n\n```\n{block}```\n\n</details>\n"
+        )
+    };
+    if !signed.block(BLOCK).is_some_and(|block| paper.try_line(&folded(block))) {
+        paper.line("What this does to the cluster needs approval too. Its plan is too large for a comment: approve it when it is merged.\n");
     }
 }
 

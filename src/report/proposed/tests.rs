@@ -9,7 +9,7 @@ use crate::plan::{FieldChange, Phase, Reason};
 const HEAD: &str = "1111111111111111111111111111111111111111";
 
 fn place() -> Place<'static> {
-    Place { cluster: "prod", group: None, head: HEAD, labelled: None, label: None }
+    Place { cluster: "prod", group: None, head: HEAD, labelled: None, label: None, signed: None }
 }
 
 fn change(action: Action, name: &str) -> Change {
@@ -35,6 +35,7 @@ fn sync(changes: Vec<Change>) -> SyncPlan {
         apart: vec![],
         notes: vec![],
         basis: Basis::Asked,
+        essence: None,
     }
 }
 
@@ -181,7 +182,8 @@ fn nothing_of_others_is_more_than_words_and_all_of_it_can_be_read() {
             plan.notes = vec![text.to_owned()];
             plan.basis = Basis::Offline(text.to_owned());
             plan.name = text.to_owned();
-            let place = Place { cluster: text, group: Some(text), head: HEAD, labelled: None, label: Some(text) };
+            let place =
+                Place { cluster: text, group: Some(text), head: HEAD, labelled: None, label: Some(text), signed: None };
             let told = comment(&place, &Found::Planned(vec![plan]));
             assert_eq!(more_than_words(&told), None, "{text:?}: {told}");
             assert_eq!(earlier(&told), Some(Earlier { head: HEAD.into(), labelled: None }), "{text:?}");
@@ -232,4 +234,27 @@ fn what_has_no_room_is_counted_and_equal_input_gives_equal_text() {
     assert!(text.contains("… and 480 lines more") && !text.contains("had no room"), "{text}");
     assert!(is_shown(&text.replace('\n', "\r\n"), &text) && is_shown(&format!("{text}\n"), &text));
     assert!(!is_shown(&text, "other"));
+}
+
+#[test]
+fn the_plan_that_may_be_approved_stands_in_the_comment_while_it_has_room() {
+    let change = Change { fields: vec![field("data.v", "1", &"2".repeat(100))], ..change(Action::Configured, "web") };
+    let plan = Plan {
+        changes: vec![Change { desired: Some(crate::object::DigestKey::new(*b"k").digest(&json!(1))), ..change }],
+        ..Plan::default()
+    };
+    let essence = crate::plan::essence(&plan, &[], &Default::default());
+    let many = |count: usize| SignedPlan {
+        statement: "tandem plan v1\n".into(),
+        signature: "-----BEGIN SSH SIGNATURE-----".into(),
+        plans: (0..count).map(|at| (format!("shop/web-{at}"), essence.clone())).collect(),
+    };
+    for (count, fits) in [(1, true), (1000, false)] {
+        let signed = many(count);
+        let place = Place { signed: Some(&signed), ..place() };
+        let text = comment(&place, &Found::Planned(vec![sync(plan.changes.clone())]));
+        assert_eq!(SignedPlan::find(&text).ok(), fits.then_some(signed.clone()), "{count}");
+        assert_eq!(text.contains("too large for a comment"), !fits, "{count}");
+        assert!(text.len() <= LIMIT && text.contains("tandem approve") == fits, "{text}");
+    }
 }
