@@ -10,6 +10,7 @@ mod cluster_real;
 mod cluster_wire;
 mod crds;
 mod deploy;
+mod effect;
 mod enforcement;
 mod faults;
 mod forge;

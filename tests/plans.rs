@@ -22,7 +22,7 @@ const LABEL: &str = "ok-to-plan";
 const CANARY: &str = "canary-in-the-cluster";
 
 /// A control plane with the shipped policy, and an agent.
-fn shared() -> &'static (Lab, Agent) {
+pub fn shared() -> &'static (Lab, Agent) {
     static SHARED: OnceLock<(Lab, Agent)> = OnceLock::new();
     SHARED.get_or_init(|| {
         let lab = Lab::for_many("plans");
@@ -62,16 +62,16 @@ subjects: [{{kind: ServiceAccount, name: tandem, namespace: tandem-system}}]
 }
 
 /// Gitea with the repository `tandem/deploy`, a tenant that deploys the folder `deploy` of it, and people.
-struct Stage<'a> {
-    lab: &'a Lab,
-    tenant: Tenant<'a>,
-    forge: People,
-    work: TempDir,
-    main: String,
+pub struct Stage<'a> {
+    pub lab: &'a Lab,
+    pub tenant: Tenant<'a>,
+    pub forge: People,
+    pub work: TempDir,
+    pub main: String,
 }
 
 impl<'a> Stage<'a> {
-    fn new(lab: &'a Lab) -> Self {
+    pub fn new(lab: &'a Lab) -> Self {
         let forge = People::new(&[("ada", "write"), ("eve", "read"), ("agent", "admin")]);
         let work = TempDir::new().expect("folder");
         let mut stage = Self { lab, tenant: Tenant::new(lab), forge, work, main: String::new() };
@@ -92,22 +92,22 @@ impl<'a> Stage<'a> {
         stage
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub fn git(&self, arguments: &[&str]) -> String {
         git(self.work.path(), arguments)
     }
 
-    fn write(&self, files: &[(&str, &str)], message: &str) {
+    pub fn write(&self, files: &[(&str, &str)], message: &str) {
         commit(self.work.path(), message, files);
     }
 
     /// Pushes what is checked out as a person, to a branch of the repository `<owner>/deploy`.
-    fn push(&self, who: &str, owner: &str, branch: &str) -> String {
+    pub fn push(&self, who: &str, owner: &str, branch: &str) -> String {
         self.git(&["push", "-q", &self.forge.remote(who, owner), &format!("+HEAD:refs/heads/{branch}")]);
         self.git(&["rev-parse", "HEAD"])
     }
 
     /// A branch from the main one with files, pushed and proposed; its number and head.
-    fn propose(&self, who: &str, owner: &str, branch: &str, files: &[(&str, &str)]) -> (u64, String) {
+    pub fn propose(&self, who: &str, owner: &str, branch: &str, files: &[(&str, &str)]) -> (u64, String) {
         self.git(&["checkout", "-q", "-B", branch, &self.main]);
         self.write(files, branch);
         let head = self.push(who, owner, branch);
@@ -121,7 +121,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits until the one comment of the agent speaks of this head and has all of these words; its number and text.
-    fn told(&self, pull: u64, head: &str, words: &[&str]) -> (u64, String) {
+    pub fn told(&self, pull: u64, head: &str, words: &[&str]) -> (u64, String) {
         wait_for(&format!("a comment with {words:?}"), || {
             let all = self.comments(pull);
             let mine: Vec<_> = all.iter().filter(|one| one["user"]["login"] == "agent").collect();

@@ -11,21 +11,21 @@ use crate::lab::{Agent, Lab, Tenant, both, condition_of, tandem, wait_for};
 use crate::signing::{Keys, SshKey, sign};
 
 /// People with their keys, a repository that lists them, and what follows it.
-struct Stage<'a> {
-    lab: &'a Lab,
-    tenant: Tenant<'a>,
-    keys: Keys,
-    ada: SshKey,
-    bob: SshKey,
-    olga: SshKey,
-    eve: SshKey,
-    copy: WorkingCopy,
+pub struct Stage<'a> {
+    pub lab: &'a Lab,
+    pub tenant: Tenant<'a>,
+    pub keys: Keys,
+    pub ada: SshKey,
+    pub bob: SshKey,
+    pub olga: SshKey,
+    pub eve: SshKey,
+    pub copy: WorkingCopy,
     server: Served,
     _repositories: Repositories,
 }
 
 impl<'a> Stage<'a> {
-    fn new(lab: &'a Lab) -> Self {
+    pub fn new(lab: &'a Lab) -> Self {
         let repositories = Repositories::new();
         let copy = repositories.create("app");
         let server = serve("git-http", &["--root", &repositories.root()]);
@@ -43,7 +43,7 @@ impl<'a> Stage<'a> {
         Self { lab, tenant, keys, ada, bob, olga, eve, copy, server, _repositories: repositories }
     }
 
-    fn owners(&self, more: &str) -> String {
+    pub fn owners(&self, more: &str) -> String {
         let person = |name: &str, key: &SshKey| {
             format!("  - {{name: {name}, emails: [{name}@example.com], keys: ['{}']}}\n", key.public)
         };
@@ -53,12 +53,12 @@ impl<'a> Stage<'a> {
         )
     }
 
-    fn first(&self) -> String {
+    pub fn first(&self) -> String {
         let owners = self.owners("");
         self.copy.push("1", &[(".tandem/owners.yaml", &owners), ("deploy/a.yaml", &value("1"))])
     }
 
-    fn repository(&self, review: &Value) -> Value {
+    pub fn repository(&self, review: &Value) -> Value {
         json!({
             "apiVersion": "tandemcd.io/v1alpha1", "kind": "Repository",
             "metadata": {"name": "repo", "namespace": self.tenant.namespace},
@@ -66,13 +66,13 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn since(&self, commit: &str) -> Value {
+    pub fn since(&self, commit: &str) -> Value {
         let file = self.copy.git(&["show", &format!("{commit}:.tandem/owners.yaml")]) + "\n";
         json!({"since": {"commit": commit, "owners": tandem::revision::review::digest(file.as_bytes())}})
     }
 
     /// A Repository under review, with a Sync over the folder `deploy`.
-    fn follow(&self, review: &Value) {
+    pub fn follow(&self, review: &Value) {
         self.follow_with(review, "deletionBudget: {maxCount: 1000, maxPercent: 100}");
     }
 
@@ -81,18 +81,18 @@ impl<'a> Stage<'a> {
         self.tenant.sync("sync", "deploy", more);
     }
 
-    fn push(&self, text: &str) -> String {
+    pub fn push(&self, text: &str) -> String {
         self.copy.push(text, &[("deploy/a.yaml", &value(text))])
     }
 
-    fn say(&self, verb: &str, key: &SshKey, arguments: &[&str]) -> Output {
+    pub fn say(&self, verb: &str, key: &SshKey, arguments: &[&str]) -> Output {
         let mut command = tandem();
         command.arg(verb).args(arguments).arg("--key").arg(&key.private).current_dir(&self.copy.path);
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
         command.output().expect("the program runs")
     }
 
-    fn approve(&self, key: &SshKey, arguments: &[&str]) {
+    pub fn approve(&self, key: &SshKey, arguments: &[&str]) {
         let output = self.say("approve", key, &[&["--yes"][..], arguments].concat());
         assert!(output.status.success(), "{}", both(&output));
     }
@@ -113,7 +113,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What is accepted is there, and comes back when it is deleted by hand.
-    fn stays_healed(&self, value: &str) {
+    pub fn stays_healed(&self, value: &str) {
         self.lab.k(&["-n", &self.tenant.namespace, "delete", "configmap", "a"]);
         self.lab.wait(&self.tenant.namespace, "configmap/a", |object| match object["data"]["v"].as_str() {
             Some(found) if found == value => Ok(()),
@@ -121,7 +121,7 @@ impl<'a> Stage<'a> {
         });
     }
 
-    fn applied(&self, commit: &str, value: &str) -> Value {
+    pub fn applied(&self, commit: &str, value: &str) -> Value {
         let told = self.tenant.wait_applied("sync", commit);
         assert_eq!(self.lab.get(&self.tenant.namespace, "configmap/a")["data"]["v"], value);
         self.lab.wait(&self.tenant.namespace, "sync/sync", |object| match condition_of(object, "Held") {
@@ -131,7 +131,7 @@ impl<'a> Stage<'a> {
         told
     }
 
-    fn accepted(&self, commit: &str) -> Value {
+    pub fn accepted(&self, commit: &str) -> Value {
         self.lab.wait(&self.tenant.namespace, "acceptance/repo", |object| {
             match object["spec"]["record"]["revision"].as_str() {
                 Some(revision) if revision.ends_with(commit) => Ok(()),
@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn value(text: &str) -> String {
+pub fn value(text: &str) -> String {
     config("a", &format!("{{v: '{text}'}}"))
 }
 
@@ -606,8 +606,8 @@ fn what_is_accepted_outlives_the_repository_object_its_status_and_the_agent() {
     stage.wait_held("ReviewMissing", &[&third]);
     agent.kill();
     let replace = |record: &Value| {
-        let patch = json!({"spec": record["spec"]}).to_string();
-        lab.k(&["-n", &stage.tenant.namespace, "patch", "acceptance", "repo", "--type=merge", "-p", &patch]);
+        let patch = json!([{"op": "replace", "path": "/spec", "value": record["spec"]}]).to_string();
+        lab.k(&["-n", &stage.tenant.namespace, "patch", "acceptance", "repo", "--type=json", "-p", &patch]);
     };
     replace(&old);
     agent.restart();
