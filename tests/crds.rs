@@ -57,6 +57,27 @@ fn a_repository_says_what_is_wrong_with_it() {
             ("{url: 'https://h/p', ref: {commit: abc}}", Some("spec.ref.commit")),
         ],
     );
+    const NONE: &str = "publish.deployments needs GitHub or GitLab: Gitea and Forgejo have no deployments";
+    const LINKS: &str = "environmentURL and logURL are GitHub's alone";
+    let url = "https://h/p";
+    for (forge, deployments, refused) in [
+        ("GitHub", "{}", None),
+        ("GitHub", "{environment: prod/eu 1, environmentURL: 'https://shop.example.com', logURL: 'https://log'}", None),
+        ("GitLab", "{environment: prod}", None),
+        ("GitLab", "{environmentURL: 'https://shop.example.com'}", Some(LINKS)),
+        ("GitLab", "{logURL: 'https://log'}", Some(LINKS)),
+        ("Gitea", "{}", Some(NONE)),
+        ("GitHub", "{environment: /prod}", Some("spec.publish.deployments.environment")),
+        ("GitHub", "{environment: ''}", Some("spec.publish.deployments.environment")),
+        ("GitHub", "{logURL: 'javascript:x'}", Some("spec.publish.deployments.logURL")),
+        ("GitHub", "{logURL: 'https://log x'}", Some("spec.publish.deployments.logURL")),
+    ] {
+        let forge = format!("forge: {{type: {forge}, secretRef: {{name: f}}}}");
+        let spec = format!("{{url: '{url}', ref: {{branch: main}}, {forge}, publish: {{deployments: {deployments}}}}}");
+        check("Repository", "app", &[(&spec, refused)]);
+    }
+    let spec = format!("{{url: '{url}', ref: {{branch: main}}, publish: {{deployments: {{}}}}}}");
+    check("Repository", "app", &[(&spec, Some("publish needs forge"))]);
 }
 
 #[test]

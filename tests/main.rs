@@ -10,6 +10,7 @@ mod cluster_real;
 mod cluster_wire;
 mod crds;
 mod deploy;
+mod deployments;
 mod effect;
 mod enforcement;
 mod faults;

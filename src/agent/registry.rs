@@ -27,16 +27,18 @@ struct Book {
     mailboxes: BTreeMap<Key, Mailbox>,
     states: BTreeMap<Key, SyncState>,
     standards: BTreeMap<String, StandardState>,
-    /// Rung where a Repository has another commit; that of the publisher also where one of its Syncs stands elsewhere
-    /// with it.
+    /// Rung where a Repository has another commit; those of publishers also where one of its Syncs stands elsewhere with
+    /// it.
     bells: BTreeMap<(Key, Listener), Arc<Notify>>,
 }
 
 /// Who has a bell at a Repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Listener {
-    /// Who tells how far commits are.
+    /// Who tells how far commits are, by their status.
     Publisher,
+    /// Who tells the same by their deployments.
+    Deployer,
     /// Who tells what pull requests would change.
     Planner,
 }
@@ -57,6 +59,8 @@ pub struct StandardState {
 pub struct Shared {
     /// The newest of a Repository.
     pub commit: String,
+    /// Short name of the branch or tag that it was found by; a full name, or none, where it is neither.
+    pub name: String,
     /// Each Sync that may use the Repository and will apply it, by name.
     pub syncs: Vec<(String, Standing)>,
     /// Whether it went ahead of its review.
@@ -172,7 +176,8 @@ impl Registry {
     pub fn standings(&self, repository: &Key) -> Option<Shared> {
         let book = self.lock();
         let tip = book.tips.get(repository)?;
-        let commit = tip.newest()?;
+        let newest = tip.newest()?;
+        let commit = newest.commit.as_str();
         let mine = book
             .states
             .iter()
@@ -185,7 +190,7 @@ impl Registry {
         let all = mine.filter_map(|(sync, state)| Some((sync.to_string(), standing(state)?))).collect();
         let broken = tip.standing.as_ref().is_some_and(|standing| !standing.glass.is_empty());
         let glass = if broken { Glass::Broken } else { Glass::Whole };
-        Some(Shared { commit: commit.to_owned(), syncs: all, glass })
+        Some(Shared { commit: commit.to_owned(), name: newest.name.clone(), syncs: all, glass })
     }
 
     /// Whether a Repository is there, whatever it has found. Until all are listed, any may be.
@@ -307,6 +312,7 @@ impl Book {
 
     fn ring_publisher(&self, repository: Option<&Key>) {
         self.ring_listener(repository, Listener::Publisher);
+        self.ring_listener(repository, Listener::Deployer);
     }
 
     fn ring_planner(&self, repository: Option<&Key>) {

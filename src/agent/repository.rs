@@ -221,6 +221,7 @@ impl Watcher {
     /// Whether that is news.
     async fn find(&mut self) -> Result<bool, Failed> {
         let wanted = source::wanted(&self.repository)?;
+        source::publishable(&self.repository)?;
         let given = self.given().await?;
         let source = &given.source;
         let _turn = self.world.turn(&self.key.namespace).await;

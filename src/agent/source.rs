@@ -8,7 +8,7 @@ use crate::api::{ForgeType, LocalSecretRef, Repository};
 use crate::cluster::own::{SourceData, read_secret};
 use crate::cluster::{Actor, Cluster, Purpose, Session};
 use crate::failure::{Failed, Fault};
-use crate::forge::{Access, App, Forge, app_token};
+use crate::forge::{Access, App, Forge, ForgeError, app_token};
 use crate::git::{ClientCertificate, Credentials, Proxy, Secret, Source};
 use crate::revision::Wanted;
 use crate::revision::signature::KeyFile;
@@ -31,6 +31,18 @@ pub fn wanted(repository: &Repository) -> Result<Wanted, Failed> {
     match (set.next(), set.next()) {
         (Some(wanted), None) => Ok(wanted),
         _ => Err(invalid("exactly one of spec.ref.branch, tag, semver, name and commit must be set")),
+    }
+}
+
+/// Whether the forge has all that is to be told there.
+///
+/// # Errors
+/// It has no such thing, and would be told nothing.
+pub fn publishable(repository: &Repository) -> Result<(), Failed> {
+    let deployments = repository.spec.publish.as_ref().is_some_and(|publish| publish.deployments.is_some());
+    match &repository.spec.forge {
+        Some(forge) if deployments && forge.r#type == ForgeType::Gitea => Err(Failed::from(&ForgeError::NoDeployments)),
+        _ => Ok(()),
     }
 }
 
@@ -312,4 +324,30 @@ fn invalid(message: &str) -> Failed {
 
 fn bad_secret(message: String) -> Failed {
     Failed::new("InvalidSecret", Fault::Cluster, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the cluster has definitions that do not refuse it.
+    #[test]
+    fn deployments_on_gitea_are_told_to_be_none() {
+        let publishable = |forge: &str, publish: serde_json::Value| {
+            let spec = serde_json::json!({
+                "url": "https://git.example.com/shop/web", "ref": {"branch": "main"}, "publish": publish,
+                "forge": {"type": forge, "secretRef": {"name": "forge"}},
+            });
+            let spec = serde_json::from_value(spec).expect("a spec");
+            super::publishable(&Repository::new("shop", spec))
+        };
+        let deployments = || serde_json::json!({"deployments": {}});
+        for forge in ["GitHub", "GitLab"] {
+            assert_eq!(publishable(forge, deployments()), Ok(()));
+        }
+        assert_eq!(publishable("Gitea", serde_json::json!({"commitStatus": {}})), Ok(()));
+        let failed = publishable("Gitea", deployments()).expect_err("it has none");
+        assert_eq!((failed.reason.as_str(), failed.fault), ("InvalidSpec", Fault::Repository));
+        assert_eq!(failed.message, "Gitea and Forgejo have no deployments");
+    }
 }

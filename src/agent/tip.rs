@@ -80,9 +80,10 @@ pub struct Withheld {
 }
 
 impl Tip {
-    /// The newest commit that was fetched, whether Syncs may have it or not.
-    pub fn newest(&self) -> Option<&str> {
-        self.withheld.as_ref().map(|withheld| &withheld.found).or(self.found.as_ref()).map(Found::commit)
+    /// The newest revision that was fetched, whether Syncs may have it or not.
+    pub fn newest(&self) -> Option<&Revision> {
+        let found = self.withheld.as_ref().map(|withheld| &withheld.found).or(self.found.as_ref());
+        found.map(|found| &found.listed.revision)
     }
 
     /// Whether a Sync may use the Repository.

@@ -77,6 +77,9 @@ pub struct Publish {
     /// One status of each commit, under the context `tandem/<cluster>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_status: Option<CommitStatusSettings>,
+    /// One deployment of each commit to an environment, on GitHub and GitLab; Gitea and Forgejo have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployments: Option<DeploymentSettings>,
     /// What merging each open pull request into `ref.branch` would change: one comment, and one status of its head under
     /// the context `tandem/<cluster>/plan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,4 +120,23 @@ pub struct CommitStatusSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub group: Option<String>,
+}
+
+/// How the deployment of a commit is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentSettings {
+    /// Name of the environment there, that of the cluster unless said. Another one is needed where two Repositories of
+    /// this cluster tell of the same remote, since both would write the same deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255), regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9 ._/-]*[A-Za-z0-9])?$"))]
+    pub environment: Option<String>,
+    /// Where what is deployed answers; GitHub links to it.
+    #[serde(default, rename = "environmentURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^https?://[^\\s]+$"))]
+    pub environment_url: Option<String>,
+    /// Where more is told of how it went; GitHub links to it.
+    #[serde(default, rename = "logURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^https?://[^\\s]+$"))]
+    pub log_url: Option<String>,
 }

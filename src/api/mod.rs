@@ -14,7 +14,9 @@ mod sync;
 
 pub use acceptance::{Acceptance, AcceptanceRecord, AcceptanceSpec, ApprovedPlan, BrokenGlass, WithdrawnApproval};
 pub use condition::{Condition, ConditionStatus, ConditionType, RevisionText};
-pub use forge::{Check, CheckCoverage, CommitStatusSettings, Forge, ForgeType, PlanSettings, Publish};
+pub use forge::{
+    Check, CheckCoverage, CommitStatusSettings, DeploymentSettings, Forge, ForgeType, PlanSettings, Publish,
+};
 pub use helm::{Helm, HelmChart, ValuesRef};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec};
 pub use repository::{

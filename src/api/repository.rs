@@ -30,6 +30,8 @@ use crate::revision::review::Profile;
 #[x_kube(validation = Rule::new("!has(self.review) || !has(self.review.profile) || self.review.profile != 'Strict' || has(self.verify)").message("review.profile Strict needs verify"))]
 #[x_kube(validation = Rule::new("!has(self.verify) || !has(self.verify.mode) || self.verify.mode == 'Commits' || has(self.ref.tag) || has(self.ref.semver)").message("verify.mode Tag and TagAndCommits need ref.tag or ref.semver"))]
 #[x_kube(validation = Rule::new("!has(self.publish) || has(self.forge)").message("publish needs forge: where is it to be told?"))]
+#[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.deployments) || !has(self.forge) || self.forge.type != 'Gitea'").message("publish.deployments needs GitHub or GitLab: Gitea and Forgejo have no deployments; publish.commitStatus tells the same there"))]
+#[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.deployments) || !has(self.forge) || self.forge.type == 'GitHub' || !(has(self.publish.deployments.environmentURL) || has(self.publish.deployments.logURL))").message("publish.deployments: environmentURL and logURL are GitHub's alone; on GitLab an environment has its URL by itself"))]
 #[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.plan) || has(self.ref.branch)").message("publish.plan needs ref.branch: into what would pull requests be merged?"))]
 #[x_kube(validation = Rule::new("!has(self.checks) || self.checks.size() == 0 || has(self.forge)").message("checks need forge: where is it said?"))]
 #[x_kube(validation = Rule::new("!has(self.review) || !has(self.review.forge) || !self.review.forge || has(self.forge)").message("review.forge needs forge: where are its reviews?"))]

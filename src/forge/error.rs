@@ -31,6 +31,9 @@ pub enum ForgeError {
     /// It has no such repository or commit, or none that the token may see.
     #[error("{0} is not there, or the token may not see it")]
     NotFound(String),
+    /// It has nothing of the kind.
+    #[error("Gitea and Forgejo have no deployments")]
+    NoDeployments,
     /// It is asked too often.
     #[error("{place} asks to be left alone for {} s", pause.as_secs())]
     Limited {
@@ -51,6 +54,7 @@ impl Failure for ForgeError {
     fn reason(&self) -> &'static str {
         match self {
             ForgeError::Url(_) | ForgeError::PlainToken(_) | ForgeError::Redirected(_) => "InvalidUrl",
+            ForgeError::NoDeployments => "InvalidSpec",
             ForgeError::Token | ForgeError::AppKey | ForgeError::Ca => "InvalidSecret",
             ForgeError::Refused(..) | ForgeError::NotFound(_) => "AuthenticationFailed",
             ForgeError::Limited { .. } | ForgeError::Unreachable(..) | ForgeError::Nonsense(..) => "ForgeUnavailable",
@@ -59,7 +63,9 @@ impl Failure for ForgeError {
 
     fn fault(&self) -> Fault {
         match self {
-            ForgeError::Url(_) | ForgeError::PlainToken(_) | ForgeError::Redirected(_) => Fault::Repository,
+            ForgeError::Url(_) | ForgeError::PlainToken(_) | ForgeError::Redirected(_) | ForgeError::NoDeployments => {
+                Fault::Repository
+            }
             ForgeError::Token
             | ForgeError::AppKey
             | ForgeError::Ca
@@ -74,6 +80,9 @@ impl Failure for ForgeError {
             ForgeError::Url(_) | ForgeError::PlainToken(_) => "see spec.forge.apiURL; it starts with https://",
             ForgeError::Redirected(_) => {
                 "was the repository renamed, or moved? Write its present address into spec.url"
+            }
+            ForgeError::NoDeployments => {
+                "take spec.publish.deployments away; spec.publish.commitStatus tells the same there"
             }
             ForgeError::Token | ForgeError::AppKey | ForgeError::Ca => "see the Secret that spec.forge.secretRef names",
             ForgeError::Refused(..) | ForgeError::NotFound(_) => {

@@ -1,12 +1,14 @@
-//! Forges: GitHub, GitLab, Gitea and Forgejo. What a commit has as its status there, and what is known of the pull or
-//! merge request by which it came; open ones, and our comment on each.
+//! Forges: GitHub, GitLab, Gitea and Forgejo. What a commit has as its status there and as its deployment, and what is
+//! known of the pull or merge request by which it came; open ones, and our comment on each.
 //!
-//! Formats: GitHub's REST API of 2022-11-28 ("commit statuses", "check runs", "pulls"), GitLab's API v4 ("commits", "merge
-//! requests"), Gitea's API v1. The token is sent to the API's own address alone; pages are counted and links never followed, and a redirect is an error.
+//! Formats: GitHub's REST API of 2022-11-28 ("commit statuses", "check runs", "deployments", "pulls"), GitLab's API v4
+//! ("commits", "deployments", "merge requests"), Gitea's API v1. The token is sent to the API's own address alone; pages are
+//! counted and links never followed, and a redirect is an error.
 
 mod app;
 mod checks;
 mod client;
+mod deployments;
 #[cfg(test)]
 mod described;
 mod error;
@@ -20,6 +22,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 pub use app::{App, token as app_token};
+pub use deployments::{Deployment, Name, Target};
 pub use error::ForgeError;
 pub use open::{Comment, Labelled, Open};
 pub use reviews::Said;
@@ -104,27 +107,44 @@ impl Forge {
             ForgeType::GitLab => self.path(&["repository", "commits", commit, "statuses"]),
             ForgeType::GitHub | ForgeType::Gitea => self.path(&["commits", commit, "statuses"]),
         };
+        let query = [("name", context)];
+        let query = if self.kind == ForgeType::GitLab { &query[..] } else { &[] };
+        self.newest(&path, query, "statuses", |one| {
+            let (id, of, status) = self.read(one)?;
+            Some((id, (of == context).then_some(status)))
+        })
+        .await
+    }
+
+    /// Of a list, the newest that is wanted: that with the highest number. What lies behind so many pages is not looked for.
+    async fn newest<T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        what: &str,
+        read: impl Fn(&Value) -> Option<(u64, Option<T>)>,
+    ) -> Result<Option<T>, ForgeError> {
         let (size, count) = self.page_size();
-        let mut newest: Option<(u64, CommitStatus)> = None;
+        let mut newest: Option<(u64, T)> = None;
         for page in 1..=PAGES {
             let page = page.to_string();
-            let mut query = vec![("page", page.as_str()), (size, count)];
-            if self.kind == ForgeType::GitLab {
-                query.push(("name", context));
-            }
-            let answer = self.client.ask(Method::GET, &path, &query, None).await?;
-            let strange = || ForgeError::Nonsense(path.join("/"), "it is no list of statuses".to_owned());
+            let query: Vec<_> =
+                [("page", page.as_str()), (size, count)].into_iter().chain(query.iter().copied()).collect();
+            let answer = self.client.ask(Method::GET, path, &query, None).await?;
+            let strange = || ForgeError::Nonsense(path.join("/"), format!("it is no list of {what}"));
             for one in answer.body.as_array().ok_or_else(strange)? {
-                let (id, of, status) = self.read(one).ok_or_else(strange)?;
-                if of == context && newest.as_ref().is_none_or(|(known, _)| *known < id) {
-                    newest = Some((id, status));
+                let (id, wanted) = read(one).ok_or_else(strange)?;
+                if let Some(wanted) = wanted
+                    && newest.as_ref().is_none_or(|(known, _)| *known < id)
+                {
+                    newest = Some((id, wanted));
                 }
             }
             if !answer.more {
                 break;
             }
         }
-        Ok(newest.map(|(_, status)| status))
+        Ok(newest.map(|(_, newest)| newest))
     }
 
     /// Whether a status can take the place of another, and would show something else. GitLab takes no second pending

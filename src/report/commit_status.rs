@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::condition::{conditions, state};
 use super::facts::SyncFacts;
 use super::table::State;
-use crate::api::{ConditionType, Mode};
+use crate::api::{ConditionType, ForgeType, Mode};
 
 /// Characters of a description; GitHub takes no more than these.
 pub const DESCRIPTION_LIMIT: usize = 140;
@@ -120,6 +120,19 @@ pub fn compose(syncs: &[(String, Standing)], glass: Glass) -> Option<CommitStatu
     Some(CommitStatus { light, description: plain(&text, &count) })
 }
 
+/// What the deployment of a commit is to show of its status, where it shows something already. GitLab's has no words, and one
+/// that has come to an end does not begin again: it goes from one end to the other alone.
+pub fn deployed(forge: ForgeType, shown: Option<&CommitStatus>, status: &CommitStatus) -> CommitStatus {
+    if forge != ForgeType::GitLab {
+        return status.clone();
+    }
+    let light = match (status.light, shown) {
+        (Light::Pending, Some(shown)) => shown.light,
+        (light, _) => light,
+    };
+    CommitStatus { light, description: String::new() }
+}
+
 /// Words that no forge reads as more than words, with what is cut off on the left of the count.
 pub(super) fn plain(text: &str, count: &str) -> String {
     let clean = |c: char| if c.is_ascii_alphanumeric() || " /.,:;()_-".contains(c) { c } else { '-' };
@@ -213,6 +226,29 @@ mod tests {
         assert_eq!(compose(&[], Glass::Broken), None);
         let broken = compose(&[("shop/a".to_owned(), Healthy)], Glass::Broken).expect("a status");
         assert_eq!(broken.description, "not reviewed (break glass); healthy 1/1");
+    }
+
+    #[test]
+    fn a_deployment_of_gitlab_has_no_words_and_begins_once() {
+        use Light::{Failure, Pending, Success};
+        let status = |light, text: &str| CommitStatus { light, description: text.to_owned() };
+        for light in [Pending, Success, Failure] {
+            let told = status(light, "applied 1/2");
+            assert_eq!(deployed(ForgeType::GitHub, Some(&status(Success, "healthy 2/2")), &told), told);
+            assert_eq!(deployed(ForgeType::GitLab, None, &told), status(light, ""));
+        }
+        for (shown, told, expected) in [
+            (Pending, Pending, Pending),
+            (Pending, Failure, Failure),
+            (Pending, Success, Success),
+            (Success, Pending, Success),
+            (Success, Failure, Failure),
+            (Failure, Pending, Failure),
+            (Failure, Success, Success),
+        ] {
+            let found = deployed(ForgeType::GitLab, Some(&status(shown, "")), &status(told, "applied 1/2"));
+            assert_eq!(found, status(expected, ""), "{shown:?} {told:?}");
+        }
     }
 
     #[test]

@@ -276,7 +276,8 @@ impl Unit {
                     Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
                 ),
             awaits_plan: self.awaited_plan(),
-            standing: self.tip.as_ref().and_then(|tip| tip.newest()).map(|commit| {
+            standing: self.tip.as_ref().and_then(|tip| tip.newest()).map(|newest| {
+                let commit = newest.commit.as_str();
                 let handled = self.handled.as_ref().map(|(commit, _)| commit.as_str());
                 (commit.to_owned(), standing(&self.facts, handled, commit))
             }),
