@@ -4,11 +4,21 @@
 #![allow(dead_code)] // the harness of the tests serves here too, and not all of it is needed
 
 #[allow(unused_imports)]
+#[path = "../../tests/forge.rs"]
+mod forge;
+mod gated;
+#[allow(unused_imports)]
+#[path = "../../tests/git_remote.rs"]
+mod git_remote;
+#[allow(unused_imports)]
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
 mod limit;
 mod process;
 mod scene;
+#[allow(unused_imports)]
+#[path = "../../tests/signing.rs"]
+mod signing;
 mod watcher;
 
 use std::time::{Duration, Instant};
@@ -26,6 +36,11 @@ const IDLE: Duration = Duration::from_secs(60);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    if arguments.iter().any(|argument| argument == "review") {
+        let rows = gated::measure(arguments.iter().find_map(|argument| argument.parse().ok()));
+        table(&[("way", 28), ("runs", 5), ("min", 7), ("median", 7), ("max", 7), ("more", 7)], &rows);
+        return write("bench-review.json", &rows);
+    }
     let mut sizes: Vec<usize> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![100, 500];
@@ -50,8 +65,12 @@ fn main() {
         }
     }
     print(&rows);
-    let file = lab::root().join("target/bench.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&rows).expect("JSON")).expect("writes");
+    write("bench.json", &rows);
+}
+
+fn write(name: &str, rows: &[Value]) {
+    let file = lab::root().join("target").join(name);
+    std::fs::write(&file, serde_json::to_string_pretty(rows).expect("JSON")).expect("writes");
     eprintln!("written to {}", file.display());
 }
 
@@ -268,41 +287,40 @@ impl Run {
 
 fn print(rows: &[Value]) {
     let columns = [
-        "n",
-        "namespaces",
-        "onInvalid",
-        "step",
-        "seconds",
-        "ready",
-        "requests",
-        "writes",
-        "ratio",
-        "cpu",
-        "memory",
-        "share",
+        ("n", 5),
+        ("namespaces", 11),
+        ("onInvalid", 10),
+        ("step", 24),
+        ("seconds", 9),
+        ("ready", 9),
+        ("requests", 9),
+        ("writes", 7),
+        ("ratio", 7),
+        ("cpu", 8),
+        ("memory", 8),
+        ("share", 8),
     ];
-    let text = |value: &Value| match value {
-        Value::Null => "-".to_owned(),
-        Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
-        other => other.to_string().trim_matches('"').to_owned(),
-    };
-    let widths = [5, 11, 10, 24, 9, 9, 9, 7, 7, 8, 8, 8];
-    let line = |cells: Vec<String>| {
-        let padded: Vec<String> = cells
-            .into_iter()
-            .zip(widths)
-            .enumerate()
-            .map(
-                |(at, (cell, width))| {
-                    if (1..4).contains(&at) { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                },
-            )
-            .collect();
-        println!("{}", padded.join(" "));
+    table(&columns, rows);
+}
+
+/// Prints columns of rows, each as wide as is said; numbers to the right.
+fn table(columns: &[(&str, usize)], rows: &[Value]) {
+    let cell = |value: &Value, width: usize| match value {
+        Value::Null => format!("{:>width$}", "-"),
+        Value::Number(number) if number.is_f64() => format!("{:>width$.2}", number.as_f64().unwrap_or_default()),
+        Value::String(text) => format!("{text:<width$}"),
+        other => format!("{other:>width$}"),
     };
     println!();
-    line(columns.iter().map(|column| (*column).to_owned()).collect());
+    let head: Vec<String> = columns
+        .iter()
+        .map(|(name, width)| match rows.first().map(|row| &row[*name]) {
+            Some(Value::String(_)) => format!("{name:<width$}"),
+            _ => format!("{name:>width$}"),
+        })
+        .collect();
+    println!("{}", head.join(" "));
     for row in rows {
-        line(columns.iter().map(|column| text(&row[*column])).collect());
+        println!("{}", columns.iter().map(|(name, width)| cell(&row[*name], *width)).collect::<Vec<_>>().join(" "));
     }
 }

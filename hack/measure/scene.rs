@@ -14,7 +14,7 @@ use sha2::Sha256;
 use crate::lab::{Agent, Lab, Repo};
 
 /// Key of the webhook.
-const KEY: &str = "bench";
+pub const KEY: &str = "bench";
 /// Namespace of the Repository.
 pub const HOME: &str = "bench";
 
@@ -225,10 +225,15 @@ pub fn suspend(lab: &Lab, value: bool) {
 
 /// Tells the agent that there is a push, as a forge would.
 pub fn webhook(agent: &Agent) {
+    webhook_at(agent, HOME);
+}
+
+/// The same of the Repository `repo` of a namespace.
+pub fn webhook_at(agent: &Agent, namespace: &str) {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).expect("any length");
     mac.update(b"{}");
     let signature = mac.finalize().into_bytes().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let (address, path) = (agent.address(), tandem::server::webhook_path(HOME, "repo"));
+    let (address, path) = (agent.address(), tandem::server::webhook_path(namespace, "repo"));
     let mut stream = TcpStream::connect(&address).expect("the agent listens");
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nX-Tandem-Signature: sha256={signature}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
