@@ -199,6 +199,25 @@ fn nothing_is_left_undone() {
     }
 }
 
+/// `hack/mutate` is run by hand; what it takes away must be there when somebody does.
+#[test]
+fn each_check_that_is_taken_away_stands_where_it_is_said_to() {
+    let (mut text, mut checks) = (String::new(), 0);
+    for line in read(Path::new(ROOT).join("hack/mutations")).lines() {
+        if let Some(named) = line.strip_prefix("== ") {
+            let (file, tests) = named.split_once(" | ").unwrap_or_else(|| panic!("{named} names no tests"));
+            assert!(["lib ", "main "].iter().any(|which| tests.starts_with(which)), "{tests}");
+            text = read(Path::new(ROOT).join(file));
+        } else if let Some(context) = line.strip_prefix("- ") {
+            assert_eq!(context.matches(['«', '»']).count(), 2, "{context}");
+            let plain = context.replace(['«', '»'], "");
+            assert_eq!(text.matches(&plain).count(), 1, "hack/mutations: {plain} must be there once");
+            checks += 1;
+        }
+    }
+    assert!(checks > 80, "{checks}");
+}
+
 #[test]
 fn the_reader_of_imports_sees_every_form() {
     let seen = imports(
