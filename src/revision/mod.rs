@@ -2,6 +2,7 @@
 
 mod accept;
 pub mod checks;
+pub mod coverage;
 pub mod freeze;
 mod patterns;
 pub mod proposal;
