@@ -1,5 +1,16 @@
 //! Checks: what others, a test run or a measurement of coverage, say of a commit, and whether it is enough.
 
+mod heads;
+
+pub use heads::{Came, heads};
+
+use serde::{Deserialize, Serialize};
+
+use super::coverage::note::Read;
+
+/// Files of a note that are named as not counted.
+const REFUSED: usize = 3;
+
 /// What must be said of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Required {
@@ -7,17 +18,38 @@ pub struct Required {
     pub context: String,
     /// By whom: a name alone anybody may use who may write statuses.
     pub source: Source,
+    /// Of which commit.
+    pub subject: Subject,
     /// How much of the code must be covered, where it is such a check.
     pub coverage: Option<Coverage>,
 }
 
+/// Of which commit something must be said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The one that is deployed.
+    #[default]
+    Merged,
+    /// The head of the proposal by which each step came.
+    Head,
+}
+
 /// Who says something of a commit, by a number that is never another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// A user, by a commit status.
     Creator(u64),
     /// A GitHub App, by a check run.
     App(u64),
+    /// A key that the check of this number lists, by a coverage file in a note.
+    Keys(u64),
+}
+
+impl Source {
+    /// Whether it speaks by a note, so that no forge is asked.
+    pub fn is_note(self) -> bool {
+        matches!(self, Self::Keys(_))
+    }
 }
 
 /// How much of the code must be covered.
@@ -30,7 +62,7 @@ pub struct Coverage {
 }
 
 /// What is said of a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Under which name.
     pub context: String,
@@ -44,8 +76,26 @@ pub struct Said {
     pub order: u64,
 }
 
+impl Said {
+    /// What a note says of the check of this number: the newest file that counts, and all that does not.
+    pub fn of_note(context: &str, check: u64, read: Read) -> Vec<Self> {
+        let one =
+            |source, state, description, order| Self { context: context.to_owned(), source, state, description, order };
+        let refused = read.refused.iter().map(|refused| one(None, State::Failed, refused.to_string(), 0));
+        let mut said: Vec<Self> = refused.collect();
+        if let Some((at, lines)) = read.newest {
+            let (state, told) = match lines {
+                Ok(lines) => (State::Passed, lines.to_string()),
+                Err(refused) => (State::Failed, refused.to_string()),
+            };
+            said.push(one(Some(Source::Keys(check)), state, told, at.as_second().try_into().unwrap_or_default()));
+        }
+        said
+    }
+}
+
 /// How far a check is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// It runs, or waits.
     Pending,
@@ -77,9 +127,7 @@ pub fn judge(required: &[Required], said: &[Said], deployed: Option<&[Said]>) ->
     for check in required {
         let name = &check.context;
         let Some(newest) = newest(check, said) else {
-            let strangers = said.iter().filter(|one| one.context == *name).count();
-            let others = if strangers > 0 { ", though others say something under its name" } else { "" };
-            verdict.pending.push(format!("{name}: {} has said nothing yet{others}", told(check.source)));
+            verdict.pending.push(format!("{name}: {}", silent(check, said)));
             continue;
         };
         match newest.state {
@@ -103,11 +151,20 @@ fn newest<'a>(check: &Required, said: &'a [Said]) -> Option<&'a Said> {
     mine.max_by_key(|one| one.order)
 }
 
-fn told(source: Source) -> String {
-    match source {
+/// Who has said nothing, and what else there is under that name.
+fn silent(check: &Required, said: &[Said]) -> String {
+    let others: Vec<&Said> = said.iter().filter(|one| one.context == check.context).collect();
+    let who = match check.source {
+        Source::Keys(_) => {
+            let refused = others.iter().filter(|one| one.source.is_none()).take(REFUSED);
+            let refused = refused.map(|one| format!("; not counted: {}", one.description));
+            return format!("no listed key has attached a coverage file yet{}", refused.collect::<String>());
+        }
         Source::Creator(id) => format!("the user {id}"),
         Source::App(id) => format!("the app {id}"),
-    }
+    };
+    let others = if others.is_empty() { "" } else { ", though others say something under its name" };
+    format!("{who} has said nothing yet{others}")
 }
 
 fn too_little(least: Coverage, found: Option<u32>, before: Option<u32>) -> Option<String> {
@@ -148,6 +205,7 @@ fn percent(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::revision::coverage::{Flaw, Lines, Refused};
 
     const CI: Source = Source::Creator(7);
 
@@ -156,11 +214,12 @@ mod tests {
     }
 
     fn test() -> Required {
-        Required { context: "ci/test".to_owned(), source: CI, coverage: None }
+        Required { context: "ci/test".to_owned(), source: CI, subject: Subject::Merged, coverage: None }
     }
 
     fn coverage(min: u32, max_drop: Option<u32>) -> Required {
-        Required { context: "coverage".to_owned(), source: CI, coverage: Some(Coverage { min, max_drop }) }
+        let coverage = Some(Coverage { min, max_drop });
+        Required { context: "coverage".to_owned(), source: CI, subject: Subject::Merged, coverage }
     }
 
     #[test]
@@ -216,5 +275,39 @@ mod tests {
             assert_eq!(verdict.is_passed(), words.is_empty(), "{now}: {verdict:?}");
             assert!(verdict.failed.iter().all(|told| told.contains(words)), "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn of_a_note_the_newest_file_counts_and_what_is_refused_is_told() {
+        let check = Required { source: Source::Keys(3), ..coverage(8_000, Some(100)) };
+        let refused = |flaw, why: &str| Refused { flaw, why: why.to_owned() };
+        let lines = |covered| Ok(Lines { covered, instrumented: 1_000 });
+        let at = |second| jiff::Timestamp::from_second(second).expect("a time");
+        let file =
+            |second, said| Said::of_note("coverage", 3, Read { newest: Some((at(second), said)), refused: vec![] });
+        let swapped = Read { newest: None, refused: vec![refused(Flaw::FileSwapped, "not the one")] };
+        let empty = file(9, Err(refused(Flaw::CoverageEmpty, "0 of 0")));
+        for (said, pending, failed) in [
+            (file(1, lines(800)), "", ""),
+            (file(1, lines(799)), "", "coverage: 79.90% is less than 80.00%"),
+            (vec![], "coverage: no listed key has attached a coverage file yet", ""),
+            (Said::of_note("coverage", 3, swapped), "not counted: not the one (FileSwapped)", ""),
+            (
+                Said::of_note("coverage", 2, Read { newest: Some((at(1), lines(900))), refused: vec![] }),
+                "no listed key",
+                "",
+            ),
+            (vec![said("coverage", CI, State::Passed, "99%", 1)], "no listed key", ""),
+            ([file(1, lines(900)), empty].concat(), "", "coverage failed: 0 of 0 (CoverageEmpty)"),
+            ([file(2, lines(700)), file(1, lines(900))].concat(), "", "70.00% is less"),
+        ] {
+            let verdict = judge(std::slice::from_ref(&check), &said, None);
+            let told = (verdict.pending.join("; "), verdict.failed.join("; "));
+            assert_eq!((told.0.is_empty(), told.1.is_empty()), (pending.is_empty(), failed.is_empty()), "{told:?}");
+            assert!(told.0.contains(pending) && told.1.contains(failed), "{told:?}");
+        }
+        let fell = judge(std::slice::from_ref(&check), &file(2, lines(880)), Some(&file(1, lines(900))));
+        assert_eq!(fell.failed, ["coverage: 88.00% is more than 1.00% below the 90.00% of what is deployed"]);
+        assert!(judge(&[check], &file(2, lines(890)), Some(&file(1, lines(900)))).is_passed());
     }
 }
