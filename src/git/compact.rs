@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::error::{GitError, Kind};
 use super::fetch::{ACCEPTED, FETCHED};
 use super::merge::{HEADS, PROPOSED};
-use super::notes::KEPT;
+use super::notes::{COVERAGE, KEPT};
 
 /// Packs of one repository above which they are made one.
 const PACKS: usize = 30;
@@ -68,7 +68,7 @@ fn forget_old(repository: &Repository) -> Result<(), git2::Error> {
 /// Writes everything that pins reach into one pack, and returns its name.
 fn write_one(repository: &Repository) -> Result<String, git2::Error> {
     let mut walk = repository.revwalk()?;
-    for kept in [ACCEPTED, FETCHED, HEADS, PROPOSED, KEPT] {
+    for kept in [ACCEPTED, FETCHED, HEADS, PROPOSED, KEPT, COVERAGE] {
         walk.push_glob(&format!("{kept}*"))?;
     }
     let mut pack = repository.packbuilder()?;

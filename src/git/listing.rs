@@ -2,17 +2,19 @@
 //! unchanged remote costs one small answer.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::blocking::Client;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::address::Scheme;
 use super::error::{GitError, Kind};
 use super::exchange::{Counted, Exchange};
+use super::notes::LISTED;
 use super::pkt::{self, Packet};
 use super::source::Source;
 use super::{fetch, http};
@@ -36,17 +38,22 @@ thread_local! {
     static SPEAKS_V2: RefCell<HashMap<String, Url>> = RefCell::new(HashMap::new());
 }
 
-/// Asks the remote what is wanted. For a bare commit it is only asked whether it may be read.
+/// Asks the remote what is wanted. For a bare commit it is only asked whether it may be read. With `notes` the second
+/// answer is a digest of where the notes are by now, so that they need not be fetched to see that none has moved.
 ///
 /// # Errors
 /// The remote cannot be reached or refuses, or has not what is wanted.
-pub fn list(source: &Source, wanted: &Wanted) -> Result<Listed, GitError> {
+pub fn list(source: &Source, wanted: &Wanted, notes: bool) -> Result<(Listed, String), GitError> {
     let exchange = Exchange::begin(source)?;
     let mut prefixes = wanted.ref_prefixes();
     if prefixes.is_empty() {
         prefixes.push("HEAD".to_owned());
     }
+    if notes {
+        prefixes.extend(LISTED.map(str::to_owned));
+    }
     let mut refs = remote_refs(&exchange, &prefixes)?;
+    let notes = if notes { digest_of_notes(&refs) } else { String::new() };
     let mut chosen = select(&refs, wanted);
     if refs.is_empty() && matches!(chosen, Err(RefProblem::Empty)) {
         // Only what was asked for was listed, so the repository may hold other references.
@@ -62,7 +69,16 @@ pub fn list(source: &Source, wanted: &Wanted) -> Result<Listed, GitError> {
     };
     let annotated = |tag: &&RemoteRef| Some(&tag.name) == reference.as_ref() && tag.peeled.is_some();
     let tag = refs.iter().find(annotated).map(|tag| tag.target.clone());
-    Ok(Listed { revision, reference, tag, received_bytes: exchange.received() })
+    Ok((Listed { revision, reference, tag, received_bytes: exchange.received() }, notes))
+}
+
+/// Digest of the references of notes, in whatever order they are listed.
+fn digest_of_notes(refs: &[RemoteRef]) -> String {
+    let of_notes = |one: &&RemoteRef| LISTED.iter().any(|prefix| one.name.starts_with(prefix));
+    let lines: BTreeSet<String> =
+        refs.iter().filter(of_notes).map(|one| format!("{} {}\n", one.target, one.name)).collect();
+    let digest = lines.iter().fold(Sha256::new(), |digest, line| digest.chain_update(line));
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn remote_refs(exchange: &Arc<Exchange>, prefixes: &[String]) -> Result<Vec<RemoteRef>, GitError> {
@@ -233,6 +249,29 @@ mod tests {
 
     fn reference(name: &str, digit: &str, peeled: Option<&str>) -> RemoteRef {
         RemoteRef { name: name.into(), target: digit.repeat(40), peeled: peeled.map(|d| d.repeat(40)) }
+    }
+
+    #[test]
+    fn a_note_that_moves_comes_or_goes_is_seen_and_nothing_else() {
+        let notes = [
+            reference("refs/notes/coverage", "a", None),
+            reference("refs/notes/tandem/approvals/one", "b", None),
+            reference("refs/notes/tandem/approvals/two", "c", None),
+        ];
+        let main = reference("refs/heads/main", "d", None);
+        let same = [notes[2].clone(), main.clone(), notes[0].clone(), notes[1].clone()];
+        let before = digest_of_notes(&notes);
+        assert_eq!(before, digest_of_notes(&same), "the order, and other references");
+        let moved = reference("refs/notes/coverage", "e", None);
+        let twice = reference("refs/notes/tandem/approvals/three", "b", None);
+        for other in [
+            vec![moved, notes[1].clone(), notes[2].clone()],
+            notes[1..].to_vec(),
+            [&notes[..], &[twice]].concat(),
+            vec![],
+        ] {
+            assert_ne!(before, digest_of_notes(&other), "{other:?}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use library::prepare;
 pub use listing::{Listed, list};
 pub use mainline::{Content, Mainline, addresses, changed_paths, file, mainline, message, tree_of};
 pub use merge::{InMemory, Kept, OwnMerge, fetch_head, keep_heads, merge, merge_in_memory};
-pub use notes::{fetch_notes, notes_on};
+pub use notes::{coverage_on, fetch_coverage, fetch_notes, notes_on};
 pub use range::{DEEPER, Range, deepen, descends, fetch_again, is_disguised, range, raw};
 pub use source::{ClientCertificate, Credentials, PlainHttp, Proxy, Source, SourceLimits};
 pub use tree::GitTree;

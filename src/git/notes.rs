@@ -1,16 +1,21 @@
-//! Notes in which people approve: brought from the remote, and read.
+//! Notes in which people approve, and CI says how much is covered: brought from the remote, and read.
 
 use git2::{ErrorCode, Repository};
 
 use super::cache::Cache;
 use super::error::{GitError, Kind};
 use super::exchange::Exchange;
-use super::fetch::{INCOMING, download, oid};
+use super::fetch::{INCOMING, download, incoming, oid};
 use super::source::Source;
+use crate::revision::coverage::note as coverage;
 use crate::revision::review::note::NOTES;
 
 /// Where they are kept in the cache.
 pub(super) const KEPT: &str = "refs/tandem/approvals/";
+/// Where those with coverage files are kept in the cache.
+pub(super) const COVERAGE: &str = "refs/tandem/coverage";
+/// What a listing is asked for, to see whether notes have moved.
+pub(super) const LISTED: [&str; 2] = [NOTES, coverage::NOTES];
 /// Signers whose notes are kept.
 const SIGNERS: usize = 1000;
 
@@ -67,4 +72,45 @@ pub fn notes_on(repository: &Repository, url: &str, commit: &str) -> Result<Vec<
         }
     }
     Ok(found)
+}
+
+/// Brings the notes with coverage files into the cache, as they are now: files that were taken away count no more, and what
+/// notes were before is not fetched.
+///
+/// # Errors
+/// The remote cannot be reached or refuses.
+pub fn fetch_coverage(cache: &Cache, source: &Source) -> Result<(), GitError> {
+    let url = &source.url;
+    let exchange = Exchange::begin(source)?;
+    let _alone = cache.fetching(&exchange)?;
+    let repository = cache.open_or_create(url)?;
+    let failed = |e: git2::Error| GitError::of_cache(url, "reading notes", &e);
+    match download(&repository, &exchange, coverage::NOTES, 1) {
+        Err(error) if error.kind == Kind::RefNotFound => {
+            return match repository.find_reference(COVERAGE) {
+                Ok(mut gone) => gone.delete().map_err(failed),
+                Err(_) => Ok(()),
+            };
+        }
+        other => other?,
+    }
+    let newest = incoming(&repository, url)?;
+    repository.reference(COVERAGE, newest, true, "fetched").map(|_| ()).map_err(failed)
+}
+
+/// The note with coverage files on a commit.
+///
+/// # Errors
+/// The object store fails.
+pub fn coverage_on(repository: &Repository, url: &str, commit: &str) -> Result<Option<Vec<u8>>, GitError> {
+    let id = oid(url, commit)?;
+    match repository.find_note(Some(COVERAGE), id) {
+        Ok(note) => Ok(Some(note.message_bytes().to_vec())),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => {
+            // Anybody may have written what is no tree of notes: it says nothing.
+            tracing::debug!(%commit, %error, "a note that cannot be read");
+            Ok(None)
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! The loop's side: questions that are answered by a worker process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::agent::programs::{Programs, ProgramsSettings};
 
+use super::coverage::CoverageCheck;
 use super::freeze::{Changes, Freezes, Since};
 use super::proposed::{At, Proposed, Trial};
 use super::protocol::{History, Part, Pins, Question, Request};
@@ -16,6 +17,7 @@ use super::verify::{Check, Verified};
 use crate::failure::{Failed, Fault};
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::render::{Options, ReadSet, Rendered};
+use crate::revision::checks::Said;
 use crate::revision::{Ancestry, Revision, Wanted};
 use crate::sandbox::{Network, Pool, PoolSettings};
 
@@ -86,9 +88,19 @@ impl Workers {
 
     /// Asks the remote which commit is wanted.
     pub async fn refs(&self, source: &Source, wanted: &Wanted) -> Result<Listed, Failed> {
-        let question = Question::Refs { source: source.clone(), wanted: wanted.clone() };
+        Ok(self.refs_with_notes(source, wanted, false).await?.0)
+    }
+
+    /// The same, and with `notes` where notes are by now: an opaque text that is another one where any has moved.
+    pub async fn refs_with_notes(
+        &self,
+        source: &Source,
+        wanted: &Wanted,
+        notes: bool,
+    ) -> Result<(Listed, String), Failed> {
+        let question = Question::Refs { source: source.clone(), wanted: wanted.clone(), notes };
         match self.ask_remote(source, question, 1).await? {
-            Part::Listed(listed) => Ok(listed),
+            Part::Listed(listed, notes) => Ok((listed, notes)),
             _ => Err(nonsense()),
         }
     }
@@ -139,6 +151,19 @@ impl Workers {
         let question = Question::Review { source: source.clone(), found: found.clone(), check: check.clone() };
         match self.ask_remote(source, question, 8).await? {
             Part::Reviewed(reviewed) => Ok(*reviewed),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// What coverage files say of commits. Asks the remote for its notes.
+    pub async fn coverage(
+        &self,
+        source: &Source,
+        check: &CoverageCheck,
+    ) -> Result<BTreeMap<String, Vec<Said>>, Failed> {
+        let question = Question::Coverage { source: source.clone(), check: check.clone() };
+        match self.ask_remote(source, question, 2).await? {
+            Part::Coverage(said) => Ok(said),
             _ => Err(nonsense()),
         }
     }

@@ -4,6 +4,7 @@
 //! of them. [`Workers`] is the loop's side, [`main`] the worker's.
 
 mod client;
+mod coverage;
 mod freeze;
 mod landed;
 mod proposed;
@@ -16,6 +17,7 @@ mod step;
 mod verify;
 
 pub use client::Workers;
+pub use coverage::{CoverageCheck, CoverageKeys};
 pub use freeze::{Changes, Freezes, Since, freezes_of};
 pub use proposed::{At, Proposed, Trial};
 pub use protocol::{History, Pins};

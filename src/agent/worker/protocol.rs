@@ -1,11 +1,12 @@
 //! Questions to the worker and parts of its answers. Both sides are the same binary, so this is
 //! no promised format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::coverage::CoverageCheck;
 use super::freeze::{Changes, Freezes, Since};
 use super::proposed::{At, Proposed, Trial};
 use super::review::{ReviewCheck, Reviewed};
@@ -15,6 +16,7 @@ use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::object::{Manifest, Problem};
 use crate::render::helm::Asked;
 use crate::render::{Need, Options, ReadSet};
+use crate::revision::checks::Said;
 use crate::revision::{Ancestry, Wanted};
 
 /// A question, with the folder of the cache.
@@ -26,12 +28,13 @@ pub(super) struct Request {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Question {
-    Refs { source: Source, wanted: Wanted },
+    Refs { source: Source, wanted: Wanted, notes: bool },
     Fetch { source: Source, listed: Listed },
     Ancestry { source: Source, accepted: String, found: Listed },
     LocalAncestry { url: String, accepted: String, found: String },
     Verify { source: Source, found: Listed, check: Check },
     Review { source: Source, found: Listed, check: ReviewCheck },
+    Coverage { source: Source, check: CoverageCheck },
     OwnersDigest { url: String, commit: String },
     Unchanged { url: String, commit: String, read_sets: Vec<ReadSet> },
     Propose { source: Source, listed: Listed, proposed: Proposed },
@@ -68,12 +71,13 @@ pub struct Pins {
 /// One part of an answer. Most answers have one; a render has as many as it takes.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Part {
-    Listed(Listed),
+    Listed(Listed, String),
     Fetched(Box<Fetched>),
     /// `None` where more history is needed.
     Ancestry(Option<Ancestry>),
     Verified(Verified),
     Reviewed(Box<Reviewed>),
+    Coverage(BTreeMap<String, Vec<Said>>),
     OwnersDigest(String),
     Trial(Trial),
     Unchanged(Vec<bool>),

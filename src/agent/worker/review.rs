@@ -81,6 +81,8 @@ pub struct Judged {
     pub refused: Vec<Refused>,
     /// What of a forge's word is no approval, where it was asked.
     pub forge: Vec<proposal::Refused>,
+    /// Heads of the proposals that it was proven to be the merge of, alone or with the steps beside it.
+    pub heads: BTreeSet<String>,
     /// What is wrong with the owners file that it would bring.
     pub owners: Option<String>,
     /// Whether it goes ahead of its review: how, or why not; nothing where it does not ask for that.
@@ -167,6 +169,11 @@ pub fn review(history: &impl Objects, new: &str, check: &ReviewCheck) -> Result<
                 told.steps.append(&mut judged);
                 owners = next.unwrap_or(owners);
             }
+            for (first, landing) in &landings.by_first {
+                for step in told.steps.iter_mut().take(landing.last + 1).skip(*first) {
+                    step.heads.insert(landing.bound.head.clone());
+                }
+            }
             Ok(told)
         })
         .map_err(of)
@@ -237,6 +244,7 @@ impl Looking<'_> {
             verdict,
             refused,
             forge,
+            heads: BTreeSet::new(),
             owners: None,
             glass: None,
         };

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::coverage::coverage;
 use super::freeze::{changes, freezes};
 use super::proposed::{At, trial};
 use super::protocol::{Part, Question, Request};
@@ -81,7 +82,10 @@ impl From<io::Error> for Ending {
 
 fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<(), Ending> {
     let part = match question {
-        Question::Refs { source, wanted } => Part::Listed(git::list(&source, &wanted)?),
+        Question::Refs { source, wanted, notes } => {
+            let (listed, notes) = git::list(&source, &wanted, notes)?;
+            Part::Listed(listed, notes)
+        }
         Question::Fetch { source, listed } => Part::Fetched(Box::new(git::fetch(cache, &source, &listed)?)),
         Question::Ancestry { source, accepted, found } => {
             Part::Ancestry(Some(git::ancestry(cache, &source, &accepted, &found)?))
@@ -98,6 +102,10 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             fetch_heads(cache, &source, &check)?;
             let history = Cached { cache, source: &source, listed: &found };
             Part::Reviewed(Box::new(review(&history, &found.revision.commit, &check)?))
+        }
+        Question::Coverage { source, check } => {
+            git::fetch_coverage(cache, &source)?;
+            Part::Coverage(coverage(&*open(cache, &source.url)?, &source.url, &check)?)
         }
         Question::OwnersDigest { url, commit } => Part::OwnersDigest(owners_of(&*open(cache, &url)?, &url, &commit)?.1),
         Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
