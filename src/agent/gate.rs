@@ -1,5 +1,9 @@
 //! What was found, and what of it Syncs may have.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::failure::Failed;
 use crate::report::facts::Hold;
 use crate::revision::review::floor::Floor;
@@ -8,6 +12,9 @@ use crate::revision::signature::KeyFile;
 use super::repository::Watcher;
 use super::reviewed;
 use super::tip::{Found, Withheld};
+
+/// What waits is judged again after so long, though nothing is known to have changed: some things change with the time.
+const ANYWAY: Duration = Duration::from_secs(300);
 
 impl Watcher {
     /// Whether Syncs may have what was found. What is asked of everybody comes before what is written down as accepted.
@@ -29,8 +36,33 @@ impl Watcher {
         }
     }
 
-    /// The same revision once more, where something waits for approval or checks; whether there is news.
+    /// The same revision once more, where something waits for approval or checks, and something may have changed for it: a
+    /// note moved, it is time to ask the forge, or somebody says so. Whether there is news.
     pub(super) async fn look_again(&mut self, keys: &[KeyFile]) -> Result<bool, Failed> {
+        if !self.may_differ(Instant::now()) {
+            return Ok(false);
+        }
+        self.looked = None;
+        let news = self.judge_again(keys).await?;
+        self.looked();
+        Ok(news)
+    }
+
+    /// Takes note that all was judged that is known by now.
+    pub(super) fn looked(&mut self) {
+        self.looked = Some((self.notes.clone(), Instant::now()));
+    }
+
+    fn may_differ(&self, now: Instant) -> bool {
+        let is_due = |next: Option<Instant>| next.is_some_and(|next| next <= now);
+        let same = |(notes, at): &(String, Instant)| *notes == self.notes && now < *at + ANYWAY;
+        !self.looked.as_ref().is_some_and(same)
+            || self.inquiry.urgent
+            || is_due(self.inquiry.next())
+            || is_due(self.hearing.next())
+    }
+
+    async fn judge_again(&mut self, keys: &[KeyFile]) -> Result<bool, Failed> {
         if let Some(found) = self.withheld.as_ref().filter(|_| self.waits_for_checks()).map(|w| w.found.clone()) {
             let floors = self.floors.clone();
             let hold = self.judge(&found, &floors, keys).await?;

@@ -1,4 +1,4 @@
-//! What the forge says of commits that were not approved: asked only of these, and seldom again.
+//! What the forge says of commits that were not approved, or whose heads are wanted: asked only of these, and seldom again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Inquiry {
     book: Book,
     /// Until then the forge asks to be left alone.
     alone: Option<Instant>,
+    /// When commits are asked about that were too many for once.
+    left: Option<Instant>,
     /// Somebody says that there is news: the forge is asked now.
     pub urgent: bool,
 }
@@ -72,25 +74,28 @@ impl Inquiry {
         }
     }
 
-    /// When to look again, at the latest after a pause. What is due already could not be asked: the next poll is soon
+    /// When to look again, at the latest after a pause; `hearing` is when the forge is to be asked of checks. What is due already could not be asked: the next poll is soon
     /// enough for that.
-    pub fn until(&self, now: Instant, pause: Duration) -> Instant {
-        self.next().filter(|next| *next > now).map_or(now + pause, |next| next.min(now + pause))
+    pub fn until(&self, hearing: Option<Instant>, now: Instant, pause: Duration) -> Instant {
+        let hearing = hearing.map(|next| self.alone.map_or(next, |alone| alone.max(next)));
+        let next = [self.next(), hearing].into_iter().flatten().min();
+        next.filter(|next| *next > now).map_or(now + pause, |next| next.min(now + pause))
     }
 
     /// When something is to be asked again.
-    fn next(&self) -> Option<Instant> {
-        let next = self.asked.values().filter(|asked| asked.waits).map(|asked| asked.next).min()?;
+    pub fn next(&self) -> Option<Instant> {
+        let asked = self.asked.values().filter(|asked| asked.waits).map(|asked| asked.next);
+        let next = asked.chain(self.left).min()?;
         Some(self.alone.map_or(next, |alone| alone.max(next)))
     }
 
     /// Forgets what is not among these steps any more. What is approved is not asked about again, and stays known while a
     /// step before it waits.
-    fn keep(&mut self, steps: &[Judged]) {
+    fn keep(&mut self, steps: &[Judged], heads: bool) {
         self.asked.retain(|commit, _| steps.iter().any(|step| step.commit == *commit));
         for step in steps {
             if let Some(asked) = self.asked.get_mut(&step.commit) {
-                asked.waits = !step.is_approved();
+                asked.waits = lacks(step, heads);
             }
         }
     }
@@ -115,13 +120,21 @@ impl Inquiry {
     }
 }
 
+/// Whether the forge may know more of a step: it lacks approval, or, where `heads` are wanted, that by which it came.
+fn lacks(step: &Judged, heads: bool) -> bool {
+    !step.is_approved() || heads && step.heads.is_empty()
+}
+
 impl Watcher {
-    /// Asks the forge about steps that lack approval, where it is time for that. Whether it says anything new.
+    /// Asks the forge about steps that lack approval, or the head by which they came where checks are of that, where it is
+    /// time. Whether it says anything new.
     pub(super) async fn inquire(&mut self, steps: &[Judged]) -> bool {
-        self.inquiry.keep(steps);
-        let lacking = steps.iter().filter(|step| !step.is_approved());
+        let heads = self.wants_heads();
+        self.inquiry.keep(steps, heads);
+        let lacking = steps.iter().filter(|step| lacks(step, heads));
         let lacking: Vec<String> = lacking.map(|step| step.commit.clone()).collect();
         let due = self.inquiry.due(&lacking, Instant::now());
+        self.inquiry.left = None;
         if due.is_empty() {
             return false;
         }
@@ -155,8 +168,11 @@ impl Watcher {
             let stop = evidence.failed.is_some();
             news |= self.inquiry.take(&commit, evidence, random(), Instant::now());
             if stop {
-                break;
+                return news;
             }
+        }
+        if lacking.iter().any(|commit| !self.inquiry.asked.contains_key(commit)) {
+            self.inquiry.left = Some(Instant::now() + PAUSE);
         }
         news
     }
@@ -218,8 +234,10 @@ mod tests {
         inquiry.urgent = true;
         assert_eq!(inquiry.due(&lacking, now), lacking, "somebody says that there is news");
         inquiry.take("a", evidence(None), 0.0, now);
-        assert_eq!(inquiry.until(now, Duration::from_secs(15)), now + PAUSE);
-        assert_eq!(inquiry.until(now + PAUSE, Duration::from_secs(15)), now + PAUSE + Duration::from_secs(15));
+        assert_eq!(inquiry.until(None, now, Duration::from_secs(15)), now + PAUSE);
+        let soon = now + Duration::from_secs(1);
+        assert_eq!(inquiry.until(Some(soon), now, Duration::from_secs(15)), soon, "checks are asked about too");
+        assert_eq!(inquiry.until(None, now + PAUSE, Duration::from_secs(15)), now + PAUSE + Duration::from_secs(15));
         assert!(inquiry.take("a", evidence(Some("away")), 0.0, now), "that it fails is news");
         inquiry.alone = Some(now + Duration::from_secs(60));
         assert!(inquiry.due(&lacking, now + Duration::from_secs(59)).is_empty(), "it is left alone when it asks");

@@ -11,6 +11,7 @@ mod floor;
 mod foretold;
 mod freezes;
 mod gate;
+mod hearing;
 mod hook;
 pub mod inputs;
 mod inquiry;

@@ -21,6 +21,7 @@ use crate::revision::review::floor::Floor;
 use crate::server::webhook_path;
 
 use super::backoff;
+use super::hearing::Hearing;
 use super::inquiry::Inquiry;
 use super::reviewed::{self, Progress};
 use super::secrets::{Followed, Versions};
@@ -74,7 +75,9 @@ pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, to
         given: None,
         record: Record::of(&repository),
         progress: Progress::default(),
-        checked: None,
+        hearing: Hearing::default(),
+        notes: String::new(),
+        looked: None,
         floors: Vec::new(),
         inquiry: Inquiry::default(),
         judged: None,
@@ -104,8 +107,12 @@ pub(super) struct Watcher {
     pub(super) record: Record,
     /// What was approved.
     pub(super) progress: Progress,
-    /// A commit that had all its checks.
-    pub(super) checked: Option<String>,
+    /// What was said of commits by those whose checks are asked for.
+    pub(super) hearing: Hearing,
+    /// Where notes were when the remote was asked last, where any count.
+    pub(super) notes: String,
+    /// Where they were when all was judged last, and when that was.
+    pub(super) looked: Option<(String, Instant)>,
     /// What Standards wanted of it when that was judged.
     pub(super) floors: Vec<(String, Floor)>,
     /// What the forge says of what was not approved.
@@ -134,7 +141,7 @@ impl Watcher {
             self.tell().await;
             let interval = source::duration(self.repository.spec.interval.as_deref(), INTERVAL);
             let pause = backoff::poll(interval, self.failures, random());
-            self.rest(self.inquiry.until(Instant::now(), pause)).await;
+            self.rest(self.inquiry.until(self.hearing.next(), Instant::now(), pause)).await;
         }
     }
 
@@ -161,7 +168,8 @@ impl Watcher {
                     self.record = Record::default();
                 }
                 self.progress = Progress::default();
-                self.checked = None;
+                self.hearing = Hearing::default();
+                self.looked = None;
                 self.begin_anew();
             }
             self.repository = *spec;
@@ -226,7 +234,9 @@ impl Watcher {
         let source = &given.source;
         let _turn = self.world.turn(&self.key.namespace).await;
         let clock = Instant::now();
-        let listed = self.world.workers.refs(source, &wanted).await?;
+        let with_notes = self.repository.spec.review.is_some() || self.wants_coverage();
+        let (listed, notes) = self.world.workers.refs_with_notes(source, &wanted, with_notes).await?;
+        self.notes = notes;
         let floors = self.floors().await?;
         self.world.metrics.refs(clock.elapsed().as_secs_f64());
         let same = |known: &Listed| known.revision == listed.revision && known.tag == listed.tag;
@@ -263,10 +273,14 @@ impl Watcher {
         );
         // The same commit stays seen when it was first seen.
         let known = self.judged.as_ref().filter(|(known, _)| known.revision == listed.revision);
+        if known.is_none() {
+            self.hearing.keep(|_| false);
+        }
         let found = Found { seen_at: known.map_or(seen_at, |(_, at)| *at), listed, source: source.clone() };
         let hold = self.judge(&found, &floors, &given.keys).await?;
         self.floors = floors;
         self.judged = Some((found.listed.clone(), found.seen_at));
+        self.looked();
         Ok(self.take(found, hold))
     }
 

@@ -175,6 +175,9 @@ impl Watcher {
             check.evidence = self.inquiry.evidence();
             reviewed = self.world.workers.review(&found.source, &found.listed, &check).await?;
         }
+        if let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await? {
+            return Ok(Some(hold));
+        }
         self.conclude(&review, found, &accepted, record, reviewed).await
     }
 

@@ -92,6 +92,8 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::render::ReadRecord;
     use crate::revision::review::Verdict;
@@ -113,6 +115,7 @@ mod tests {
             verdict: Verdict::default(),
             refused: Vec::new(),
             forge: Vec::new(),
+            heads: BTreeSet::new(),
             owners: None,
             glass: None,
         };

@@ -35,12 +35,14 @@ pub enum ForgeType {
     Gitea,
 }
 
-/// What others must say of a commit on the forge before it is deployed.
+/// What others must say of a commit before it is deployed.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[x_kube(validation = Rule::new("has(self.creator) != has(self.app)").message("a check says by whom it is: creator for a commit status, app for a check run of GitHub"))]
+#[x_kube(validation = Rule::new("[has(self.creator), has(self.app), has(self.keys) && self.keys.size() > 0].filter(x, x).size() == 1").message("a check says by whom it is: creator for a commit status, app for a check run of GitHub, keys for a coverage file in refs/notes/coverage"))]
+#[x_kube(validation = Rule::new("!has(self.keys) || self.keys.size() == 0 || has(self.coverage)").message("keys sign coverage files, so coverage must say how much is enough"))]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Its name there: the context of a commit status, or the name of a check run.
+    /// Its name there: the context of a commit status, the name of a check run, or what a coverage file was attached as
+    /// (`tandem attach-coverage --context`).
     #[schemars(length(min = 1, max = 255))]
     pub context: String,
     /// Number of the user whose commit status it is. A name alone anybody may use who may write statuses.
@@ -51,9 +53,31 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 9_007_199_254_740_991_i64))]
     pub app: Option<u64>,
-    /// Its description names how much of the code is covered, such as `81.2%`, and that must be enough.
+    /// Public SSH keys of CI, any of which signs coverage files (lcov, Cobertura) that it attaches to commits as notes in
+    /// `refs/notes/coverage`. No forge is asked for these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        inner(length(max = 4096), regex(pattern = "^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\\n\\r]*)?$"))
+    )]
+    pub keys: Vec<String>,
+    /// Of which commit it is.
+    #[serde(default)]
+    pub commit: CheckCommit,
+    /// Its description, or the coverage file, says how much of the code is covered, such as `81.2%`, and that must be enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<CheckCoverage>,
+}
+
+/// Of which commit a check is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CheckCommit {
+    /// The commit that is deployed, as it is on the branch.
+    #[default]
+    Merged,
+    /// The head of the pull request that each step was proven to be the merge of, as approvals of it are; it needs
+    /// `spec.review.forge`. What came by no pull request is held.
+    Head,
 }
 
 /// How much of the code must be covered, in percent.

@@ -33,7 +33,8 @@ use crate::revision::review::Profile;
 #[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.deployments) || !has(self.forge) || self.forge.type != 'Gitea'").message("publish.deployments needs GitHub or GitLab: Gitea and Forgejo have no deployments; publish.commitStatus tells the same there"))]
 #[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.deployments) || !has(self.forge) || self.forge.type == 'GitHub' || !(has(self.publish.deployments.environmentURL) || has(self.publish.deployments.logURL))").message("publish.deployments: environmentURL and logURL are GitHub's alone; on GitLab an environment has its URL by itself"))]
 #[x_kube(validation = Rule::new("!has(self.publish) || !has(self.publish.plan) || has(self.ref.branch)").message("publish.plan needs ref.branch: into what would pull requests be merged?"))]
-#[x_kube(validation = Rule::new("!has(self.checks) || self.checks.size() == 0 || has(self.forge)").message("checks need forge: where is it said?"))]
+#[x_kube(validation = Rule::new("!has(self.checks) || has(self.forge) || self.checks.all(c, !has(c.creator) && !has(c.app))").message("checks need forge: where is it said?"))]
+#[x_kube(validation = Rule::new("!has(self.checks) || self.checks.all(c, !has(c.commit) || c.commit != 'Head') || has(self.review) && has(self.review.forge) && self.review.forge").message("checks of the Head need review.forge: by which pull request did a commit come?"))]
 #[x_kube(validation = Rule::new("!has(self.review) || !has(self.review.forge) || !self.review.forge || has(self.forge)").message("review.forge needs forge: where are its reviews?"))]
 #[serde(rename_all = "camelCase")]
 pub struct RepositorySpec {
@@ -75,7 +76,8 @@ pub struct RepositorySpec {
     /// What is told on the forge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish: Option<Publish>,
-    /// What others must say of a commit on the forge before it is deployed; what was accepted before stays healed.
+    /// What others must say of a commit before it is deployed, on the forge or by a coverage file that CI signed; what was
+    /// accepted before stays healed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub checks: Vec<Check>,

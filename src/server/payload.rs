@@ -6,10 +6,10 @@ use serde::Deserialize;
 /// Headers that name the event; Gitea sends the first and its own.
 const EVENT_HEADERS: [&str; 5] =
     ["x-github-event", "x-gitea-event", "x-gogs-event", "x-gitlab-event", "x-tandem-event"];
-/// Events that tell of references that came, went or moved, and of reviews: what they say is never taken for either, the
+/// Events that tell of references that came, went or moved, of reviews, and of checks: what they say is never taken for either, the
 /// remote and the forge are asked. Those in capitals are GitLab's; its system hooks name theirs in the body, and are rare
 /// enough to count whatever they say.
-const NEWS: [&str; 16] = [
+const NEWS: [&str; 19] = [
     "push",
     "create",
     "delete",
@@ -21,17 +21,20 @@ const NEWS: [&str; 16] = [
     "pull_request_rejected",
     "merge_group",
     "release",
+    "status",
+    "check_run",
     "Push Hook",
     "Tag Push Hook",
     "Merge Request Hook",
     "Release Hook",
+    "Pipeline Hook",
     "System Hook",
 ];
 
 /// What a delivery is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// References may have moved, or somebody reviewed.
+    /// References may have moved, or somebody reviewed or checked something.
     News,
     /// Anything else, such as `ping`: nothing follows from it.
     Other,
