@@ -7,8 +7,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use super::{
-    agent, approve, check, completion, diff, doctor, get, install, lsp, plan, reconcile, render, status, suspend, test,
-    tree, uninstall, verify, version,
+    agent, approve, attach_coverage, check, completion, diff, doctor, get, install, lsp, plan, reconcile, render,
+    status, suspend, test, tree, uninstall, verify, version,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -124,6 +124,7 @@ pub enum Command {
     Verify(verify::Args),
     Approve(approve::Args),
     Withdraw(approve::WithdrawArgs),
+    AttachCoverage(attach_coverage::Args),
     Agent(agent::Args),
     Completion(completion::Args),
     Version(version::Args),

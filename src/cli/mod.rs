@@ -4,6 +4,7 @@ mod agent;
 mod approve;
 mod args;
 mod ask;
+mod attach_coverage;
 mod charts;
 mod check;
 mod clone;
@@ -22,6 +23,7 @@ mod plan;
 mod put;
 mod reconcile;
 mod render;
+mod sign;
 mod source;
 mod status;
 mod stop;
@@ -97,6 +99,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Verify(args) => wait(verify::run(args, global, output)),
         Command::Approve(args) => wait(approve::approve(args, global, output)),
         Command::Withdraw(args) => wait(approve::withdraw(args, global, output)),
+        Command::AttachCoverage(args) => wait(attach_coverage::run(args, global, output)),
         Command::Agent(args) => serve(agent::run(args, global)),
         Command::Completion(args) => completion::run(args, output),
         Command::Version(args) => wait(version::run(args, global, output)),

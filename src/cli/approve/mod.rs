@@ -2,7 +2,6 @@
 
 mod effect;
 mod show;
-mod sign;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::ask::{Asking, confirm};
-use super::{Exit, Output, Stop, args, clone};
+use super::{Exit, Output, Stop, args, clone, sign};
 use crate::agent::worker::{owners_of, step};
 use crate::git;
 use crate::plan::signed::SignedPlan;
-use crate::revision::review::note::{Act, Plans, Statement, reference_of, repository_id};
+use crate::revision::review::note::{Act, NAMESPACE, Plans, Statement, added, reference_of, repository_id};
 use crate::revision::review::{Profile, Role, judge};
 
 const AFTER: &str = "\
@@ -142,13 +141,7 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
         Some(reference) => reference.clone(),
         None => current_branch(repository)?,
     };
-    let remote = repository.find_remote(&what.remote).ok();
-    let address = remote.as_ref().and_then(|remote| remote.url().map(str::to_owned).ok()).ok_or_else(|| {
-        Stop::usage(
-            format!("the clone has no remote {}", what.remote),
-            "name the remote that is deployed from: --remote",
-        )
-    })?;
+    let address = sign::address(repository, &what.remote)?;
     // Seconds are enough, and read better.
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
     let told = |error: git::GitError| crate::failure::Failed::from(&error);
@@ -170,7 +163,7 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
         let change = step(repository, &url, (&base, &head), &trust, &BTreeSet::new(), now).map_err(told)?;
         // What the strictest of the usual settings would ask tells who has a say at all.
         let verdict = judge(&change, &[], &owners, &Profile::Reviewed.settings(), now);
-        output.plain(&show::shown(repository, &change, &verdict).map_err(|error| show::unreadable(&url, &error))?);
+        output.plain(&show::shown(repository, &change, &verdict).map_err(|error| sign::unreadable(&url, &error))?);
         if !effect.is_empty() {
             output.plain(&effect);
         }
@@ -193,13 +186,15 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
     };
     let text = statement.text();
     let key = sign::key(repository, what.key.as_deref())?;
-    let signature = sign::signed(&key, &text)?;
-    let signer = sign::signer(&text, &signature, &trust, now)?;
+    let signature = sign::signed(&key, NAMESPACE, &text)?;
+    let signer = sign::signer(&text, &signature, NAMESPACE, &trust, now)?;
     let name = reference_of(&signer.key);
     if !what.no_push {
         sign::fetch(repository, &what.remote, &name)?;
     }
-    sign::write(repository, &name, &head, (&text, &signature))?;
+    sign::write(repository, &name, &head, |note| {
+        added(&String::from_utf8_lossy(note), &text, &signature).into_bytes()
+    })?;
     if !what.no_push {
         sign::push(repository, &what.remote, &name)?;
     }

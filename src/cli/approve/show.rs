@@ -6,8 +6,6 @@ use std::fmt::Write;
 
 use git2::{DiffOptions, Oid, Repository};
 
-use crate::failure::Failed;
-use crate::git::{GitError, Kind};
 use crate::report::visible::{is_hidden, visible};
 use crate::revision::review::{Step, Verdict};
 
@@ -80,9 +78,4 @@ fn changes(repository: &Repository, step: &Step) -> Result<(Counts, Vec<String>)
         }),
     )?;
     Ok((counts, hidden))
-}
-
-/// A clone that cannot be read.
-pub fn unreadable(url: &str, error: &git2::Error) -> Failed {
-    Failed::from(&GitError::new(Kind::CacheFailed, url, error.message()))
 }

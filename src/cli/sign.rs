@@ -8,9 +8,8 @@ use git2::{ErrorCode, Oid, Repository};
 use jiff::Timestamp;
 
 use super::Stop;
-use super::show::unreadable;
 use crate::failure::{Failed, Fault};
-use crate::revision::review::note::{NAMESPACE, added};
+use crate::git::{GitError, Kind};
 use crate::revision::signature::{Flaw, Signer, Trust, judge_text};
 
 /// Where the notes of a remote are for a moment.
@@ -46,10 +45,10 @@ pub fn key(repository: &Repository, given: Option<&Path>) -> Result<KeyFile, Sto
     Ok(KeyFile { path, _made: None })
 }
 
-/// Signs a text.
-pub fn signed(key: &KeyFile, text: &str) -> Result<String, Stop> {
+/// Signs a text for a purpose.
+pub fn signed(key: &KeyFile, namespace: &str, text: &str) -> Result<String, Stop> {
     let mut command = Command::new("ssh-keygen");
-    command.args(["-Y", "sign", "-n", NAMESPACE, "-f"]).arg(&key.path);
+    command.args(["-Y", "sign", "-n", namespace, "-f"]).arg(&key.path);
     let printed = printed(command, "ssh-keygen", Some(text))?;
     if printed.contains("-----BEGIN SSH SIGNATURE-----") {
         return Ok(printed);
@@ -59,9 +58,9 @@ pub fn signed(key: &KeyFile, text: &str) -> Result<String, Stop> {
     Err(failed.with_hint("the key is a private one, or one of ssh-agent: ssh-add -l").into())
 }
 
-/// Who signed, by the owners file that counts.
-pub fn signer(text: &str, signature: &str, trust: &Trust, now: Timestamp) -> Result<Signer, Stop> {
-    judge_text(text.as_bytes(), signature.as_bytes(), NAMESPACE, trust, now).map_err(|(flaw, why)| {
+/// Who signed an approval, by the owners file that counts.
+pub fn signer(text: &str, signature: &str, namespace: &str, trust: &Trust, now: Timestamp) -> Result<Signer, Stop> {
+    judge_text(text.as_bytes(), signature.as_bytes(), namespace, trust, now).map_err(|(flaw, why)| {
         let hint = match flaw {
             Flaw::SignerUnknown => "the owners file of the base lists the keys that may approve",
             other => other.hint(),
@@ -70,23 +69,33 @@ pub fn signer(text: &str, signature: &str, trust: &Trust, now: Timestamp) -> Res
     })
 }
 
-/// Adds a statement to the note on a commit.
-pub fn write(repository: &Repository, name: &str, head: &str, (text, signature): (&str, &str)) -> Result<(), Stop> {
+/// Writes the note on a commit anew, from what it is by now.
+pub fn write(
+    repository: &Repository,
+    name: &str,
+    commit: &str,
+    change: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> Result<(), Stop> {
     let url = repository.path().display().to_string();
     let failed = |error: git2::Error| Stop::from(unreadable(&url, &error));
-    let id = Oid::from_str(head).map_err(failed)?;
+    let id = Oid::from_str(commit).map_err(failed)?;
     let before = match repository.find_note(Some(name), id) {
-        Ok(note) => String::from_utf8_lossy(note.message_bytes()).into_owned(),
-        Err(error) if error.code() == ErrorCode::NotFound => String::new(),
+        Ok(note) => note.message_bytes().to_vec(),
+        Err(error) if error.code() == ErrorCode::NotFound => Vec::new(),
         Err(error) => return Err(failed(error)),
     };
     let who = repository.signature().map_err(failed)?;
-    let note = added(&before, text, signature);
+    let note = String::from_utf8_lossy(&change(&before)).into_owned();
     repository.note(&who, &who, Some(name), id, &note, true).map_err(failed)?;
     Ok(())
 }
 
-/// Brings the notes of this signer from the remote, where it has any.
+/// A clone that cannot be read.
+pub fn unreadable(url: &str, error: &git2::Error) -> Failed {
+    Failed::from(&GitError::new(Kind::CacheFailed, url, error.message()))
+}
+
+/// Brings a reference of notes from the remote, where it has it.
 pub fn fetch(repository: &Repository, remote: &str, name: &str) -> Result<(), Stop> {
     let listed = printed(git(repository, &["ls-remote", remote, name]), "git ls-remote", None)?;
     if listed.trim().is_empty() {
@@ -116,6 +125,14 @@ pub fn fetch(repository: &Repository, remote: &str, name: &str) -> Result<(), St
         return Err(Failed::new("NotesDiverged", Fault::Repository, message).with_hint(hint).into());
     }
     Ok(())
+}
+
+/// Where a remote is: by that a repository is named.
+pub fn address(repository: &Repository, remote: &str) -> Result<String, Stop> {
+    let found = repository.find_remote(remote).ok();
+    found.and_then(|found| found.url().map(str::to_owned).ok()).ok_or_else(|| {
+        Stop::usage(format!("the clone has no remote {remote}"), "name the remote that is deployed from: --remote")
+    })
 }
 
 /// Sends them.
