@@ -81,6 +81,38 @@ fn a_repository_says_what_is_wrong_with_it() {
 }
 
 #[test]
+fn checks_say_by_whom_and_of_which_commit_they_are() {
+    const WHOM: &str = "a check says by whom it is";
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8hYSxr ci";
+    let with =
+        |check: &str, more: &str| format!("{{url: 'https://h/p', ref: {{branch: main}}, checks: [{check}]{more}}}");
+    let forge = ", forge: {type: Gitea, secretRef: {name: f}}";
+    let review = |forge: bool| format!(", review: {{trustFirst: true, forge: {forge}}}");
+    let keys = format!("{{context: c, keys: ['{KEY}'], coverage: {{min: 80}}}}");
+    for (spec, refused) in [
+        (with("{context: c, creator: 1}", forge), None),
+        (with("{context: c, creator: 1}", ""), Some("checks need forge")),
+        (with("{context: c, app: 1, creator: 1}", forge), Some(WHOM)),
+        (with("{context: c}", forge), Some(WHOM)),
+        // Notes need no forge.
+        (with(&keys, ""), None),
+        (with(&keys.replace("{context", "{app: 1, context"), forge), Some(WHOM)),
+        (with(&keys.replace(", coverage: {min: 80}", ""), ""), Some("keys sign coverage files")),
+        (with("{context: c, keys: [], coverage: {min: 80}}", ""), Some(WHOM)),
+        (with(&keys.replace("ssh-ed25519", "cert-authority ssh-ed25519"), ""), Some("keys[0]")),
+        (with("{context: c, creator: 1, commit: Head}", &format!("{forge}{}", review(true))), None),
+        (
+            with("{context: c, creator: 1, commit: Head}", &format!("{forge}{}", review(false))),
+            Some("need review.forge"),
+        ),
+        (with("{context: c, creator: 1, commit: Head}", forge), Some("need review.forge")),
+        (with("{context: c, creator: 1, commit: Tip}", forge), Some("\"Merged\", \"Head\"")),
+    ] {
+        check("Repository", "app", &[(&spec, refused)]);
+    }
+}
+
+#[test]
 fn a_sync_says_what_is_wrong_with_it() {
     const PATH: &str = "path is relative to the root of the repository and never leaves it";
     const VARIABLE: &str = "the name of a variable is made of letters, digits and _, and begins with no digit";

@@ -8,6 +8,7 @@ mod charts;
 mod cli;
 mod cluster_real;
 mod cluster_wire;
+mod coverage;
 mod crds;
 mod deploy;
 mod deployments;

@@ -43,19 +43,24 @@ impl Watcher {
             return Ok(false);
         }
         self.looked = None;
+        // What comes meanwhile was not looked at.
+        let shown = self.shown();
         let news = self.judge_again(keys).await?;
-        self.looked();
+        self.looked = Some((shown, Instant::now()));
         Ok(news)
     }
 
-    /// Takes note that all was judged that is known by now.
-    pub(super) fn looked(&mut self) {
-        self.looked = Some((self.notes.clone(), Instant::now()));
+    /// Where notes are, and what of them is waited for: a note may be there before a Sync knows that it needs it.
+    pub(super) fn shown(&self) -> String {
+        let plans = self.world.registry.awaited_plans(&self.key);
+        let awaited = plans.into_iter().map(|(sync, awaited)| format!(" {sync} {} {}", awaited.commit, awaited.why));
+        std::iter::once(self.notes.clone()).chain(awaited).collect()
     }
 
     fn may_differ(&self, now: Instant) -> bool {
         let is_due = |next: Option<Instant>| next.is_some_and(|next| next <= now);
-        let same = |(notes, at): &(String, Instant)| *notes == self.notes && now < *at + ANYWAY;
+        let shown = self.shown();
+        let same = |(before, at): &(String, Instant)| *before == shown && now < *at + ANYWAY;
         !self.looked.as_ref().is_some_and(same)
             || self.inquiry.urgent
             || is_due(self.inquiry.next())

@@ -277,10 +277,11 @@ impl Watcher {
             self.hearing.keep(|_| false);
         }
         let found = Found { seen_at: known.map_or(seen_at, |(_, at)| *at), listed, source: source.clone() };
+        let shown = self.shown();
         let hold = self.judge(&found, &floors, &given.keys).await?;
         self.floors = floors;
         self.judged = Some((found.listed.clone(), found.seen_at));
-        self.looked();
+        self.looked = Some((shown, Instant::now()));
         Ok(self.take(found, hold))
     }
 
