@@ -15,7 +15,8 @@ mod sync;
 pub use acceptance::{Acceptance, AcceptanceRecord, AcceptanceSpec, ApprovedPlan, BrokenGlass, WithdrawnApproval};
 pub use condition::{Condition, ConditionStatus, ConditionType, RevisionText};
 pub use forge::{
-    Check, CheckCommit, CheckCoverage, CommitStatusSettings, DeploymentSettings, Forge, ForgeType, PlanSettings, Publish,
+    Check, CheckCommit, CheckCoverage, CommitStatusSettings, DeploymentSettings, Forge, ForgeType, PlanSettings,
+    Publish,
 };
 pub use helm::{Helm, HelmChart, ValuesRef};
 pub use inventory::{Inventory, InventoryEntry, InventorySpec};

@@ -27,6 +27,7 @@ fn reviewed(votes: Vec<PlanVote>, withdrawals: Vec<Withdrawal>) -> Reviewed {
         verdict: Verdict { plans: votes, ..Verdict::default() },
         refused: Vec::new(),
         forge: Vec::new(),
+        heads: Default::default(),
         owners: None,
         glass: None,
     };
