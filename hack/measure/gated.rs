@@ -190,7 +190,10 @@ impl<'a> Stage<'a> {
     /// Signs an approval of the commit at hand, and pushes it.
     fn approve(&self) {
         let mut command = tandem();
-        command.args(["approve", "--yes", "--key"]).arg(&self.bob.private).current_dir(&self.copy.path);
+        command
+            .args(["approve", "--yes", "--ref", "refs/heads/main", "--key"])
+            .arg(&self.bob.private)
+            .current_dir(&self.copy.path);
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
         let output = command.output().expect("the program runs");
         assert!(output.status.success(), "{}", both(&output));
