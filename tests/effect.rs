@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::lab::manifests::config;
-use crate::lab::{Lab, both, condition_of, tandem, wait_for};
+use crate::lab::{Agent, Lab, both, condition_of, tandem, wait_for};
 use crate::signing::{Keys, SshKey};
 use crate::{plans, review};
 
@@ -298,6 +298,36 @@ fn approve(stage: &plans::Stage<'_>, key: &SshKey, commit: &str, comment: &str) 
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
     let output = command.output().expect("the program runs");
     assert!(output.status.success(), "{}", both(&output));
+}
+
+#[test]
+fn a_status_that_is_written_by_hand_is_no_approval_of_a_plan() {
+    let lab = Lab::start("effect");
+    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
+    let stage = Stage::new(&lab);
+    let review = &stage.stage;
+    let namespace = &review.tenant.namespace;
+    let second = review.push("2");
+    review.approve(&review.bob, &[]);
+    stage.held("PlanMissing", &second, &[]);
+
+    agent.kill();
+    let revision = format!("main@sha1:{second}");
+    let edited = json!({"status": {"acceptedRevision": revision, "appliedRevision": revision, "attemptedRevision": revision, "conditions": []}});
+    let edited = edited.to_string();
+    lab.k(&["-n", namespace, "patch", "sync", "sync", "--subresource=status", "--type=merge", "-p", &edited]);
+    agent.restart();
+    let plan = stage.held("PlanMissing", &second, &["nobody has approved its plan"]);
+    assert_eq!(lab.get(namespace, "configmap/a")["data"]["v"], "1");
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    review.applied(&second, "2");
+
+    // What was applied is known after a start, and healed without a word.
+    agent.kill();
+    agent.restart();
+    agent.wait_ready();
+    review.stays_healed("2");
+    assert_eq!(agent.log().matches("its plan is approved").count(), 1, "{}", agent.log());
 }
 
 /// Puts another value into every ConfigMap of a namespace that is really written, and leaves dry-runs alone.

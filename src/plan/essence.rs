@@ -185,6 +185,12 @@ impl Essence {
         (plan, created)
     }
 
+    /// Whether another one does nothing that this one does not.
+    pub fn covers(&self, other: &Self) -> bool {
+        let told = |line: &EssenceLine| EssenceLine { detail: None, ..line.clone() };
+        other.lines.iter().all(|line| self.lines.iter().any(|mine| told(mine) == told(line)))
+    }
+
     /// How another one, which would be carried out now, differs from this one, which was approved.
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
         let lines = |essence: &Self| -> BTreeMap<ObjectId, EssenceLine> {

@@ -19,7 +19,7 @@ use crate::report::outcome::Outcome;
 use crate::report::reason::Reason;
 
 use super::Unit;
-use super::pass::{Aim, Stop, Target};
+use super::pass::{Stop, Target};
 use super::stages::read;
 use super::together::together;
 
@@ -45,27 +45,44 @@ impl Unit {
         if !self.asks_for_plan(target, read) {
             return Ok(Expected::new());
         }
+        let known = self.is_accepted(target);
         let mut plan = admitted.plan().clone();
-        let expected = self.look_ahead(target, admitted, &mut plan).await?;
         let desired: Vec<Desired> = admitted.all_desired().cloned().collect();
+        if plan::essence(&plan, &desired, self.ledger.owned()).lines.is_empty() {
+            self.vouched |= known;
+            return Ok(Expected::new());
+        }
+        let expected = self.look_ahead(target, admitted, &mut plan).await?;
         let essence = plan::essence(&plan, &desired, self.ledger.owned());
-        if essence.lines.is_empty() {
-            return Ok(expected);
-        }
         let digest = essence.digest();
-        let said = self.said_of_plans(target).await?;
-        if let Some((by, _)) = said.iter().find(|(_, approved)| *approved == digest) {
-            tracing::info!(sync = %self.key, revision = %target.found.listed.revision, plan = digest, by = by.by, "its plan is approved");
-            return Ok(expected);
+        let said = self.said_of_plans(target, known).await?;
+        // What is left of it, where an agent ended in the middle.
+        let rest = |approved: &String| {
+            known && self.world.foretold.recall(approved).is_some_and(|approved| approved.covers(&essence))
+        };
+        let approval = said.iter().find(|(_, approved)| *approved == digest || rest(approved));
+        match approval {
+            _ if essence.lines.is_empty() => {}
+            Some((by, _)) => {
+                tracing::info!(sync = %self.key, revision = %target.found.listed.revision, plan = digest, by = by.by, "its plan is approved");
+            }
+            None => return Err(Stop::Hold(self.unapproved_plan(target, essence, said.first())?)),
         }
-        Err(Stop::Hold(self.unapproved_plan(target, essence, said.first())?))
+        self.vouched |= known;
+        Ok(expected)
     }
 
-    /// Whether somebody must have approved what a revision does: it is new, and reads one of the paths.
+    /// Whether a revision is what the status says was accepted.
+    fn is_accepted(&self, target: &Target) -> bool {
+        self.facts.accepted.as_ref() == Some(&target.found.listed.revision)
+    }
+
+    /// Whether somebody must have approved what a revision does: it reads one of the paths, and is new. What a status says
+    /// was accepted is no more than a hint after a start: then the inventory tells whether anything is left to do.
     fn asks_for_plan(&self, target: &Target, read: &ReadSet) -> bool {
         let Some(tip) = &self.tip else { return false };
         let reads = |path: &String| read.reads(path.trim_matches('/'));
-        let new = target.aim == Aim::Newest && self.facts.accepted.as_ref() != Some(&target.found.listed.revision);
+        let new = !(self.vouched && self.is_accepted(target));
         let ahead = self.review_standing().is_some_and(|standing| standing.went_ahead(target.found.commit(), read));
         new && !ahead && tip.plan_paths.iter().any(reads)
     }
@@ -102,11 +119,16 @@ impl Unit {
         Ok(expected)
     }
 
-    /// What was said of plans of this Sync, newest first: of steps after the accepted revision, up to this one.
-    async fn said_of_plans(&self, target: &Target) -> Result<Vec<(ApprovedPlan, String)>, Stop> {
+    /// What was said of plans of this Sync, newest first: of steps after the accepted revision, up to this one. Of one that is
+    /// only said to be accepted, what was said of itself.
+    async fn said_of_plans(&self, target: &Target, known: bool) -> Result<Vec<(ApprovedPlan, String)>, Stop> {
         let Some(standing) = self.review_standing() else { return Ok(Vec::new()) };
         let said = of_sync(&standing.plans, &self.key.to_string(), Timestamp::now());
         let (workers, url) = (&self.world.workers, &target.found.source.url);
+        if known {
+            let mine = said.into_iter().filter(|(plan, _)| plan.commit == target.found.commit());
+            return Ok(mine.map(|(plan, digest)| (plan.clone(), digest.to_owned())).collect());
+        }
         let accepted = self.facts.accepted.as_ref().map(|revision| revision.commit.as_str());
         let mut since: BTreeMap<&str, bool> = BTreeMap::new();
         for (plan, _) in &said {

@@ -111,6 +111,8 @@ struct Unit {
     inputs: Inputs,
     /// What Standards have let pass.
     judged: Judged,
+    /// Whether this agent itself has accepted what is accepted, or has seen that nothing of it was left to do.
+    vouched: bool,
 
     ledger: Ledger,
     /// What a watch taught about entries is not yet in the cluster.
@@ -193,6 +195,7 @@ impl Unit {
             read_set: None,
             inputs: Inputs::default(),
             judged: Judged::default(),
+            vouched: false,
             unsaved: false,
             observed: Observed::new(),
             health: BTreeMap::new(),

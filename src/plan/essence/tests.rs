@@ -54,6 +54,8 @@ fn what_would_do_the_same_has_one_digest_and_what_would_not_has_another() {
     assert!(plain.is_whole() && plain.bare().is_whole() && plain.lines.len() == 4);
     assert_eq!(plain.bare().digest(), plain.digest(), "what is shown may be left out");
     assert!(plain.differences(&plain).is_empty());
+    assert!(plain.covers(&plain.bare()) && plain.covers(&Essence { lines: plain.lines[1..].to_vec() }));
+    assert!(!Essence { lines: plain.lines[1..].to_vec() }.covers(&plain));
     type Make = fn(&mut Plan, &mut Vec<Desired>, &mut Owned);
     let same: [(&str, Make); 4] = [
         ("in another order", |plan, _, _| plan.changes.reverse()),
