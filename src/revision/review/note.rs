@@ -431,6 +431,79 @@ mod tests {
         }
     }
 
+    fn key(seed: u8) -> ssh_key::PrivateKey {
+        ssh_key::PrivateKey::from(ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]))
+    }
+
+    /// A note in which this key says that in this namespace.
+    fn noted(seed: u8, namespace: &str, statement: &Statement) -> String {
+        let text = statement.text();
+        let signature = key(seed).sign(namespace, ssh_key::HashAlg::Sha512, text.as_bytes()).expect("signs");
+        added("", &text, &signature.to_pem(ssh_key::LineEnding::LF).expect("text"))
+    }
+
+    #[test]
+    fn an_approval_counts_for_what_it_says_alone() {
+        let line = format!("bob {}\n", key(1).public_key().to_openssh().expect("a line"));
+        let trust = Trust::read_owners(&crate::revision::signature::KeyFile { name: "owners".into(), text: line })
+            .expect("a key");
+        let scope = Scope {
+            repository: "example.com/shop/app".to_owned(),
+            reference: "refs/heads/main".to_owned(),
+            cluster: "prod".to_owned(),
+        };
+        let (head, now) = ("b".repeat(40), at("2026-11-29T06:00:00Z"));
+        let read = |note: &str| super::read(note, &head, &scope, &trust, now);
+        for honest in [example(), Statement { cluster: None, ..example() }, with_plans()] {
+            let found = read(&noted(1, NAMESPACE, &honest));
+            assert_eq!((found.approvals.len(), found.refused.len()), (1, 0), "{found:?}");
+            assert_eq!(found.approvals[0].plans, honest.plans);
+        }
+        for (name, note, flaw) in [
+            (
+                "another commit",
+                noted(1, NAMESPACE, &Statement { head: "d".repeat(40), ..example() }),
+                Flaw::ApprovalMalformed,
+            ),
+            ("a stranger's key", noted(2, NAMESPACE, &example()), Flaw::ApprovalUnsigned),
+            ("another purpose", noted(1, "git", &example()), Flaw::ApprovalUnsigned),
+            (
+                "changed after it was signed",
+                noted(1, NAMESPACE, &example()).replace("role ops", "role dev"),
+                Flaw::ApprovalUnsigned,
+            ),
+            (
+                "another repository",
+                noted(1, NAMESPACE, &Statement { repository: "example.com/eve/app".into(), ..example() }),
+                Flaw::OtherRepository,
+            ),
+            (
+                "another branch",
+                noted(1, NAMESPACE, &Statement { reference: "refs/heads/test".into(), ..example() }),
+                Flaw::OtherReference,
+            ),
+            (
+                "another cluster",
+                noted(1, NAMESPACE, &Statement { cluster: Some("test".into()), ..example() }),
+                Flaw::OtherCluster,
+            ),
+            (
+                "a time to come",
+                noted(1, NAMESPACE, &Statement { at: at("2026-11-29T06:10:01Z"), ..example() }),
+                Flaw::TimeImplausible,
+            ),
+            (
+                "good for too long",
+                noted(1, NAMESPACE, &Statement { expires: at("2027-02-27T06:00:01Z"), ..example() }),
+                Flaw::TimeImplausible,
+            ),
+        ] {
+            let found = read(&note);
+            let flaws: Vec<Flaw> = found.refused.iter().map(|refused| refused.flaw).collect();
+            assert_eq!((found.approvals.len(), flaws), (0, vec![flaw]), "{name}: {found:?}");
+        }
+    }
+
     #[test]
     fn all_addresses_of_a_repository_have_one_name() {
         for url in [

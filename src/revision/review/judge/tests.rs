@@ -30,6 +30,9 @@ spec:
     dev: [shop]
 "#;
 
+const DANA: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMoAMQfHRfB7yy4L0xzCZqXgE5IPMzfG0khXLPW9B3NE";
+const AGENT: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB";
+
 fn owners() -> Owners {
     Owners::read(OWNERS_FILE, OWNERS.as_bytes()).expect("reads")
 }
@@ -162,6 +165,14 @@ fn each_attack_is_refused_by_its_name_and_its_twin_passes() {
             vec![Approval { tree: Some("t".into()), base: Some("p".into()), ..of("h") }],
         ),
         (
+            "another tree on the same base",
+            shop(),
+            vec![Approval { tree: Some("u".into()), base: Some("p".into()), ..of("h") }],
+            reviewed,
+            None,
+            vec![Approval { tree: Some("t".into()), base: Some("p".into()), ..of("h") }],
+        ),
+        (
             "a squash that adds a trailer",
             Step { carries_trailers: true, ..shop() },
             vec![Approval { tree: Some("t".into()), base: Some("p".into()), ..of("h") }],
@@ -189,6 +200,15 @@ fn each_attack_is_refused_by_its_name_and_its_twin_passes() {
         ),
         ("one person as dev and as ops", shop(), vec![by(5)], Profile::Strict, None, vec![by(5), by(1)]),
         ("two of dev where ops is needed", shop(), vec![by(1), by(2)], Profile::Strict, None, vec![by(1), by(3)]),
+        ("two of ops where dev is needed", shop(), vec![by(3), by(4)], Profile::Strict, None, vec![by(3), by(1)]),
+        (
+            "as ops alone where dev is needed",
+            shop(),
+            vec![Approval { role: Some(Role::Ops), ..by(5) }, by(3)],
+            Profile::Strict,
+            None,
+            vec![Approval { role: Some(Role::Dev), ..by(5) }, by(3)],
+        ),
         (
             "a role that is not theirs",
             shop(),
@@ -269,12 +289,29 @@ fn an_owners_file_is_refused_where_one_person_could_be_two_or_nobody_could_appro
         ("  rules:\n", "  breakGlass: {people: [dana], lasts: 169h}\n  rules:\n", "no time of up to 168h"),
         ("keys: [\"ssh-ed25519 ", "keys: [\"ssh-ed25519 x", "a key of dana cannot be read"),
         ("    accounts: [{forge: forge.example, id: 4}]\n", "", "omar has neither accounts nor keys"),
+        (
+            "  rules:\n",
+            "  clusters: [{name: prod, key: none}]\n  rules:\n",
+            "the key of the cluster prod cannot be read",
+        ),
+        ("  rules:\n", &format!("  clusters: [{{name: prod, key: {DANA}}}]\n  rules:\n"), "is that of dana as well"),
+        ("  rules:\n", &format!("  clusters: [{{name: 'a b', key: {AGENT}}}]\n  rules:\n"), "is no name of a cluster"),
+        (
+            "  rules:\n",
+            &format!("  clusters: [{{name: prod, key: {AGENT}}}, {{name: prod, key: {AGENT}}}]\n  rules:\n"),
+            "the cluster prod is listed twice",
+        ),
     ] {
         let text = OWNERS.replacen(from, to, 1);
         assert_ne!(text, OWNERS, "{from}");
         let problems = Owners::read(OWNERS_FILE, text.as_bytes()).expect_err(to);
         assert!(problems.iter().any(|problem| problem.message.contains(expected)), "{to}: {problems:?}");
     }
+    let listed = OWNERS.replacen("  rules:\n", &format!("  clusters: [{{name: prod, key: {AGENT}}}]\n  rules:\n"), 1);
+    let listed = Owners::read(OWNERS_FILE, listed.as_bytes()).expect("reads");
+    assert!(listed.agent("prod").is_some_and(|agent| agent.is_ok()) && listed.agent("test").is_none());
+    let agent = ssh_key::PublicKey::from_openssh(AGENT).expect("a key").fingerprint(ssh_key::HashAlg::Sha256);
+    assert!(!listed.knows(&Voter::Key(agent.to_string())), "an agent approves nothing");
     let settings = Profile::Strict.settings();
     assert_eq!(owners().can_approve(&settings), Ok(()));
     let alone =
