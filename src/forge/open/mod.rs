@@ -5,12 +5,13 @@
 mod comment;
 mod label;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 pub use comment::Comment;
 pub use label::Labelled;
 
-use super::read::{commit, number, strange, text};
+use super::read::{commit, number, strange, text, time};
 use super::{Forge, ForgeError};
 use crate::api::ForgeType;
 
@@ -29,6 +30,8 @@ pub struct Open {
     pub fork: bool,
     /// The labels that it has.
     pub labels: Vec<String>,
+    /// When something of it was changed last, a review among that.
+    pub changed: Option<Timestamp>,
 }
 
 impl Forge {
@@ -101,6 +104,7 @@ fn of_pull(one: &Value) -> Option<Open> {
         draft: one.get("draft").and_then(Value::as_bool) == Some(true),
         fork: !own,
         labels: labels.filter_map(|label| text(label, "name")).map(str::to_owned).collect(),
+        changed: time(one, "updated_at"),
     })
 }
 
@@ -115,6 +119,7 @@ fn of_gitlab(one: &Value) -> Option<Open> {
         draft: one.get("draft").and_then(Value::as_bool) == Some(true),
         fork: source.is_none() || source != target,
         labels: labels.filter_map(Value::as_str).map(str::to_owned).collect(),
+        changed: time(one, "updated_at"),
     })
 }
 

@@ -20,7 +20,7 @@ const GITLAB: &str = "/projects/shop%2Fweb";
 fn github() -> Fake {
     let fake = Fake::default();
     let pull = |number: u64, head: &str, repo: Value, labels: Value, draft: bool| {
-        json!({"number": number, "draft": draft, "labels": labels, "base": {"ref": "main", "repo": {"id": 70}},
+        json!({"number": number, "draft": draft, "labels": labels, "updated_at": "2026-11-29T09:00:00Z", "base": {"ref": "main", "repo": {"id": 70}},
             "head": {"ref": "feature", "sha": head, "repo": repo}})
     };
     let pulls = json!([
@@ -39,6 +39,7 @@ fn gitlab() -> Fake {
     let fake = Fake::default();
     let request = |iid: u64, head: &str, source: Value, labels: Value, draft: bool| {
         json!({"iid": iid, "id": 5000 + iid, "sha": head, "draft": draft, "labels": labels, "target_branch": "main",
+            "updated_at": "2026-11-29T09:00:00Z",
             "source_project_id": source, "target_project_id": 70})
     };
     let requests = json!([
@@ -78,6 +79,7 @@ async fn what_is_open_is_read_to_the_last_page_and_costs_nothing_where_nothing_h
                 head: HEADS[head].to_owned(),
                 reference: format!("refs/{word}/{number}/head"),
                 draft,
+                changed: "2026-11-29T09:00:00Z".parse().ok(),
                 fork,
                 labels: labels.into_iter().map(str::to_owned).collect(),
             })

@@ -1,13 +1,13 @@
 //! Gitea and Forgejo: API v1.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::{try_join, try_join_all, try_join4};
 use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::pushes::{Push, pushers};
-use super::{PAGES, Said, account, commit, number, strange, text, time};
+use super::{PAGES, Said, Stage, account, commit, number, strange, text, time};
 use crate::forge::{Forge, ForgeError};
 use crate::revision::proposal::{Proposal, Review, Says};
 use reqwest::Method;
@@ -17,15 +17,23 @@ use reqwest::Method;
 const APART: SignedDuration = SignedDuration::from_secs(60);
 
 pub(super) async fn proposals(forge: &Forge, sha: &str) -> Result<Said, ForgeError> {
-    let repository = forge.repository_number().await?;
-    let found = match forge.one(&["commits", sha, "pull"], &[]).await {
-        Err(ForgeError::NotFound(_)) => return Ok(Said { repository, proposals: Vec::new() }),
-        other => other?,
+    let found = async {
+        match forge.one(&["commits", sha, "pull"], &[]).await {
+            Err(ForgeError::NotFound(_)) => Ok(None),
+            other => other.map(Some),
+        }
     };
-    Ok(Said { repository, proposals: vec![proposal(forge, &found).await?] })
+    let (repository, found) = try_join(forge.repository_number(), found).await?;
+    let each = found.iter().map(|found| proposal(forge, found, Stage::Landed(sha)));
+    Ok(Said { repository, proposals: try_join_all(each).await? })
 }
 
-async fn proposal(forge: &Forge, found: &Value) -> Result<Proposal, ForgeError> {
+pub(super) async fn open(forge: &Forge, index: &str) -> Result<Said, ForgeError> {
+    let (repository, found) = try_join(forge.repository_number(), forge.one(&["pulls", index], &[])).await?;
+    Ok(Said { repository, proposals: vec![proposal(forge, &found, Stage::Open).await?] })
+}
+
+async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Proposal, ForgeError> {
     let odd = |why: &str| strange(&forge.path(&["pulls"]), why);
     let index = number(found, "number").ok_or_else(|| odd("a pull request has no number"))?;
     let (base, head) = (found.get("base"), found.get("head"));
@@ -33,15 +41,24 @@ async fn proposal(forge: &Forge, found: &Value) -> Result<Proposal, ForgeError> 
     let shown = index.to_string();
     // The head that the answer names moves on with its branch; this reference stays where it was merged.
     let reference = format!("refs/pull/{index}/head");
-    let merged_head = head_of(forge, &shown, &reference).await?;
-    let events = Events::read(forge, &shown).await?;
+    let head_and_pushers = async {
+        let merged_head = head_of(forge, &shown, &reference).await?;
+        let pushers = match (head, &merged_head) {
+            (Some(head), Some(sha)) => pushed(forge, head, sha).await?,
+            _ => None,
+        };
+        Ok((merged_head, pushers))
+    };
+    let (events, authors, reviews, (merged_head, pushers)) =
+        try_join4(Events::read(forge, &shown, stage), authors(forge, &shown), reviews(forge, &shown), head_and_pushers)
+            .await?;
     let told = time(found, "merged_at");
-    let apart = |told: jiff::Timestamp| events.merged.duration_since(told).abs() > APART;
-    let mut proposal = Proposal {
+    let apart = |told: jiff::Timestamp| events.merged.is_none_or(|merged| merged.duration_since(told).abs() > APART);
+    Ok(Proposal {
         number: index,
         repository: base.and_then(|base| number(base, "repo_id")),
         target: format!("refs/heads/{branch}"),
-        merged_at: told.map(|_| events.merged),
+        merged_at: told.and(events.merged),
         merge_commit: commit(found, "merge_commit_sha"),
         squash_commit: None,
         by_hand: told.is_some_and(apart),
@@ -49,16 +66,12 @@ async fn proposal(forge: &Forge, found: &Value) -> Result<Proposal, ForgeError> 
         head_reference: reference,
         base: commit(found, "merge_base"),
         opener: account(found, "user"),
-        authors: authors(forge, &shown).await?,
-        pushers: None,
+        authors,
+        pushers,
         retargeted: events.retargeted,
         versions: Vec::new(),
-        reviews: reviews(forge, &shown).await?,
-    };
-    if let (Some(head), Some(sha)) = (head, &proposal.head) {
-        proposal.pushers = pushed(forge, head, sha).await?;
-    }
-    Ok(proposal)
+        reviews,
+    })
 }
 
 /// What the reference of a pull request leads to.
@@ -75,22 +88,26 @@ async fn head_of(forge: &Forge, index: &str, reference: &str) -> Result<Option<S
 
 /// What happened to a pull request.
 struct Events {
-    merged: jiff::Timestamp,
+    merged: Option<jiff::Timestamp>,
     retargeted: Option<jiff::Timestamp>,
 }
 
 impl Events {
     /// Reads until the merge. The list has no end of its own: pages hold less than was asked for, or nothing, where
-    /// something of them is not shown.
-    async fn read(forge: &Forge, index: &str) -> Result<Self, ForgeError> {
+    /// something of them is not shown. Of one that is open, the first empty page ends it: nothing is let pass by that.
+    async fn read(forge: &Forge, index: &str, stage: Stage<'_>) -> Result<Self, ForgeError> {
         let path = ["timeline"];
         let mut retargeted = None;
         for page in 1..=PAGES {
-            for event in &timeline(forge, index, page).await? {
+            let events = timeline(forge, index, page).await?;
+            if events.is_empty() && matches!(stage, Stage::Open) {
+                return Ok(Self { merged: None, retargeted });
+            }
+            for event in &events {
                 let at = || time(event, "created_at").ok_or_else(|| strange(&path, "an event has no time"));
                 match text(event, "type") {
                     Some("change_target_branch") => retargeted = Some(at()?),
-                    Some("merge_pull") => return Ok(Self { merged: at()?, retargeted }),
+                    Some("merge_pull") => return Ok(Self { merged: Some(at()?), retargeted }),
                     _ => {}
                 }
             }
@@ -119,32 +136,37 @@ async fn authors(forge: &Forge, index: &str) -> Result<BTreeSet<u64>, ForgeError
 async fn reviews(forge: &Forge, index: &str) -> Result<Vec<Review>, ForgeError> {
     let mut all = forge.all(&["pulls", index, "reviews"], &[]).await?;
     all.sort_by_key(|review| number(review, "id"));
-    let mut may: BTreeMap<String, bool> = BTreeMap::new();
-    let mut reviews = Vec::new();
-    for one in &all {
-        let says = match text(one, "state") {
-            _ if one.get("dismissed").and_then(Value::as_bool) == Some(true) => Says::Dismissed,
-            Some("APPROVED") => Says::Approved,
-            Some("REQUEST_CHANGES") => Says::Objected,
-            _ => continue,
-        };
+    let login = |one: &'_ Value| one.get("user").and_then(|user| text(user, "login")).map(str::to_owned);
+    let mut approved: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+    for one in all.iter().filter(|one| says(one) == Some(Says::Approved)) {
+        if let (Some(id), Some(login)) = (account(one, "user"), login(one)) {
+            let official = one.get("official").and_then(Value::as_bool) == Some(true);
+            approved.entry(login).or_insert((id, official));
+        }
+    }
+    let may = approved.iter().map(async |(login, (id, official))| {
+        Ok(((login.clone(), *id), may_write(forge, *id, login, *official).await?))
+    });
+    let may: BTreeMap<(String, u64), bool> = try_join_all(may).await?.into_iter().collect();
+    let read = |one: &Value| {
+        let says = says(one)?;
         let by = account(one, "user");
-        let login = one.get("user").and_then(|user| text(user, "login"));
-        let official = one.get("official").and_then(Value::as_bool) == Some(true);
-        let may_write = match (by, login, says) {
-            (Some(id), Some(login), Says::Approved) => {
-                if let Entry::Vacant(place) = may.entry(login.to_owned()) {
-                    place.insert(may_write(forge, id, login, official).await?);
-                }
-                may.get(login) == Some(&true)
-            }
-            _ => false,
-        };
+        let who = login(one).zip(by).filter(|_| says == Says::Approved);
+        let may_write = who.is_some_and(|who| may.get(&who) == Some(&true));
         let (head, at) = (commit(one, "commit_id"), time(one, "submitted_at"));
         // Without a commit it is of none: an id that no commit has.
-        reviews.push(Review { by, bot: false, says, head: head.or(Some(String::new())), at, may_write });
+        Some(Review { by, bot: false, says, head: head.or(Some(String::new())), at, may_write })
+    };
+    Ok(all.iter().filter_map(read).collect())
+}
+
+fn says(review: &Value) -> Option<Says> {
+    match text(review, "state") {
+        _ if review.get("dismissed").and_then(Value::as_bool) == Some(true) => Some(Says::Dismissed),
+        Some("APPROVED") => Some(Says::Approved),
+        Some("REQUEST_CHANGES") => Some(Says::Objected),
+        _ => None,
     }
-    Ok(reviews)
 }
 
 /// Whether somebody may write. A token that may not ask this sees what Gitea found out when they reviewed.

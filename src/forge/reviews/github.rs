@@ -1,14 +1,14 @@
 //! GitHub: REST API of 2022-11-28 ("commits", "pulls", "reviews", "timeline", "collaborators", "activity").
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::{try_join, try_join_all, try_join4};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 
 use super::pushes::{Push, pushers};
-use super::{PROPOSALS, Said, account, commit, number, strange, text, time};
+use super::{PROPOSALS, Said, Stage, account, commit, number, strange, text, time};
 use crate::forge::{Forge, ForgeError};
 use crate::revision::proposal::{Proposal, Review, Says};
 
@@ -16,20 +16,24 @@ use crate::revision::proposal::{Proposal, Review, Says};
 const RETARGETED: [&str; 3] = ["base_ref_changed", "automatic_base_change_succeeded", "base_ref_force_pushed"];
 
 pub(super) async fn proposals(forge: &Forge, sha: &str) -> Result<Said, ForgeError> {
-    let repository = forge.repository_number().await?;
-    let found = match forge.all(&["commits", sha, "pulls"], &[]).await {
-        // It does not know the commit yet.
-        Err(ForgeError::NotFound(_)) => Vec::new(),
-        other => other?,
+    let found = async {
+        match forge.all(&["commits", sha, "pulls"], &[]).await {
+            // It does not know the commit yet.
+            Err(ForgeError::NotFound(_)) => Ok(Vec::new()),
+            other => other,
+        }
     };
-    let mut proposals = Vec::new();
-    for one in found.iter().take(PROPOSALS) {
-        proposals.push(proposal(forge, one, sha).await?);
-    }
-    Ok(Said { repository, proposals })
+    let (repository, found) = try_join(forge.repository_number(), found).await?;
+    let each = found.iter().take(PROPOSALS).map(|one| proposal(forge, one, Stage::Landed(sha)));
+    Ok(Said { repository, proposals: try_join_all(each).await? })
 }
 
-async fn proposal(forge: &Forge, found: &Value, sha: &str) -> Result<Proposal, ForgeError> {
+pub(super) async fn open(forge: &Forge, index: &str) -> Result<Said, ForgeError> {
+    let (repository, found) = try_join(forge.repository_number(), forge.one(&["pulls", index], &[])).await?;
+    Ok(Said { repository, proposals: vec![proposal(forge, &found, Stage::Open).await?] })
+}
+
+async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Proposal, ForgeError> {
     let odd = |why: &str| strange(&forge.path(&["pulls"]), why);
     let index = number(found, "number").ok_or_else(|| odd("a pull request has no number"))?;
     let (base, head) = (found.get("base"), found.get("head"));
@@ -54,14 +58,18 @@ async fn proposal(forge: &Forge, found: &Value, sha: &str) -> Result<Proposal, F
         reviews: Vec::new(),
     };
     // Of one that landed elsewhere, or nowhere, nothing more is asked.
-    if proposal.merged_at.is_some() && proposal.merge_commit.as_deref() == Some(sha) {
+    let merged = proposal.merged_at.and(proposal.merge_commit.as_deref());
+    if stage.concerns(merged) {
         let shown = index.to_string();
-        proposal.authors = authors(forge, &shown).await?;
-        proposal.retargeted = retargeted(forge, &shown).await?;
-        proposal.reviews = reviews(forge, &shown).await?;
-        if let (Some(head), Some(sha)) = (head, &proposal.head) {
-            proposal.pushers = pushed(forge, head, sha).await?;
-        }
+        let pushers = async {
+            match (head, &proposal.head) {
+                (Some(head), Some(sha)) => pushed(forge, head, sha).await,
+                _ => Ok(None),
+            }
+        };
+        let (authors, retargeted, reviews, pushers) =
+            try_join4(authors(forge, &shown), retargeted(forge, &shown), reviews(forge, &shown), pushers).await?;
+        proposal = Proposal { authors, retargeted, reviews, pushers, ..proposal };
     }
     Ok(proposal)
 }
@@ -83,32 +91,35 @@ async fn retargeted(forge: &Forge, index: &str) -> Result<Option<Timestamp>, For
 async fn reviews(forge: &Forge, index: &str) -> Result<Vec<Review>, ForgeError> {
     let mut all = forge.all(&["pulls", index, "reviews"], &[]).await?;
     all.sort_by_key(|review| (time(review, "submitted_at"), number(review, "id")));
-    let mut may: BTreeMap<u64, bool> = BTreeMap::new();
-    let mut reviews = Vec::new();
-    for one in &all {
-        let says = match text(one, "state") {
-            Some("APPROVED") => Says::Approved,
-            Some("CHANGES_REQUESTED") => Says::Objected,
-            Some("DISMISSED") => Says::Dismissed,
-            _ => continue,
-        };
+    let user = |one: &'_ Value, field| one.get("user").and_then(|user| text(user, field)).map(str::to_owned);
+    let mut approved: BTreeMap<u64, String> = BTreeMap::new();
+    for one in all.iter().filter(|one| says(one) == Some(Says::Approved)) {
+        if let (Some(id), Some(login)) = (account(one, "user"), user(one, "login")) {
+            approved.entry(id).or_insert(login);
+        }
+    }
+    let may = approved.iter().map(async |(id, login)| Ok((*id, may_write(forge, *id, login).await?)));
+    let may: BTreeMap<u64, bool> = try_join_all(may).await?.into_iter().collect();
+    let read = |one: &Value| {
+        let says = says(one)?;
         let by = account(one, "user");
-        let user = |field| one.get("user").and_then(|user| text(user, field));
-        let may_write = match (by, user("login"), says) {
-            (Some(id), Some(login), Says::Approved) => {
-                if let Entry::Vacant(place) = may.entry(id) {
-                    place.insert(may_write(forge, id, login).await?);
-                }
-                may.get(&id) == Some(&true)
-            }
-            _ => false,
-        };
+        let may_write =
+            says == Says::Approved && user(one, "login").is_some() && by.is_some_and(|by| may.get(&by) == Some(&true));
         // Without a commit it is of none: an id that no commit has.
         let head = commit(one, "commit_id").or(Some(String::new()));
-        let bot = user("type") == Some("Bot");
-        reviews.push(Review { by, bot, says, head, at: time(one, "submitted_at"), may_write });
+        let bot = user(one, "type").as_deref() == Some("Bot");
+        Some(Review { by, bot, says, head, at: time(one, "submitted_at"), may_write })
+    };
+    Ok(all.iter().filter_map(read).collect())
+}
+
+fn says(review: &Value) -> Option<Says> {
+    match text(review, "state")? {
+        "APPROVED" => Some(Says::Approved),
+        "CHANGES_REQUESTED" => Some(Says::Objected),
+        "DISMISSED" => Some(Says::Dismissed),
+        _ => None,
     }
-    Ok(reviews)
 }
 
 pub(in crate::forge) async fn may_write(forge: &Forge, id: u64, login: &str) -> Result<bool, ForgeError> {

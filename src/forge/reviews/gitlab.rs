@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::{try_join, try_join_all, try_join3};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 
 use super::pushes::{Push, pushers};
-use super::{PAGES, PROPOSALS, Said, account, commit, number, strange, text, time};
+use super::{PAGES, PROPOSALS, Said, Stage, account, commit, number, strange, text, time};
 use crate::forge::{Forge, ForgeError};
 use crate::revision::proposal::{Proposal, Review, Says, Version};
 
@@ -17,25 +18,30 @@ use crate::revision::proposal::{Proposal, Review, Says, Version};
 const DEVELOPER: u64 = 30;
 
 pub(super) async fn proposals(forge: &Forge, sha: &str) -> Result<Said, ForgeError> {
-    let repository = forge.repository_number().await?;
-    let found = match forge.all(&["repository", "commits", sha, "merge_requests"], &[]).await {
-        // It does not know the commit yet.
-        Err(ForgeError::NotFound(_)) => Vec::new(),
-        other => other?,
-    };
-    let mut proposals = Vec::new();
-    for one in found.iter().take(PROPOSALS) {
-        // Those of a fork have numbers of their own there.
-        if number(one, "project_id") == Some(repository) {
-            proposals.push(proposal(forge, one, sha).await?);
+    let found = async {
+        match forge.all(&["repository", "commits", sha, "merge_requests"], &[]).await {
+            // It does not know the commit yet.
+            Err(ForgeError::NotFound(_)) => Ok(Vec::new()),
+            other => other,
         }
-    }
-    Ok(Said { repository, proposals })
+    };
+    let (repository, found) = try_join(forge.repository_number(), found).await?;
+    // Those of a fork have numbers of their own there.
+    let own = found.iter().take(PROPOSALS).filter(|one| number(one, "project_id") == Some(repository));
+    let each = own.map(async |one| {
+        let odd = || strange(&forge.path(&["merge_requests"]), "a merge request has no number");
+        proposal(forge, number(one, "iid").ok_or_else(odd)?, Stage::Landed(sha)).await
+    });
+    Ok(Said { repository, proposals: try_join_all(each).await? })
 }
 
-async fn proposal(forge: &Forge, found: &Value, sha: &str) -> Result<Proposal, ForgeError> {
+pub(super) async fn open(forge: &Forge, index: u64) -> Result<Said, ForgeError> {
+    let (repository, found) = try_join(forge.repository_number(), proposal(forge, index, Stage::Open)).await?;
+    Ok(Said { repository, proposals: vec![found] })
+}
+
+async fn proposal(forge: &Forge, index: u64, stage: Stage<'_>) -> Result<Proposal, ForgeError> {
     let odd = |why: &str| strange(&forge.path(&["merge_requests"]), why);
-    let index = number(found, "iid").ok_or_else(|| odd("a merge request has no number"))?;
     let shown = index.to_string();
     let found = forge.one(&["merge_requests", &shown], &[]).await?;
     let branch = text(&found, "target_branch").ok_or_else(|| odd("a merge request has no target"))?;
@@ -61,15 +67,20 @@ async fn proposal(forge: &Forge, found: &Value, sha: &str) -> Result<Proposal, F
         reviews: Vec::new(),
     };
     // Of one that landed elsewhere, or nowhere, nothing more is asked.
-    let landed = proposal.merge_commit.as_ref().or(proposal.head.as_ref());
-    if proposal.merged_at.is_some() && landed.is_some_and(|landed| landed == sha) {
-        proposal.versions = versions(forge, &shown).await?;
-        let notes = Notes::read(forge, &shown).await?;
-        proposal.retargeted = notes.retargeted;
-        proposal.reviews = reviews(forge, &shown, &notes).await?;
-        if let Some(head) = &proposal.head {
-            proposal.pushers = pushed(forge, &found, head).await?;
-        }
+    let landed = proposal.merge_commit.as_deref().or(proposal.head.as_deref());
+    if stage.concerns(proposal.merged_at.and(landed)) {
+        let reviewed = async {
+            let (notes, all) = try_join(Notes::read(forge, &shown), approvals(forge, &shown)).await?;
+            Ok((reviews(forge, &all, &notes).await?, notes.retargeted))
+        };
+        let pushers = async {
+            match &proposal.head {
+                Some(head) => pushed(forge, &found, head).await,
+                None => Ok(None),
+            }
+        };
+        let (versions, (reviews, retargeted), pushers) = try_join3(versions(forge, &shown), reviewed, pushers).await?;
+        proposal = Proposal { versions, reviews, retargeted, pushers, ..proposal };
     }
     Ok(proposal)
 }
@@ -110,22 +121,24 @@ impl Notes {
     }
 }
 
-async fn reviews(forge: &Forge, index: &str, notes: &Notes) -> Result<Vec<Review>, ForgeError> {
-    let approvals = forge.one(&["merge_requests", index, "approvals"], &[]).await?;
-    let Some(Value::Array(all)) = approvals.get("approved_by") else {
-        return Err(strange(&["approvals"], "it does not say who approved"));
-    };
-    let mut reviews = Vec::new();
-    for one in all {
+async fn approvals(forge: &Forge, index: &str) -> Result<Vec<Value>, ForgeError> {
+    match forge.one(&["merge_requests", index, "approvals"], &[]).await?.get_mut("approved_by").map(Value::take) {
+        Some(Value::Array(all)) => Ok(all),
+        _ => Err(strange(&["approvals"], "it does not say who approved")),
+    }
+}
+
+async fn reviews(forge: &Forge, approvals: &[Value], notes: &Notes) -> Result<Vec<Review>, ForgeError> {
+    let each = approvals.iter().map(async |one| {
         let by = account(one, "user");
         let at = time(one, "approved_at").or_else(|| notes.approved.get(&by?).copied());
         let (may_write, bot) = match by {
-            Some(id) => (may_write(forge, id).await?, is_bot(forge, id).await?),
+            Some(id) => try_join(may_write(forge, id), is_bot(forge, id)).await?,
             None => (false, false),
         };
-        reviews.push(Review { by, bot, says: Says::Approved, head: None, at, may_write });
-    }
-    Ok(reviews)
+        Ok(Review { by, bot, says: Says::Approved, head: None, at, may_write })
+    });
+    try_join_all(each).await
 }
 
 pub(in crate::forge) async fn may_write(forge: &Forge, id: u64) -> Result<bool, ForgeError> {

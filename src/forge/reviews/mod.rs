@@ -28,8 +28,27 @@ pub struct Said {
     pub proposals: Vec<Proposal>,
 }
 
+/// How far a proposal is that is asked about.
+#[derive(Clone, Copy)]
+enum Stage<'a> {
+    /// It is open.
+    Open,
+    /// It is merged, maybe by this commit.
+    Landed(&'a str),
+}
+
+impl Stage<'_> {
+    /// Whether one that is merged by a commit, or by none, is what is meant.
+    fn concerns(self, merged: Option<&str>) -> bool {
+        match self {
+            Stage::Open => merged.is_none(),
+            Stage::Landed(sha) => merged == Some(sha),
+        }
+    }
+}
+
 impl Forge {
-    /// The proposals by which a commit came, with their reviews.
+    /// The proposals by which a commit came, with their reviews. What does not depend on one another is asked for at once.
     ///
     /// # Errors
     /// It cannot be asked, or its answer is none.
@@ -38,6 +57,18 @@ impl Forge {
             ForgeType::Gitea => gitea::proposals(self, commit).await,
             ForgeType::GitHub => github::proposals(self, commit).await,
             ForgeType::GitLab => gitlab::proposals(self, commit).await,
+        }
+    }
+
+    /// A proposal that is open, with its reviews.
+    ///
+    /// # Errors
+    /// As [`proposals`](Self::proposals).
+    pub async fn proposal(&self, number: u64) -> Result<Said, ForgeError> {
+        match self.kind {
+            ForgeType::Gitea => gitea::open(self, &number.to_string()).await,
+            ForgeType::GitHub => github::open(self, &number.to_string()).await,
+            ForgeType::GitLab => gitlab::open(self, number).await,
         }
     }
 

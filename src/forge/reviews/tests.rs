@@ -1,6 +1,8 @@
 //! GitHub and GitLab faked on the wire: one stateful value that has objects and lists, pages the lists, takes what is
 //! written, names its answers, and limits or fails as it is told. Gitea is asked for real in `tests/proposals.rs`.
 
+mod open;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 
 use super::*;
 use crate::forge::described::{Asked, Described};
@@ -31,6 +34,8 @@ pub struct Shown {
     odd: BTreeSet<String>,
     /// Paths that answer with a status and headers.
     broken: BTreeMap<String, (u16, Headers)>,
+    /// Paths that answer when all that are asked together are.
+    together: BTreeMap<String, Arc<Barrier>>,
     /// Path and query, and whether the answer was known already.
     asked: Vec<(String, bool)>,
 }
@@ -50,6 +55,11 @@ impl Fake {
 
     pub fn put(&self, path: &str, value: Value) {
         self.0.lock().expect("lock").at.insert(path.to_owned(), value);
+    }
+
+    /// What is at a path.
+    pub fn shown(&self, path: &str) -> Value {
+        self.0.lock().expect("lock").at.get(path).expect("it is there").clone()
     }
 
     pub fn put_odd(&self, path: &str, value: Value) {
@@ -72,6 +82,13 @@ impl Fake {
 
     pub fn mends(&self) {
         self.0.lock().expect("lock").broken.clear();
+    }
+
+    /// These answer their first question when each of them has one.
+    pub fn answers_together(&self, paths: &[&str]) {
+        let barrier = Arc::new(Barrier::new(paths.len()));
+        let all = paths.iter().map(|path| ((*path).to_owned(), barrier.clone()));
+        self.0.lock().expect("lock").together.extend(all);
     }
 
     pub fn asked(&self) -> Vec<(String, bool)> {
@@ -106,6 +123,10 @@ impl Shown {
 async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     let (request, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+    let together = fake.0.lock().expect("lock").together.remove(request.uri.path());
+    if let Some(barrier) = together {
+        barrier.wait().await;
+    }
     let mut state = fake.0.lock().expect("lock");
     let (path, query) = (request.uri.path().to_owned(), request.uri.query().unwrap_or_default().to_owned());
     let line = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
