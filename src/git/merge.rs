@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use git2::{MergeOptions, ObjectType, Oid, Repository};
+use git2::{MergeOptions, ObjectType, Oid, Repository, Signature, Time};
 
 use super::cache::Cache;
 use super::error::{GitError, Kind};
@@ -130,6 +130,25 @@ impl InMemory {
     /// Its files.
     pub fn files(&self) -> GitTree<'_> {
         GitTree::of_tree(&self.repository, self.tree)
+    }
+
+    /// The handle that can read it.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Makes the commit that a forge would make of it, in memory too, by nobody and at no time; its id.
+    ///
+    /// # Errors
+    /// A parent cannot be read.
+    pub fn commit(&self, url: &str, ours: &str, theirs: &str) -> Result<String, GitError> {
+        let failed = |e: git2::Error| GitError::of_cache(url, &format!("merging {theirs} into {ours}"), &e);
+        let nobody = Signature::new("nobody", "nobody@invalid", &Time::new(0, 0)).map_err(failed)?;
+        let parent = |id| self.repository.find_commit(id).map_err(failed);
+        let (one, two) = (parent(oid(url, ours)?)?, parent(oid(url, theirs)?)?);
+        let tree = self.repository.find_tree(self.tree).map_err(failed)?;
+        let made = self.repository.commit(None, &nobody, &nobody, "merge", &tree, &[&one, &two]);
+        Ok(made.map_err(failed)?.to_string())
     }
 
     /// Every path that differs from a commit.

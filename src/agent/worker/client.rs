@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::agent::programs::{Programs, ProgramsSettings};
 
 use super::coverage::CoverageCheck;
+use super::foreseen::Foreseen;
 use super::freeze::{Changes, Freezes, Since};
 use super::proposed::{At, Proposed, Trial};
 use super::protocol::{History, Part, Pins, Question, Request};
@@ -18,6 +19,7 @@ use crate::failure::{Failed, Fault};
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::render::{Options, ReadSet, Rendered};
 use crate::revision::checks::Said;
+use crate::revision::proposal::Evidence;
 use crate::revision::{Ancestry, Revision, Wanted};
 use crate::sandbox::{Network, Pool, PoolSettings};
 
@@ -194,6 +196,23 @@ impl Workers {
         let question = Question::Propose { source: source.clone(), listed: listed.clone(), proposed: proposed.clone() };
         match self.ask_remote(source, question, 6).await? {
             Part::Trial(trial) => Ok(trial),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// What review would say of a proposal if it were merged into what was listed (and fetched). `said` is what the forge
+    /// says of it. Asks the remote for its head and for notes.
+    pub async fn foresee(
+        &self,
+        source: &Source,
+        listed: &Listed,
+        (proposed, said): (&Proposed, &Evidence),
+        check: &ReviewCheck,
+    ) -> Result<Foreseen, Failed> {
+        let (proposed, said, check) = (proposed.clone(), said.clone(), check.clone());
+        let question = Question::Foresee { source: source.clone(), listed: listed.clone(), proposed, said, check };
+        match self.ask_remote(source, question, 8).await? {
+            Part::Foreseen(foreseen) => Ok(foreseen),
             _ => Err(nonsense()),
         }
     }

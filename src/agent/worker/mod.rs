@@ -5,6 +5,7 @@
 
 mod client;
 mod coverage;
+mod foreseen;
 mod freeze;
 mod landed;
 mod proposed;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use client::Workers;
 pub use coverage::{CoverageCheck, CoverageKeys};
+pub use foreseen::Foreseen;
 pub use freeze::{Changes, Freezes, Since, freezes_of};
 pub use proposed::{At, Proposed, Trial};
 pub use protocol::{History, Pins};

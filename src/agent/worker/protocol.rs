@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::CoverageCheck;
+use super::foreseen::Foreseen;
 use super::freeze::{Changes, Freezes, Since};
 use super::proposed::{At, Proposed, Trial};
 use super::review::{ReviewCheck, Reviewed};
@@ -17,6 +18,7 @@ use crate::object::{Manifest, Problem};
 use crate::render::helm::Asked;
 use crate::render::{Need, Options, ReadSet};
 use crate::revision::checks::Said;
+use crate::revision::proposal::Evidence;
 use crate::revision::{Ancestry, Wanted};
 
 /// A question, with the folder of the cache.
@@ -38,6 +40,7 @@ pub(super) enum Question {
     OwnersDigest { url: String, commit: String },
     Unchanged { url: String, commit: String, read_sets: Vec<ReadSet> },
     Propose { source: Source, listed: Listed, proposed: Proposed },
+    Foresee { source: Source, listed: Listed, proposed: Proposed, said: Evidence, check: ReviewCheck },
     Render { url: String, at: At, path: String, options: Options },
     CommitInfo { url: String, commit: String },
     Trailers { url: String, history: History },
@@ -80,6 +83,7 @@ pub(super) enum Part {
     Coverage(BTreeMap<String, Vec<Said>>),
     OwnersDigest(String),
     Trial(Trial),
+    Foreseen(Foreseen),
     Unchanged(Vec<bool>),
     Manifests(Vec<Manifest>),
     Problems(Vec<Problem>),

@@ -95,6 +95,19 @@ impl Judged {
         self.verdict.is_approved() && self.owners.is_none()
     }
 
+    /// What is missing in a few words, and by which names approvals do not count.
+    pub fn in_short(&self) -> String {
+        let owners = self.owners.iter().cloned();
+        let mut parts: Vec<String> =
+            owners.chain(self.verdict.missing.iter().map(|missing| missing.short.clone())).collect();
+        let discounted = self.verdict.discounted.iter().map(|discounted| discounted.why.as_str());
+        let names: BTreeSet<&str> = discounted.chain(self.forge.iter().map(|refused| refused.flaw.as_str())).collect();
+        if !names.is_empty() {
+            parts.push(format!("not counted: {}", Vec::from_iter(names).join(", ")));
+        }
+        parts.join("; ")
+    }
+
     /// Why not.
     pub fn why(&self) -> String {
         let mut parts: Vec<String> = self.owners.iter().cloned().collect();

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::coverage::coverage;
+use super::foreseen::foresee;
 use super::freeze::{changes, freezes};
 use super::proposed::{At, trial};
 use super::protocol::{Part, Question, Request};
@@ -110,6 +111,9 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
         Question::OwnersDigest { url, commit } => Part::OwnersDigest(owners_of(&*open(cache, &url)?, &url, &commit)?.1),
         Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
         Question::Propose { source, listed, proposed } => Part::Trial(trial(cache, &source, &listed, &proposed)?),
+        Question::Foresee { source, listed, proposed, said, check } => {
+            Part::Foreseen(foresee((cache, &source, &listed), &proposed, &said, &check)?)
+        }
         Question::Render { url, at, path, options } => return render_at(cache, &url, &at, (&path, &options), reply),
         Question::CommitInfo { url, commit } => {
             Part::CommitInfo(git::commit_info_of(&*open(cache, &url)?, &url, &commit)?)

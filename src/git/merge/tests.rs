@@ -84,6 +84,28 @@ impl PathCount for git2::Odb<'_> {
 const BASE: &[(&str, &str)] = &[("a", "1\n"), ("b", "1\n")];
 
 #[test]
+fn the_commit_of_a_merge_is_read_like_any_other_and_is_in_memory_alone() {
+    let story = Story::new();
+    let base = story.commit(&[], BASE);
+    let ours = story.commit(&[&base], &[("a", "2\n"), ("b", "1\n")]);
+    let theirs = story.commit(&[&base], &[("a", "1\n"), ("b", "2\n")]);
+    let (merge, made) = merge_in_memory(&story.repository, URL, &ours, &theirs).expect("merges");
+    let made = made.expect("a merge");
+    let commit = made.commit(URL, &ours, &theirs).expect("a commit");
+    assert_eq!(merge.merged, Merged::Tree(tree_of(made.repository(), URL, &commit).expect("a tree")));
+    let way = super::super::mainline(made.repository(), URL, &base, &commit).expect("a way");
+    assert_eq!(way, super::super::Mainline::Steps(vec![ours.clone(), commit.clone()]));
+    let raw =
+        super::super::raw(made.repository(), URL, &commit, ObjectType::Commit).expect("read").expect("it is there");
+    assert_eq!(crate::revision::signature::parents(&raw), Some(vec![ours.clone(), theirs.clone()]));
+    let brought = super::super::range(made.repository(), URL, &[ours.clone()], &commit, false).expect("a range");
+    let super::super::Range::Commits { ids, .. } = brought else { panic!("{brought:?}") };
+    assert_eq!(ids, [commit.clone(), theirs.clone()]);
+    assert_eq!(made.commit(URL, &ours, &theirs).expect("again"), commit, "at no time, by nobody");
+    assert!(story.repository.find_commit(Oid::from_str(&commit).expect("an id")).is_err(), "nothing was written");
+}
+
+#[test]
 fn both_sides_are_merged_as_git_merges_them_and_nothing_is_written() {
     let story = Story::new();
     let base = story.commit(&[], BASE);

@@ -61,6 +61,8 @@ pub struct Missing {
     pub paths: Vec<String>,
     /// What is asked for, and of whom.
     pub why: String,
+    /// How many there are of how many, in a few words.
+    pub short: String,
 }
 
 /// An approval that does not count.
@@ -149,14 +151,18 @@ impl Need {
         let ops = settings.ops.max(least).max(usize::from(circle.dev.is_empty()));
         Self { people: settings.people.max(dev + ops), dev, ops }
     }
+
+    /// How many in which role, within parentheses; nothing where it does not matter.
+    fn roles(&self) -> String {
+        let roles = [(self.dev, "dev"), (self.ops, "ops")];
+        let roles: Vec<_> = roles.iter().filter(|(n, _)| *n > 0).map(|(n, role)| format!("{n} as {role}")).collect();
+        if roles.is_empty() { String::new() } else { format!(" ({})", roles.join(", ")) }
+    }
 }
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} approval{}", self.people, if self.people == 1 { "" } else { "s" })?;
-        let roles = [(self.dev, "dev"), (self.ops, "ops")];
-        let roles: Vec<_> = roles.iter().filter(|(n, _)| *n > 0).map(|(n, role)| format!("{n} as {role}")).collect();
-        if roles.is_empty() { Ok(()) } else { write!(f, " ({})", roles.join(", ")) }
+        write!(f, "{} approval{}{}", self.people, if self.people == 1 { "" } else { "s" }, self.roles())
     }
 }
 
@@ -332,7 +338,10 @@ fn missing(
     let from: Vec<_> = from.map(|(role, people)| format!("{role}: {}", owners.names(people))).collect();
     let have = if one { "it has" } else { "they have" };
     why.push_str(&format!("; {have} {} of {wanted}, which can come from {}", all.len(), from.join("; ")));
-    Some(Missing { paths: paths.iter().map(|path| (*path).to_owned()).collect(), why })
+    let roles = need.roles();
+    let short =
+        format!("{} of {wanted} approval{}{roles} of {}", all.len(), if wanted == 1 { "" } else { "s" }, told(paths));
+    Some(Missing { paths: paths.iter().map(|path| (*path).to_owned()).collect(), why, short })
 }
 
 fn told(paths: &[&str]) -> String {

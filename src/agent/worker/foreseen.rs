@@ -1,0 +1,118 @@
+//! What review would say of a pull request if it were merged now: our own merge of it becomes a commit in memory, and is
+//! judged as every step of the mainline is. So what is told before the merge and what holds after it are one decision.
+
+use std::collections::BTreeMap;
+
+use git2::Repository;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::proposed::Proposed;
+use super::review::{Judged, ReviewCheck, Way, review};
+use super::verify::{Cached, Objects};
+use crate::failure::Failed;
+use crate::git::{self, Cache, GitError, InMemory, Kept, Listed, Source};
+use crate::revision::proposal::{Evidence, Merged, Proposal};
+
+/// What would become of a proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Foreseen {
+    /// It is judged like this.
+    Judged(Box<Judged>),
+    /// It does not merge: both sides changed the same.
+    Conflicts,
+    /// What the forge says of it is of another head than the remote hands out.
+    Moved,
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
+/// Judges the merge of a proposal that is open. `said` is what the forge says of it.
+///
+/// # Errors
+/// The repository or its remote cannot be read.
+pub(super) fn foresee(
+    (cache, source, listed): (&Cache, &Source, &Listed),
+    asked: &Proposed,
+    said: &Evidence,
+    check: &ReviewCheck,
+) -> Result<Foreseen, Failed> {
+    let of = |error: GitError| Failed::from(&error);
+    let url = &source.url;
+    let Some(proposal) = said.proposals.first().filter(|one| is_open_at(one, &asked.head)) else {
+        return Ok(Foreseen::Moved);
+    };
+    if !git::fetch_head(cache, source, (&asked.reference, &asked.head), Kept::Proposed).map_err(of)? {
+        return Ok(Foreseen::Moved);
+    }
+    git::fetch_notes(cache, source).map_err(of)?;
+    let history = Cached { cache, source, listed };
+    let base = &listed.revision.commit;
+    let mut step = 0;
+    let made = loop {
+        let (merge, made) =
+            history.open(|repository| git::merge_in_memory(repository, url, base, &asked.head)).map_err(of)?;
+        if merge.short && history.deepen(step).map_err(of)? {
+            step += 1;
+            continue;
+        }
+        break match (merge.merged, made) {
+            (Merged::Tree(_), Some(made)) => made,
+            (Merged::Conflicts, _) => return Ok(Foreseen::Conflicts),
+            (Merged::Absent, _) => return Ok(Foreseen::Moved),
+            (Merged::Unknown(why), _) => return Ok(Foreseen::Unknown(why)),
+            (Merged::Tree(_), None) => return Ok(Foreseen::Unknown("the merge was not kept".to_owned())),
+        };
+    };
+    let commit = made.commit(url, base, &asked.head).map_err(of)?;
+    let merged = Evidence { proposals: vec![as_merged(proposal, &commit)], failed: None, ..said.clone() };
+    let evidence = check.evidence.clone().into_iter().chain([(commit.clone(), merged)]).collect::<BTreeMap<_, _>>();
+    let reviewed = review(&InHand { made: &made, url }, &commit, &ReviewCheck { evidence, ..check.clone() })?;
+    Ok(match (reviewed.way, reviewed.steps.into_iter().next_back()) {
+        (Way::Mainline, Some(judged)) => Foreseen::Judged(Box::new(judged)),
+        (Way::NoOwners(why) | Way::Unknown(why), _) => Foreseen::Unknown(why),
+        (Way::Elsewhere | Way::Mainline, _) => {
+            Foreseen::Unknown("the branch does not follow what was accepted".to_owned())
+        }
+    })
+}
+
+fn is_open_at(proposal: &Proposal, head: &str) -> bool {
+    proposal.merged_at.is_none() && proposal.head.as_deref() == Some(head)
+}
+
+/// The same as if it had been merged by a commit, after all that was said of it: the forge's clock may be ahead of ours.
+fn as_merged(proposal: &Proposal, commit: &str) -> Proposal {
+    Proposal {
+        merged_at: Some(Timestamp::MAX),
+        merge_commit: Some(commit.to_owned()),
+        squash_commit: None,
+        by_hand: false,
+        ..proposal.clone()
+    }
+}
+
+/// The repository with a merge that is in memory alone. What lies further back than the cache has is not asked for: the
+/// branch itself was judged already.
+struct InHand<'a> {
+    made: &'a InMemory,
+    url: &'a str,
+}
+
+impl Objects for InHand<'_> {
+    fn open<T>(&self, work: impl FnOnce(&Repository) -> Result<T, GitError>) -> Result<T, GitError> {
+        work(self.made.repository())
+    }
+
+    fn deepen(&self, _step: usize) -> Result<bool, GitError> {
+        Ok(false)
+    }
+
+    fn fetch_tag(&self) -> Result<bool, GitError> {
+        Ok(false)
+    }
+
+    fn url(&self) -> &str {
+        self.url
+    }
+}
