@@ -143,7 +143,12 @@ impl People {
 
     /// A token of the account `agent` that may do no more than this.
     pub fn token(&self, scopes: &[&str]) -> String {
-        let wanted = json!({"name": "agent", "scopes": scopes});
+        self.token_named("agent", scopes)
+    }
+
+    /// Another one, under a name of its own.
+    pub fn token_named(&self, name: &str, scopes: &[&str]) -> String {
+        let wanted = json!({"name": name, "scopes": scopes});
         self.ok("agent", "POST", "users/agent/tokens", &wanted)["sha1"].as_str().expect("a token").to_owned()
     }
 

@@ -1,6 +1,7 @@
 //! `spec.review.forge` with a real forge: real people open, push to, review and merge real pull requests. What the merge
 //! of each holds is compared with our own merge; each attack has a twin that is applied.
 
+mod ahead;
 mod heads;
 
 use serde_json::{Value, json};

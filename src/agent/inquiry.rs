@@ -1,16 +1,18 @@
 //! What the forge says of commits that were not approved, or whose heads are wanted: asked only of these, and seldom again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::failure::{Failed, Fault};
-use crate::forge::{Book, Forge, ForgeError, Said};
+use crate::forge::{Forge, ForgeError, Said};
 use crate::revision::proposal::Evidence;
 use crate::revision::review::note::repository_id;
 
+use super::ahead::Ahead;
 use super::backoff;
 use super::repository::Watcher;
 use super::source;
@@ -27,8 +29,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub struct Inquiry {
     asked: BTreeMap<String, Asked>,
-    /// What need not be sent again.
-    book: Book,
+    /// What is known of pull requests that have not landed.
+    ahead: Arc<Ahead>,
     /// Until then the forge asks to be left alone.
     alone: Option<Instant>,
     /// When commits are asked about that were too many for once.
@@ -48,6 +50,11 @@ struct Asked {
 }
 
 impl Inquiry {
+    /// Nothing was asked yet.
+    pub fn of(ahead: Arc<Ahead>) -> Self {
+        Self { ahead, ..Self::default() }
+    }
+
     /// All that is known.
     pub fn evidence(&self) -> BTreeMap<String, Evidence> {
         self.asked.iter().map(|(commit, asked)| (commit.clone(), asked.evidence.clone())).collect()
@@ -57,13 +64,13 @@ impl Inquiry {
     ///
     /// # Errors
     /// It asked to be left alone, and the time for that is not over.
-    pub fn of(&self, forge: Forge, now: Instant) -> Result<Forge, Failed> {
+    pub fn open(&self, forge: Forge, now: Instant) -> Result<Forge, Failed> {
         match self.alone.filter(|alone| now < *alone) {
             Some(alone) => {
                 let message = format!("the forge asks to be left alone for {} s more", (alone - now).as_secs() + 1);
                 Err(Failed::new("ForgeUnavailable", Fault::Transient, message))
             }
-            None => Ok(forge.with(self.book.clone())),
+            None => Ok(forge.with(self.ahead.book.clone())),
         }
     }
 
@@ -110,7 +117,7 @@ impl Inquiry {
     }
 
     /// Takes an answer; whether it is news.
-    fn take(&mut self, commit: &str, evidence: Evidence, random: f64, now: Instant) -> bool {
+    pub fn take(&mut self, commit: &str, evidence: Evidence, random: f64, now: Instant) -> bool {
         let before = self.asked.get(commit);
         let news = before.is_none_or(|before| before.evidence != evidence);
         let times = if self.urgent || news { 0 } else { before.map_or(0, |before| before.times + 1) };
@@ -126,6 +133,24 @@ fn lacks(step: &Judged, heads: bool) -> bool {
 }
 
 impl Watcher {
+    /// What the forge says of a new commit, asked while that is fetched, where a pull request is open that may have become
+    /// it: it was judged before, so this alone is left to be known. Where nothing is known yet it is asked once more later.
+    pub(super) async fn foreseen(&self, commit: &str) -> Option<Evidence> {
+        let expected = self.repository.spec.review.as_ref().is_some_and(|review| review.forge)
+            && !self.inquiry.ahead.approved().is_empty()
+            && !self.inquiry.asked.contains_key(commit);
+        if !expected {
+            return None;
+        }
+        let (cluster, namespace) = (&self.world.cluster, self.key.namespace.as_str());
+        let forge = source::forge(cluster, namespace, &self.repository, "spec.review.forge").await.ok()?;
+        let said = self.inquiry.open(forge, Instant::now()).ok()?.proposals(commit).await;
+        let Said { repository, proposals } = said.ok().filter(|said| !said.proposals.is_empty())?;
+        tracing::info!(repository = %self.key, commit, proposals = proposals.len(), "the forge was asked for reviews");
+        let forge = repository_id(&self.repository.spec.url).split('/').next().unwrap_or_default().to_owned();
+        Some(Evidence { forge, repository, proposals, since: Timestamp::now(), failed: None })
+    }
+
     /// Asks the forge about steps that lack approval, or the head by which they came where checks are of that, where it is
     /// time. Whether it says anything new.
     pub(super) async fn inquire(&mut self, steps: &[Judged]) -> bool {
@@ -142,7 +167,7 @@ impl Watcher {
         let host = repository_id(url).split('/').next().unwrap_or_default().to_owned();
         let (cluster, namespace) = (&self.world.cluster, self.key.namespace.as_str());
         let forge = source::forge(cluster, namespace, &self.repository, "spec.review.forge").await;
-        let forge = forge.map(|forge| forge.with(self.inquiry.book.clone()));
+        let forge = forge.map(|forge| forge.with(self.inquiry.ahead.book.clone()));
         let mut news = false;
         for commit in due {
             let before = self.inquiry.asked.get(&commit).map(|asked| asked.evidence.clone());
@@ -204,12 +229,12 @@ mod tests {
         let forge = || Forge::new(&access).expect("a forge");
         let (mut inquiry, now) = (Inquiry::default(), Instant::now());
         inquiry.heed(&ForgeError::NotFound(url.to_owned()), now);
-        assert!(inquiry.of(forge(), now).is_ok());
+        assert!(inquiry.open(forge(), now).is_ok());
         inquiry.heed(&ForgeError::Limited { place: url.to_owned(), pause: Duration::from_secs(9) }, now);
-        let told = inquiry.of(forge(), now + Duration::from_secs(2)).map(|_| ()).expect_err("it is left alone");
+        let told = inquiry.open(forge(), now + Duration::from_secs(2)).map(|_| ()).expect_err("it is left alone");
         assert_eq!(told.to_string(), "the forge asks to be left alone for 8 s more");
         assert!(inquiry.due(&["a".to_owned()], now).is_empty());
-        assert!(inquiry.of(forge(), now + Duration::from_secs(9)).is_ok());
+        assert!(inquiry.open(forge(), now + Duration::from_secs(9)).is_ok());
     }
 
     #[test]

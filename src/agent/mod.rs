@@ -1,6 +1,7 @@
 //! The loop: triggers, the state of each Sync, and the one function that a run is.
 
 mod acceptance;
+mod ahead;
 mod ancestry;
 mod backoff;
 mod checked;

@@ -66,6 +66,7 @@ impl Handle {
 pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, tokio::task::JoinHandle<()>) {
     let inner = Arc::new(Inbox::default());
     let handle = Handle { inner: inner.clone() };
+    let inquiry = Inquiry::of(world.aheads.of(&key));
     let task = Watcher {
         world,
         key,
@@ -79,7 +80,7 @@ pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, to
         notes: String::new(),
         looked: None,
         floors: Vec::new(),
-        inquiry: Inquiry::default(),
+        inquiry,
         judged: None,
         told_standing: None,
         found: None,
@@ -162,7 +163,8 @@ impl Watcher {
         self.inquiry.urgent = self.inbox.asked.swap(false, std::sync::atomic::Ordering::AcqRel) || spec.is_some();
         if let Some(spec) = spec {
             if spec.spec != self.repository.spec {
-                self.inquiry = Inquiry::default();
+                self.world.aheads.forget(&self.key);
+                self.inquiry = Inquiry::of(self.world.aheads.of(&self.key));
                 (self.followed, self.given) = (None, None);
                 if spec.spec.url != self.repository.spec.url {
                     self.record = Record::default();
@@ -254,7 +256,8 @@ impl Watcher {
         {
             tracing::debug!(repository = %self.key, error = %failed, "pinning accepted commits");
         }
-        let fetched = self.world.workers.fetch(source, &listed).await;
+        let foreseen = self.foreseen(&listed.revision.commit);
+        let (fetched, foreseen) = tokio::join!(self.world.workers.fetch(source, &listed), foreseen);
         match &fetched {
             Ok(fetched) => {
                 self.world.metrics.fetch(FetchResult::Fetched, listed.received_bytes + fetched.received_bytes);
@@ -263,6 +266,9 @@ impl Watcher {
             Err(_) => self.world.metrics.fetch(FetchResult::Failed, listed.received_bytes),
         }
         let fetched = fetched?;
+        if let Some(evidence) = foreseen {
+            self.inquiry.take(&fetched.revision.commit, evidence, random(), Instant::now());
+        }
         let listed = Listed { revision: fetched.revision.clone(), ..listed };
         tracing::info!(
             repository = %self.key,
@@ -307,6 +313,7 @@ impl Watcher {
             found: self.found.clone(),
             standing: self.progress.standing.clone(),
             review: spec.review.as_ref().map(|review| review.profile),
+            judging: self.judging().map(Arc::new),
             plan_paths: spec
                 .review
                 .iter()

@@ -139,19 +139,7 @@ impl Watcher {
         let accepted = self.progress.accepted().ok_or_else(|| {
             Failed::new("AcceptanceForged", Fault::Cluster, format!("Acceptance {} names no revision", self.key))
         })?;
-        let mut check = ReviewCheck {
-            accepted: accepted.commit.clone(),
-            scope: Scope {
-                repository: repository_id(&found.source.url),
-                reference: found.listed.reference.clone().unwrap_or_else(|| found.listed.revision.name.clone()),
-                cluster: self.world.name.clone(),
-            },
-            settings: review.profile.settings(),
-            standards: self.world.registry.standard_paths(&self.key),
-            withdrawals: remembered(&record),
-            evidence: self.inquiry.evidence(),
-            now: Timestamp::now(),
-        };
+        let mut check = ReviewCheck { now: Timestamp::now(), ..self.check(&review, found, &accepted, &record) };
         if accepted.commit == found.commit() {
             let mut next = record.clone();
             // What went ahead was taken back.
@@ -179,6 +167,31 @@ impl Watcher {
             return Ok(Some(hold));
         }
         self.conclude(&review, found, &accepted, record, reviewed).await
+    }
+
+    /// What is asked of steps from what is accepted on, at no time.
+    fn check(&self, review: &Review, found: &Found, accepted: &Revision, record: &AcceptanceRecord) -> ReviewCheck {
+        ReviewCheck {
+            accepted: accepted.commit.clone(),
+            scope: Scope {
+                repository: repository_id(&found.source.url),
+                reference: found.listed.reference.clone().unwrap_or_else(|| found.listed.revision.name.clone()),
+                cluster: self.world.name.clone(),
+            },
+            settings: review.profile.settings(),
+            standards: self.world.registry.standard_paths(&self.key),
+            withdrawals: remembered(record),
+            evidence: self.inquiry.evidence(),
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// How proposals are judged, where reviews of a forge count.
+    pub(super) fn judging(&self) -> Option<ReviewCheck> {
+        let review = self.repository.spec.review.as_ref().filter(|review| review.forge)?;
+        let found = self.withheld.as_ref().map(|withheld| &withheld.found).or(self.found.as_ref())?;
+        let record = self.progress.kept.as_ref()?.record.as_ref()?;
+        Some(self.check(review, found, &self.progress.accepted()?, record))
     }
 
     /// Where review begins, where nothing was accepted yet.

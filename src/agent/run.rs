@@ -21,6 +21,7 @@ use crate::report::metrics::{Build, Metrics};
 use crate::{sandbox, server};
 
 use super::acceptance::Seal;
+use super::ahead::Aheads;
 use super::ancestry::Ancestries;
 use super::backoff;
 use super::claims::ClaimBook;
@@ -246,6 +247,7 @@ impl Agent {
             term: elected.clone(),
             key: self.key.clone(),
             seal: self.seal.clone(),
+            aheads: Aheads::default(),
             foretold: foretold::Memory::new(&self.options.cache_dir),
             passes: Semaphore::new(self.options.passes),
             plans: Semaphore::new(1),

@@ -154,6 +154,7 @@ impl Term {
             known.task.abort();
         }
         self.world.registry.lost(key);
+        self.world.aheads.forget(key);
         self.world.metrics.forget_repository(&key.namespace, &key.name);
     }
 

@@ -13,6 +13,7 @@ use crate::revision::Revision;
 use crate::revision::review::Profile;
 
 use super::standing::Standing;
+use super::worker::ReviewCheck;
 
 /// Namespace and name of a Repository or Sync.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +56,8 @@ pub struct Tip {
     pub review: Option<Profile>,
     /// Whether Syncs render with nothing that stands in no commit.
     pub pinned: bool,
+    /// How proposals are judged, where reviews of a forge count: with what was known of what waits. Its time is none.
+    pub judging: Option<Arc<ReviewCheck>>,
     /// What is read here makes that the plan of a Sync needs approval; each without slashes around it.
     pub plan_paths: Arc<[String]>,
     /// A newer revision that no Sync may have.

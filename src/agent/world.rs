@@ -15,6 +15,7 @@ use crate::render::{Options, Rendered, helm};
 use crate::report::metrics::Metrics;
 
 use super::acceptance::Seal;
+use super::ahead::Aheads;
 use super::ancestry::Ancestries;
 use super::claims::ClaimBook;
 use super::foretold;
@@ -68,6 +69,8 @@ pub struct World {
     pub term: Election,
     /// What signs the agent's own records, and keeps them.
     pub seal: Arc<Seal>,
+    /// What is known of pull requests before they land.
+    pub aheads: Aheads,
     /// What the agent said would happen.
     pub foretold: foretold::Memory,
     /// Key of all digests.

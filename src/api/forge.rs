@@ -124,7 +124,7 @@ pub struct PlanSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub label: Option<String>,
-    /// With a group the context is `tandem/<cluster>/<group>/plan`, and the comment is one of its own. Needed where two
+    /// With a group the context is `tandem/<cluster>/<group>/plan` (and `/review`), and the comment is one of its own. Needed where two
     /// Repositories of this cluster tell of the same remote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]

@@ -8,6 +8,7 @@
 mod answer;
 mod ask;
 mod draw;
+mod foresee;
 mod guard;
 mod held;
 mod look;
@@ -24,12 +25,13 @@ use tokio::time::Instant;
 
 use crate::api::{Inventory, PlanSettings, Repository, Sync};
 use crate::failure::{Failed, Fault};
-use crate::forge::{Book, Forge, ForgeError, Open};
+use crate::forge::{Forge, ForgeError, Open};
 use crate::plan::Essence;
 use crate::plan::signed::SignedPlan;
 use crate::report::commit_status::{CommitStatus, Light};
 use crate::report::proposed::{Found as Planned, Place, SyncPlan, comment, earlier, is_shown, status};
 
+use super::ahead::Ahead;
 use super::registry::Listener;
 use super::tip::{Found, Key, Tip};
 use super::world::{World, random};
@@ -64,10 +66,11 @@ impl Planner {
             repository: repository.clone(),
             settings,
             branch,
-            book: Book::default(),
+            ahead: world.aheads.of(key),
             app: None,
             told: BTreeMap::new(),
             held: BTreeMap::new(),
+            foreseen: BTreeMap::new(),
         };
         Some(Self { repository, bell: bell.clone(), task: tokio::spawn(teller.run(bell)) })
     }
@@ -115,14 +118,16 @@ struct Teller {
     repository: Arc<Repository>,
     settings: PlanSettings,
     branch: String,
-    /// What need not be sent again.
-    book: Book,
+    /// What is known of pull requests before they land.
+    ahead: Arc<Ahead>,
     /// Number of the account of a GitHub App, once it is known.
     app: Option<u64>,
     /// By number.
     told: BTreeMap<u64, Told>,
     /// What was told of merges that are held, by commit.
     held: BTreeMap<String, held::Told>,
+    /// What review was told to say of pull requests, by number.
+    foreseen: BTreeMap<u64, foresee::Told>,
 }
 
 /// What all pull requests of a turn are planned with: the API server is asked for it once.
@@ -152,7 +157,8 @@ impl Teller {
                 // Nobody's bell hurries a forge that wants to be left alone.
                 Some(until) => tokio::time::sleep_until(until).await,
                 None => {
-                    let next = self.told.values().filter_map(|told| told.retry).min();
+                    let reviews = self.foreseen.values().filter_map(foresee::Told::next);
+                    let next = self.told.values().filter_map(|told| told.retry).chain(reviews).min();
                     let poll = Instant::now() + backoff::poll(interval, 0, random());
                     let until = next.map_or(poll, |next| next.min(poll));
                     let _ = tokio::time::timeout_at(until, bell.notified()).await;
@@ -180,7 +186,7 @@ impl Teller {
         let Some(base) = newest.cloned() else { return Ok(()) };
         let (cluster, namespace) = (&self.world.cluster, &self.key.namespace);
         let forge = source::forge(cluster, namespace, &self.repository, "spec.publish.plan").await;
-        let forge = forge.map_err(|failed| (failed, None))?.with(self.book.clone());
+        let forge = forge.map_err(|failed| (failed, None))?.with(self.ahead.book.clone());
         self.tell_held(&forge).await?;
         let mut open = forge.open(&self.branch).await.map_err(|error| broken(&error))?;
         let left_out = open.len().saturating_sub(MOST);
@@ -189,6 +195,7 @@ impl Teller {
             open.drain(..left_out);
         }
         self.told.retain(|number, _| open.iter().any(|one| one.number == *number));
+        self.tell_reviews(&forge, &tip, &base, &open).await?;
         let heads: BTreeSet<String> = open.iter().map(|one| one.head.clone()).collect();
         let due: Vec<Open> = open.into_iter().filter(|one| self.is_due(one, &base)).collect();
         if due.is_empty() {
@@ -335,9 +342,14 @@ impl Teller {
     }
 
     fn context(&self) -> String {
+        self.context_of("plan")
+    }
+
+    /// Under what a status of a head stands.
+    fn context_of(&self, what: &str) -> String {
         match &self.settings.group {
-            Some(group) => format!("tandem/{}/{group}/plan", self.world.name),
-            None => format!("tandem/{}/plan", self.world.name),
+            Some(group) => format!("tandem/{}/{group}/{what}", self.world.name),
+            None => format!("tandem/{}/{what}", self.world.name),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod held;
 mod neutral;
+pub mod review;
 
 use std::fmt::Write;
 
