@@ -32,10 +32,12 @@ enum Way {
     Merge,
     /// The merge of a pull request that somebody approved on the forge.
     Forge,
+    /// The same, where its review was judged before the merge.
+    Foreseen,
 }
 
 impl Way {
-    const ALL: [Self; 4] = [Self::Push, Self::Notes, Self::Merge, Self::Forge];
+    const ALL: [Self; 5] = [Self::Push, Self::Notes, Self::Merge, Self::Forge, Self::Foreseen];
 
     fn word(self) -> &'static str {
         match self {
@@ -43,6 +45,7 @@ impl Way {
             Self::Notes => "push, approved in Git notes",
             Self::Merge => "merge, no review",
             Self::Forge => "merge, approved on the forge",
+            Self::Foreseen => "merge, approved and foreseen",
         }
     }
 }
@@ -73,7 +76,7 @@ pub fn measure(runs: Option<usize>) -> Vec<Value> {
         let more = match way {
             Way::Push | Way::Merge => Value::Null,
             Way::Notes => json!(median - medians[0]),
-            Way::Forge => json!(median - medians[2]),
+            Way::Forge | Way::Foreseen => json!(median - medians[2]),
         };
         json!({"way": way.word(), "runs": all.len(), "min": all.first(), "median": median, "max": all.last(), "more": more})
     });
@@ -121,7 +124,7 @@ impl<'a> Stage<'a> {
         let owners = stage.owners();
         let first = stage.copy.push("0", &[(".tandem/owners.yaml", &owners), ("deploy/app.yaml", &app(0))]);
         let namespace = stage.tenant.namespace.clone();
-        let token = stage.forge.token(&["write:repository", "read:issue"]);
+        let token = stage.forge.token(&["write:repository", "write:issue", "read:user"]);
         lab.apply(&stage.forge.secrets(&namespace, &token));
         lab.apply(&format!(
             "{{apiVersion: v1, kind: Secret, metadata: {{name: hook, namespace: {namespace}}}, stringData: {{token: {}}}}}",
@@ -134,6 +137,10 @@ impl<'a> Stage<'a> {
             Way::Push | Way::Merge => String::new(),
             Way::Notes => review(false),
             Way::Forge => format!("forge: {{type: Gitea, secretRef: {{name: forge}}}}, {}", review(true)),
+            Way::Foreseen => format!(
+                "forge: {{type: Gitea, secretRef: {{name: forge}}}}, publish: {{plan: {{serviceAccountName: tandem-plan, interval: 1h}}}}, {}",
+                review(true)
+            ),
         };
         // Of the polls of this hour, none is within the run.
         let more = format!(
@@ -168,7 +175,7 @@ impl<'a> Stage<'a> {
         match self.way {
             Way::Push => {}
             Way::Notes => self.approve(),
-            Way::Merge | Way::Forge => self.merge(&branch),
+            Way::Merge | Way::Forge | Way::Foreseen => self.merge(agent, &branch),
         }
         if matches!(self.way, Way::Push | Way::Notes) {
             self.copy.git(&["push", "-q", "origin", "HEAD:refs/heads/main"]);
@@ -200,11 +207,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Proposes the commit at hand, has it approved where that is asked, and merges it.
-    fn merge(&self, branch: &str) {
+    fn merge(&self, agent: &Agent, branch: &str) {
         self.copy.git(&["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
         let number = self.forge.propose("ada", branch, "main");
         let path = format!("{}/pulls/{number}", People::REPOSITORY);
-        if self.way == Way::Forge {
+        if matches!(self.way, Way::Forge | Way::Foreseen) {
             self.forge.ok("bob", "POST", &format!("{path}/reviews"), &json!({"event": "APPROVED", "body": "well"}));
         }
         wait_for("the forge to take note of what was pushed", || {
@@ -214,6 +221,20 @@ impl<'a> Stage<'a> {
             let (branch, noted) = (&shown["head"]["sha"], &reference["object"]["sha"]);
             if branch.is_string() && branch == noted { Ok(()) } else { Err(format!("{branch} is not {noted}")) }
         });
+        if self.way == Way::Foreseen {
+            webhook_at(agent, &self.tenant.namespace);
+            let head = self.copy.git(&["rev-parse", "HEAD"]);
+            wait_for("the review to be told", || {
+                let path = format!("{}/commits/{head}/statuses", People::REPOSITORY);
+                let all = self.forge.ask("ada", "GET", &path, &Value::Null).1;
+                // The plan is told last.
+                let done = |context: &str| {
+                    let mut all = all.as_array().into_iter().flatten();
+                    all.any(|one| one["context"] == context && one["status"] == "success")
+                };
+                if done("tandem/lab/review") && done("tandem/lab/plan") { Ok(()) } else { Err(all.to_string()) }
+            });
+        }
         wait_for("the merge", || {
             let (status, answer) = self.forge.ask("bob", "POST", &format!("{path}/merge"), &json!({"Do": "merge"}));
             if status == 200 { Ok(()) } else { Err(format!("{status} {answer}")) }
