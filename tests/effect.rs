@@ -5,7 +5,8 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::lab::manifests::config;
+use crate::lab::gate::{Gate, LastAnswer};
+use crate::lab::manifests::{config, deployment};
 use crate::lab::{Agent, Lab, both, condition_of, tandem, wait_for};
 use crate::signing::{Keys, SshKey};
 use crate::{plans, review};
@@ -34,6 +35,11 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// The folder `deploy` is under approval of its plan, the folder `other` is not.
     fn new(lab: &'a Lab) -> Self {
+        Self::with(lab, "")
+    }
+
+    /// The same, with more in the owners file.
+    fn with(lab: &'a Lab, more: &str) -> Self {
         let stage = review::Stage::new(lab);
         stage.copy.commit("other", &[("other/o.yaml", &config("o", "{v: '1'}"))]);
         let first = stage.first();
@@ -43,7 +49,7 @@ impl<'a> Stage<'a> {
         stage.applied(&first, "1");
         // The owners file lists the agent, and operations approve that.
         let key = plan_key(stage.lab, &stage.tenant.namespace, "repo");
-        let listed = stage.copy.push("agent", &[(".tandem/owners.yaml", &(stage.owners("") + &cluster(&key)))]);
+        let listed = stage.copy.push("agent", &[(".tandem/owners.yaml", &(stage.owners("") + more + &cluster(&key)))]);
         stage.approve(&stage.olga, &[]);
         stage.accepted(&listed);
         let mut review = since;
@@ -57,8 +63,8 @@ impl<'a> Stage<'a> {
         Self { stage, unlisted: first }
     }
 
-    /// Held for want of an approved plan of this commit: the plan, in a file.
-    fn held(&self, reason: &str, commit: &str, words: &[&str]) -> tempfile::NamedTempFile {
+    /// Held for want of an approved plan of this commit, of which something may be written: the plan, in a file.
+    fn held_after(&self, reason: &str, commit: &str, words: &[&str]) -> tempfile::NamedTempFile {
         let first = format!("@sha1:{commit} is held: ");
         let words: Vec<&str> = words.iter().copied().chain([first.as_str(), "hint: tandem approve"]).collect();
         let held = self.stage.lab.wait(&self.stage.tenant.namespace, "sync/sync", |object| {
@@ -70,10 +76,16 @@ impl<'a> Stage<'a> {
                 Err(format!("{:#}", object["status"]))
             }
         });
-        assert!(self.stage.tenant.writes(commit).is_empty());
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), held["status"]["plan"].as_str().expect("a plan")).expect("writes");
         file
+    }
+
+    /// The same, and nothing of it was written.
+    fn held(&self, reason: &str, commit: &str, words: &[&str]) -> tempfile::NamedTempFile {
+        let plan = self.held_after(reason, commit, words);
+        assert!(self.stage.tenant.writes(commit).is_empty());
+        plan
     }
 
     fn approve_plan(&self, key: &SshKey, file: &tempfile::NamedTempFile, more: &[&str]) -> Output {
@@ -394,4 +406,105 @@ fn what_was_applied_otherwise_than_approved_is_told() {
     });
     review.lab.k(&["delete", "mutatingadmissionpolicybinding", &format!("two-faced-{namespace}")]);
     review.lab.k(&["delete", "mutatingadmissionpolicy", &format!("two-faced-{namespace}")]);
+}
+
+#[test]
+fn what_is_left_of_an_approved_plan_needs_no_second_approval_and_what_is_not_of_it_does() {
+    let lab = Lab::start("rest");
+    let gate = Gate::start(&lab);
+    let mut agent = Agent::start_through(&lab, &gate.url, &["--lease-seconds", "3"]);
+    let stage = Stage::new(&lab);
+    let review = &stage.stage;
+    let namespace = &review.tenant.namespace;
+    let rows = [("2", false), ("3", true)];
+    for (value, changed) in rows {
+        let app = deployment(&format!("app-{value}"), "replicas: 0", "registry.example.com/app:1");
+        let (config, path) = (review::value(value), format!("deploy/app-{value}.yaml"));
+        let commit = review.copy.push(value, &[("deploy/a.yaml", &config), (&path, &app)]);
+        review.approve(&review.bob, &[]);
+        let plan = stage.held("PlanMissing", &commit, &[]);
+        agent.kill();
+        assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+        // It ends in the middle: what configures is written, and what runs with it is not.
+        let is_half = || {
+            lab.get(namespace, "configmap/a")["data"]["v"] == value
+                && lab.absent(namespace, &format!("deployment/app-{value}"))
+        };
+        let mut limit = 0;
+        while !is_half() {
+            limit += 1;
+            assert!(limit < 30 && lab.absent(namespace, &format!("deployment/app-{value}")), "never in the middle");
+            gate.limit(namespace, limit, LastAnswer::Comes);
+            agent.restart();
+            wait_for(&format!("{limit} writes"), || {
+                let answered = gate.answered(namespace);
+                if answered == limit { Ok(()) } else { Err(answered.to_string()) }
+            });
+            agent.kill();
+        }
+        if changed {
+            let app = deployment(&format!("app-{value}"), "replicas: 0", "registry.example.com/app:by-hand");
+            let name = format!("{{name: app-{value}");
+            lab.apply(&app.replacen(&name, &format!("{name}, namespace: {namespace}"), 1));
+        }
+        gate.open();
+        agent.restart();
+        if changed {
+            let words = format!("app-{value} is changed, and approved was that it is created");
+            let plan = stage.held_after("PlanDiffers", &commit, &[&words]);
+            assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+        }
+        review.applied(&commit, value);
+        assert!(!lab.absent(namespace, &format!("deployment/app-{value}")));
+    }
+}
+
+#[test]
+fn break_glass_needs_no_approved_plan_and_what_comes_after_it_does() {
+    let stage = Stage::with(Lab::shared(), "  breakGlass: {people: [ada], lasts: 1h}\n");
+    let _agent = Lab::shared_agent();
+    let review = &stage.stage;
+    let ahead = review.copy.push("2\n\nBreak-Glass: it burns", &[("deploy/a.yaml", &review::value("2"))]);
+    review.applied(&ahead, "2");
+    review.tenant.wait_message("sync", "Ready", &["(not reviewed: break glass)"]);
+    let later = review.push("3");
+    review.approve(&review.bob, &[]);
+    let plan = stage.held("PlanMissing", &later, &["nobody has approved its plan"]);
+    review.stays_healed("2");
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    review.applied(&later, "3");
+}
+
+#[test]
+fn at_rest_nobody_is_asked_about_plans() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let review = &stage.stage;
+    let namespace = &review.tenant.namespace;
+    let second = review.push("2");
+    review.approve(&review.bob, &[]);
+    let plan = stage.held("PlanMissing", &second, &[]);
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    review.applied(&second, "2");
+    let record = || review.lab.get(namespace, "sync/sync")["status"]["history"].clone();
+    let (before, requests) = (record(), asked_in(review.lab, namespace));
+    // Ten commits that touch nothing of it: each is looked at.
+    for number in 0..10 {
+        let other = review.copy.push("other", &[("elsewhere/x", &number.to_string())]);
+        review.approve(&review.olga, &[]);
+        review.accepted(&other);
+    }
+    assert_eq!(record(), before, "nothing ran");
+    let more: Vec<Value> = asked_in(review.lab, namespace).split_off(requests.len());
+    assert!(more.is_empty(), "{more:#?}");
+}
+
+/// What was asked as a Sync's account about ConfigMaps of a namespace, watches left out.
+fn asked_in(lab: &Lab, namespace: &str) -> Vec<Value> {
+    lab.audit(namespace, |event| {
+        event["objectRef"]["namespace"] == namespace
+            && event["objectRef"]["resource"] == "configmaps"
+            && event["verb"] != "watch"
+            && event["impersonatedUser"]["username"].is_string()
+    })
 }

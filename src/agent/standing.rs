@@ -37,6 +37,11 @@ impl Standing {
         self.touching(commit, read).find(|judged| !ahead(judged))
     }
 
+    /// Whether this commit itself goes ahead of its review, or went ahead.
+    pub fn is_ahead(&self, commit: &str) -> bool {
+        self.glass.contains_key(commit)
+    }
+
     /// Whether something up to this commit that changes what was read went ahead of its review, and lacks approval yet.
     pub fn went_ahead(&self, commit: &str, read: &ReadSet) -> bool {
         self.touching(commit, &[read]).any(|judged| self.glass.contains_key(&judged.commit))
@@ -177,6 +182,7 @@ mod tests {
         assert_eq!(standing.unapproved("c").collect::<Vec<_>>(), ["b"], "what its message says counts for nothing");
         let ahead = |standing: &Standing| ["a", "b", "c"].map(|commit| standing.went_ahead(commit, &unread));
         assert_eq!(ahead(&standing), [false, true, true]);
+        assert_eq!(["a", "b", "c"].map(|commit| standing.is_ahead(commit)), [false, true, false]);
         assert!(!standing.went_ahead("b", &read(&["other"])), "who does not read it is told nothing");
         standing.glass.clear();
         assert_eq!(ahead(&standing), [false; 3]);

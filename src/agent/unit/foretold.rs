@@ -56,10 +56,9 @@ impl Unit {
         let essence = plan::essence(&plan, &desired, self.ledger.owned());
         let digest = essence.digest();
         let said = self.said_of_plans(target, known).await?;
-        // What is left of it, where an agent ended in the middle.
-        let rest = |approved: &String| {
-            known && self.world.foretold.recall(approved).is_some_and(|approved| approved.covers(&essence))
-        };
+        // What is left of it, where an agent ended in the middle, or somebody was faster: the end is the same.
+        let rest =
+            |approved: &String| self.world.foretold.recall(approved).is_some_and(|approved| approved.covers(&essence));
         let approval = said.iter().find(|(_, approved)| *approved == digest || rest(approved));
         match approval {
             _ if essence.lines.is_empty() => {}
@@ -77,13 +76,14 @@ impl Unit {
         self.facts.accepted.as_ref() == Some(&target.found.listed.revision)
     }
 
-    /// Whether somebody must have approved what a revision does: it reads one of the paths, and is new. What a status says
+    /// Whether somebody must have approved what a revision does: it reads one of the paths, is new, and does not itself go
+    /// ahead of its review; what comes after one that did needs it as ever. What a status says
     /// was accepted is no more than a hint after a start: then the inventory tells whether anything is left to do.
     fn asks_for_plan(&self, target: &Target, read: &ReadSet) -> bool {
         let Some(tip) = &self.tip else { return false };
         let reads = |path: &String| read.reads(path.trim_matches('/'));
         let new = !(self.vouched && self.is_accepted(target));
-        let ahead = self.review_standing().is_some_and(|standing| standing.went_ahead(target.found.commit(), read));
+        let ahead = self.review_standing().is_some_and(|standing| standing.is_ahead(target.found.commit()));
         new && !ahead && tip.plan_paths.iter().any(reads)
     }
 
