@@ -9,10 +9,11 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::agent::inputs;
 use crate::agent::standards::Snapshot;
 use crate::agent::standards::cases::{Seen, cases};
 use crate::agent::standards::verdicts::{self, Bench, Case, Effect, Live as Holds, Noted, Said, Standing};
-use crate::api::{SourceKind, StandardVerdicts};
+use crate::api::StandardVerdicts;
 use crate::failure::{Failed, Fault};
 use crate::object::{Digest, ObjectId, Problem};
 use crate::plan::{Action, Change, Desired, Live, Method, Plan, Refusals};
@@ -265,7 +266,8 @@ impl Unit {
     ) -> Result<(Vec<Desired>, Vec<Case>, Vec<Said>, Vec<Noted>), Stop> {
         let account = self.sync.spec.service_account_name.clone().unwrap_or_default();
         let user = verdicts::account(&self.key.namespace, &account);
-        let live = self.live_values();
+        // Former values may be anywhere.
+        let live = if inputs::is_veiled(&self.sync.spec) { Holds::Veiled } else { Holds::Plain };
         let snapshot = snapshot.clone();
         let judging = tokio::task::spawn_blocking(move || {
             let bench = Bench { desired: &desired, cases: &cases, user: &user, live, now: Timestamp::now() };
@@ -276,16 +278,6 @@ impl Unit {
             let failed = Failed::new("Internal", Fault::Internal, "the policies could not be evaluated");
             Stop::Failed(Stage::Validate, failed)
         })
-    }
-
-    /// What live objects may hold: where values come from Secrets, or are decrypted, former ones may be anywhere.
-    fn live_values(&self) -> Holds {
-        let spec = &self.sync.spec;
-        let of_secrets =
-            |from: &crate::api::Substitute| from.from.iter().any(|source| source.kind == SourceKind::Secret);
-        let secret =
-            spec.decryption.is_some() || spec.helm.is_some() || spec.substitute.as_ref().is_some_and(of_secrets);
-        if secret { Holds::Veiled } else { Holds::Plain }
     }
 
     /// Tells what was said, once: counts, Event, log, metric.
