@@ -508,3 +508,45 @@ fn asked_in(lab: &Lab, namespace: &str) -> Vec<Value> {
             && event["impersonatedUser"]["username"].is_string()
     })
 }
+
+#[test]
+fn what_another_spec_makes_of_the_same_commit_is_approved_too() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let review = &stage.stage;
+    let namespace = &review.tenant.namespace;
+    let second = review.push("${V:=2}");
+    review.approve(&review.bob, &[]);
+    let plan = stage.held("PlanMissing", &second, &[]);
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    review.applied(&second, "${V:=2}");
+
+    // What makes no other objects needs nobody.
+    let patch = |spec: Value| {
+        let patch = json!({"spec": spec}).to_string();
+        review.lab.k(&["-n", namespace, "patch", "sync", "sync", "--type=merge", "-p", &patch]);
+        let generation = review.lab.get(namespace, "sync/sync")["metadata"]["generation"].clone();
+        review.lab.wait(namespace, "sync/sync", |object| {
+            if object["status"]["observedGeneration"] == generation {
+                Ok(())
+            } else {
+                Err(format!("{:#}", object["status"]))
+            }
+        });
+    };
+    patch(json!({"timeout": "7m"}));
+    review.stays_healed("${V:=2}");
+    let held = |sync: &Value| condition_of(sync, "Held").cloned();
+    assert_eq!(held(&review.lab.get(namespace, "sync/sync")), None);
+
+    patch(json!({"substitute": {"vars": {"V": "3"}}}));
+    let plan = stage.held_after("PlanDiffers", &second, &["what it would do is not what bob approved"]);
+    assert_eq!(review.lab.get(namespace, "configmap/a")["data"]["v"], "${V:=2}");
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    review.lab.wait(namespace, "configmap/a", |object| match object["data"]["v"].as_str() {
+        Some("3") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    review.applied(&second, "3");
+    review.stays_healed("3");
+}

@@ -1,32 +1,57 @@
 //! What is known of pull requests before they land: what the forge answered, so that it is asked later only whether that
 //! has changed, and whether the next commit is likely to be one that was approved already.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::forge::Book;
 
 use super::tip::Key;
+
+/// So long after it is closed a pull request may be what a new commit came by.
+const LANDS: Duration = Duration::from_secs(60);
 
 /// What is known of one Repository.
 #[derive(Default)]
 pub struct Ahead {
     /// What need not be sent again.
     pub book: Book,
-    /// Numbers of pull requests that are open and approved.
-    approved: Mutex<BTreeSet<u64>>,
+    /// Numbers of pull requests that are approved and open, and of those that were, until when they count.
+    approved: Mutex<BTreeMap<u64, Option<Instant>>>,
 }
 
 impl Ahead {
-    /// An open pull request is approved, or is not, or is not open any more.
+    /// An open pull request is approved, or is not.
     pub fn note(&self, number: u64, approved: bool) {
-        let mut all = self.approved.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = if approved { all.insert(number) } else { all.remove(&number) };
+        let mut all = self.lock();
+        if approved {
+            all.insert(number, None);
+        } else {
+            all.remove(&number);
+        }
     }
 
-    /// Those that may land approved.
-    pub fn approved(&self) -> BTreeSet<u64> {
-        self.approved.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// All that are open now.
+    pub fn keep(&self, open: &BTreeSet<u64>) {
+        let until = Instant::now() + LANDS;
+        for (_, closed) in self.lock().iter_mut().filter(|(number, _)| !open.contains(number)) {
+            closed.get_or_insert(until);
+        }
+    }
+
+    /// Whether an approved one may have landed, or may be about to.
+    pub fn expects(&self) -> bool {
+        let now = Instant::now();
+        let mut all = self.lock();
+        all.retain(|_, closed| closed.is_none_or(|until| now < until));
+        !all.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Option<Instant>>> {
+        self.approved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,5 +68,28 @@ impl Aheads {
     /// It is gone, or is another one.
     pub fn forget(&self, repository: &Key) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(repository);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_approved_is_expected_for_a_while_after_it_is_closed() {
+        let ahead = Ahead::default();
+        assert!(!ahead.expects());
+        ahead.note(7, true);
+        ahead.note(8, true);
+        ahead.note(8, false);
+        ahead.keep(&BTreeSet::from([7, 8]));
+        tokio::time::advance(LANDS * 2).await;
+        assert!(ahead.expects(), "it is open");
+        ahead.keep(&BTreeSet::from([8]));
+        tokio::time::advance(LANDS / 2).await;
+        ahead.keep(&BTreeSet::new());
+        assert!(ahead.expects());
+        tokio::time::advance(LANDS / 2).await;
+        assert!(!ahead.expects(), "its time is over, however often it is not seen");
     }
 }

@@ -137,7 +137,7 @@ impl Watcher {
     /// it: it was judged before, so this alone is left to be known. Where nothing is known yet it is asked once more later.
     pub(super) async fn foreseen(&self, commit: &str) -> Option<Evidence> {
         let expected = self.repository.spec.review.as_ref().is_some_and(|review| review.forge)
-            && !self.inquiry.ahead.approved().is_empty()
+            && self.inquiry.ahead.expects()
             && !self.inquiry.asked.contains_key(commit);
         if !expected {
             return None;

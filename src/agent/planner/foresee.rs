@@ -59,9 +59,9 @@ impl Teller {
         base: &Found,
         open: &[Open],
     ) -> Result<(), Broken> {
-        let is_open = |number: &u64| open.iter().any(|one| one.number == *number);
-        self.ahead.approved().iter().filter(|number| !is_open(number)).for_each(|gone| self.ahead.note(*gone, false));
-        self.foreseen.retain(|number, _| is_open(number));
+        let numbers: BTreeSet<u64> = open.iter().map(|one| one.number).collect();
+        self.ahead.keep(&numbers);
+        self.foreseen.retain(|number, _| numbers.contains(number));
         let Some(check) = &tip.judging else { return Ok(()) };
         let all: BTreeSet<String> = open.iter().map(|one| one.head.clone()).collect();
         for one in open {

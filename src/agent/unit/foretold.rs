@@ -42,14 +42,20 @@ impl Unit {
         admitted: &Admitted,
         read: &ReadSet,
     ) -> Result<Expected, Stop> {
-        if !self.asks_for_plan(target, read) {
+        self.vouches = None;
+        if !self.reads_what_is_planned(read) {
             return Ok(Expected::new());
         }
-        let known = self.is_accepted(target);
-        let mut plan = admitted.plan().clone();
         let desired: Vec<Desired> = admitted.all_desired().cloned().collect();
+        // The same commit makes other objects by another spec, another value of a variable, another cluster around a chart.
+        let (known, digest) = (self.is_accepted(target), self.digest(&desired));
+        self.vouches = Some(digest);
+        if known && self.vouched == Some(digest) || self.is_ahead(target) {
+            return Ok(Expected::new());
+        }
+        let mut plan = admitted.plan().clone();
         if plan::essence(&plan, &desired, self.ledger.owned()).lines.is_empty() {
-            self.vouched |= known;
+            self.vouch(known);
             return Ok(Expected::new());
         }
         let expected = self.look_ahead(target, admitted, &mut plan).await?;
@@ -67,7 +73,7 @@ impl Unit {
             }
             None => return Err(Stop::Hold(self.unapproved_plan(target, essence, said.first())?)),
         }
-        self.vouched |= known;
+        self.vouch(known);
         Ok(expected)
     }
 
@@ -76,15 +82,22 @@ impl Unit {
         self.facts.accepted.as_ref() == Some(&target.found.listed.revision)
     }
 
-    /// Whether somebody must have approved what a revision does: it reads one of the paths, is new, and does not itself go
-    /// ahead of its review; what comes after one that did needs it as ever. What a status says
-    /// was accepted is no more than a hint after a start: then the inventory tells whether anything is left to do.
-    fn asks_for_plan(&self, target: &Target, read: &ReadSet) -> bool {
-        let Some(tip) = &self.tip else { return false };
+    /// Of what is only said to be accepted it is known now that it is.
+    fn vouch(&mut self, known: bool) {
+        if known {
+            self.vouched = self.vouches;
+        }
+    }
+
+    /// Whether somebody must have approved what a revision does: it reads one of the paths.
+    fn reads_what_is_planned(&self, read: &ReadSet) -> bool {
         let reads = |path: &String| read.reads(path.trim_matches('/'));
-        let new = !(self.vouched && self.is_accepted(target));
-        let ahead = self.review_standing().is_some_and(|standing| standing.is_ahead(target.found.commit()));
-        new && !ahead && tip.plan_paths.iter().any(reads)
+        self.tip.as_ref().is_some_and(|tip| tip.plan_paths.iter().any(reads))
+    }
+
+    /// Whether a revision itself goes ahead of its review. What comes after one that did needs an approved plan as ever.
+    fn is_ahead(&self, target: &Target) -> bool {
+        self.review_standing().is_some_and(|standing| standing.is_ahead(target.found.commit()))
     }
 
     /// Has the API server say of each object what would become of it, and takes that into the plan.

@@ -137,7 +137,7 @@ impl Unit {
     }
 
     /// What is judged, whatever it was made of: a chart may render to other objects with the cluster that it is in.
-    fn digest(&self, desired: &[Desired]) -> Digest {
+    pub(super) fn digest(&self, desired: &[Desired]) -> Digest {
         let whole = |desired: &Desired| match desired.yields.is_empty() {
             true => desired.digest,
             // What is left to others is not in its own.

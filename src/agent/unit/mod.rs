@@ -111,8 +111,11 @@ struct Unit {
     inputs: Inputs,
     /// What Standards have let pass.
     judged: Judged,
-    /// Whether this agent itself has accepted what is accepted, or has seen that nothing of it was left to do.
-    vouched: bool,
+    /// Digest of all objects that this agent itself has accepted, where their plan was to be approved, or has seen that
+    /// nothing of them was left to do.
+    vouched: Option<Digest>,
+    /// What will be that once it is accepted.
+    vouches: Option<Digest>,
 
     ledger: Ledger,
     /// What a watch taught about entries is not yet in the cluster.
@@ -195,7 +198,8 @@ impl Unit {
             read_set: None,
             inputs: Inputs::default(),
             judged: Judged::default(),
-            vouched: false,
+            vouched: None,
+            vouches: None,
             unsaved: false,
             observed: Observed::new(),
             health: BTreeMap::new(),

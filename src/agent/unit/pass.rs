@@ -345,7 +345,7 @@ impl Unit {
         let touched = self.facts.attempted.as_ref() == Some(&target.found.listed.revision);
         if target.aim == Aim::Newest && touched {
             self.facts.accepted = Some(target.found.listed.revision.clone());
-            self.vouched = true;
+            self.vouched = self.vouches.take();
         }
     }
 
