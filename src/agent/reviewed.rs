@@ -22,7 +22,7 @@ use super::foretold;
 use super::repository::Watcher;
 use super::standing::Standing;
 use super::tip::Found;
-use super::worker::{Judged, Notes, ReviewCheck, Reviewed, Way};
+use super::worker::{Judged, ReviewCheck, Reviewed, Way};
 
 /// Characters of a reason that are kept.
 const REASON: usize = 500;
@@ -148,7 +148,7 @@ impl Watcher {
                 record.before.clone().filter(|_| !self.world.registry.awaited_plans(&self.key).is_empty())
             {
                 check.accepted = before;
-                let reviewed = self.world.workers.review(&found.source, &found.listed, &check, Notes::Fetched).await?;
+                let reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
                 next = foretold::noted(next, &reviewed, check.now);
             }
             let plans = next.plans.clone();
@@ -158,10 +158,10 @@ impl Watcher {
             self.progress.standing = Some(Arc::new(Standing { plans, ..standing(accepted, Vec::new(), Vec::new()) }));
             return Ok(None);
         }
-        let mut reviewed = self.world.workers.review(&found.source, &found.listed, &check, Notes::Fetched).await?;
+        let mut reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
         if review.forge && reviewed.way == Way::Mainline && self.inquire(&reviewed.steps).await {
             check.evidence = self.inquiry.evidence();
-            reviewed = self.world.workers.review(&found.source, &found.listed, &check, Notes::Known).await?;
+            reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
         }
         if let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await? {
             return Ok(Some(hold));

@@ -19,13 +19,22 @@ pub(super) const LISTED: [&str; 2] = [NOTES, coverage::NOTES];
 /// Signers whose notes are kept.
 const SIGNERS: usize = 1000;
 
+/// Where it stands in the cache how notes were listed when they were fetched last.
+const SEEN: &str = "tandem-notes";
+
 /// Brings the notes of all signers into the cache. What the remote does not have any more stays: it is signed, and as
-/// true as it was.
+/// true as it was. Where notes were fetched since they were listed like this, nothing is asked.
 ///
 /// # Errors
 /// The remote cannot be reached or refuses, or there are notes of more than 1,000 signers.
-pub fn fetch_notes(cache: &Cache, source: &Source) -> Result<(), GitError> {
+pub fn fetch_notes(cache: &Cache, source: &Source, listed: Option<&str>) -> Result<(), GitError> {
     let url = &source.url;
+    let seen = |repository: &Repository| repository.path().join(SEEN);
+    if let (Some(listed), Some(repository)) = (listed, cache.open(url)?)
+        && std::fs::read_to_string(seen(&repository)).is_ok_and(|seen| seen == listed)
+    {
+        return Ok(());
+    }
     let exchange = Exchange::begin(source)?;
     let _alone = cache.fetching(&exchange)?;
     let repository = cache.open_or_create(url)?;
@@ -44,6 +53,10 @@ pub fn fetch_notes(cache: &Cache, source: &Source) -> Result<(), GitError> {
             repository.reference(&format!("{KEPT}{name}"), target, true, "fetched").map_err(failed)?;
         }
         reference.delete().map_err(failed)?;
+    }
+    if let Some(listed) = listed {
+        // Where it cannot be written, notes are fetched once more the next time.
+        let _ = std::fs::write(seen(&repository), listed);
     }
     Ok(())
 }
@@ -112,5 +125,27 @@ pub fn coverage_on(repository: &Repository, url: &str, commit: &str) -> Result<O
             tracing::debug!(%commit, %error, "a note that cannot be read");
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_that_were_fetched_as_they_are_listed_cost_no_question() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::new(folder.path());
+        // Nobody listens there.
+        let mut source = Source::new("http://127.0.0.1:9/shop.git");
+        source.timeout = std::time::Duration::from_secs(5);
+        let repository = cache.open_or_create(&source.url).expect("a cache");
+        std::fs::write(repository.path().join(SEEN), "as listed").expect("written");
+        drop(repository);
+        for (listed, asks) in [(Some("as listed"), false), (Some("moved"), true), (None, true)] {
+            assert_eq!(fetch_notes(&cache, &source, listed).is_err(), asks, "{listed:?}");
+        }
+        cache.set_aside(&source.url).expect("set aside");
+        assert!(fetch_notes(&cache, &source, Some("as listed")).is_err(), "what is lost is fetched");
     }
 }

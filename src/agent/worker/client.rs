@@ -11,7 +11,7 @@ use super::coverage::CoverageCheck;
 use super::foreseen::Foreseen;
 use super::freeze::{Changes, Freezes, Since};
 use super::proposed::{At, Proposed, Trial};
-use super::protocol::{History, Notes, Part, Pins, Question, Request};
+use super::protocol::{History, Part, Pins, Question, Request};
 use super::review::{ReviewCheck, Reviewed};
 use super::settings::{WorkersSettings, confinement};
 use super::verify::{Check, Verified};
@@ -147,15 +147,17 @@ impl Workers {
         }
     }
 
-    /// Whether each step that leads to what was found (and fetched) is approved. Asks the remote for notes, for heads
-    /// of proposals, and for more history where the cache does not know enough.
+    /// Whether each step that leads to what was found (and fetched) is approved. Asks the remote for notes, unless they were
+    /// fetched since they were listed as `notes`, for heads of proposals, and for more history where the cache does not know
+    /// enough.
     pub async fn review(
         &self,
         source: &Source,
         found: &Listed,
         check: &ReviewCheck,
-        notes: Notes,
+        notes: &str,
     ) -> Result<Reviewed, Failed> {
+        let notes = (!notes.is_empty()).then(|| notes.to_owned());
         let question = Question::Review { source: source.clone(), found: found.clone(), check: check.clone(), notes };
         match self.ask_remote(source, question, 8).await? {
             Part::Reviewed(reviewed) => Ok(*reviewed),

@@ -45,7 +45,7 @@ pub(super) fn foresee(
     if !git::fetch_head(cache, source, (&asked.reference, &asked.head), Kept::Proposed).map_err(of)? {
         return Ok(Foreseen::Moved);
     }
-    git::fetch_notes(cache, source).map_err(of)?;
+    git::fetch_notes(cache, source, None).map_err(of)?;
     let history = Cached { cache, source, listed };
     let base = &listed.revision.commit;
     let mut step = 0;

@@ -22,7 +22,7 @@ pub use coverage::{CoverageCheck, CoverageKeys};
 pub use foreseen::Foreseen;
 pub use freeze::{Changes, Freezes, Since, freezes_of};
 pub use proposed::{At, Proposed, Trial};
-pub use protocol::{History, Notes, Pins};
+pub use protocol::{History, Pins};
 pub use quarantine::{KILLS, Quarantine, killed};
 pub use review::{Judged, ReviewCheck, Reviewed, Way, owners_of, review};
 pub use serve::main;

@@ -35,7 +35,7 @@ pub(super) enum Question {
     Ancestry { source: Source, accepted: String, found: Listed },
     LocalAncestry { url: String, accepted: String, found: String },
     Verify { source: Source, found: Listed, check: Check },
-    Review { source: Source, found: Listed, check: ReviewCheck, notes: Notes },
+    Review { source: Source, found: Listed, check: ReviewCheck, notes: Option<String> },
     Coverage { source: Source, check: CoverageCheck },
     OwnersDigest { url: String, commit: String },
     Unchanged { url: String, commit: String, read_sets: Vec<ReadSet> },
@@ -49,15 +49,6 @@ pub(super) enum Question {
     Changes { url: String, since: Since, read: ReadSet },
     Pin { url: String, pins: Pins },
     SetAside { url: String },
-}
-
-/// Whether notes are fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Notes {
-    /// They are, with what is new of them.
-    Fetched,
-    /// They were, a moment ago.
-    Known,
 }
 
 /// Which commits' trailers are asked for.

@@ -10,7 +10,7 @@ use super::coverage::coverage;
 use super::foreseen::foresee;
 use super::freeze::{changes, freezes};
 use super::proposed::{At, trial};
-use super::protocol::{Notes, Part, Question, Request};
+use super::protocol::{Part, Question, Request};
 use super::review::{ReviewCheck, owners_of, review};
 use super::verify::{Cached, verify};
 use crate::failure::Failed;
@@ -99,9 +99,7 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             Part::Verified(verify(&cached, &found.revision, found.tag.as_deref(), &check)?)
         }
         Question::Review { source, found, check, notes } => {
-            if notes == Notes::Fetched {
-                git::fetch_notes(cache, &source)?;
-            }
+            git::fetch_notes(cache, &source, notes.as_deref())?;
             fetch_heads(cache, &source, &check)?;
             let history = Cached { cache, source: &source, listed: &found };
             Part::Reviewed(Box::new(review(&history, &found.revision.commit, &check)?))

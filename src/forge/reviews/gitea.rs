@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{try_join, try_join_all, try_join4};
+use futures::future::{try_join, try_join_all, try_join3};
 use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::pushes::{Push, pushers};
-use super::{PAGES, Said, Stage, account, commit, number, strange, text, time};
+use super::{Makers, PAGES, Said, Stage, account, commit, number, strange, text, time};
 use crate::forge::{Forge, ForgeError};
 use crate::revision::proposal::{Proposal, Review, Says};
 use reqwest::Method;
@@ -41,23 +41,30 @@ async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Prop
     let shown = index.to_string();
     // The head that the answer names moves on with its branch; this reference stays where it was merged.
     let reference = format!("refs/pull/{index}/head");
-    let head_and_pushers = async {
+    let target = format!("refs/heads/{branch}");
+    let head_and_makers = async {
         let merged_head = head_of(forge, &shown, &reference).await?;
-        let pushers = match (head, &merged_head) {
-            (Some(head), Some(sha)) => pushed(forge, head, sha).await?,
-            _ => None,
+        let pushers = async {
+            match (head, &merged_head) {
+                (Some(head), Some(sha)) => pushed(forge, head, sha).await,
+                _ => Ok(None),
+            }
         };
-        Ok((merged_head, pushers))
+        let ask = async {
+            let (authors, pushers) = try_join(authors(forge, &shown), pushers).await?;
+            Ok(Makers { authors, pushers })
+        };
+        let makers = forge.makers(stage, (index, &target, merged_head.as_deref()), ask).await?;
+        Ok((merged_head, makers))
     };
-    let (events, authors, reviews, (merged_head, pushers)) =
-        try_join4(Events::read(forge, &shown, stage), authors(forge, &shown), reviews(forge, &shown), head_and_pushers)
-            .await?;
+    let (events, reviews, (merged_head, Makers { authors, pushers })) =
+        try_join3(Events::read(forge, &shown, stage), reviews(forge, &shown), head_and_makers).await?;
     let told = time(found, "merged_at");
     let apart = |told: jiff::Timestamp| events.merged.is_none_or(|merged| merged.duration_since(told).abs() > APART);
     Ok(Proposal {
         number: index,
         repository: base.and_then(|base| number(base, "repo_id")),
-        target: format!("refs/heads/{branch}"),
+        target,
         merged_at: told.and(events.merged),
         merge_commit: commit(found, "merge_commit_sha"),
         squash_commit: None,

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{try_join, try_join_all, try_join4};
+use futures::future::{try_join, try_join_all, try_join3};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 
 use super::pushes::{Push, pushers};
-use super::{PROPOSALS, Said, Stage, account, commit, number, strange, text, time};
+use super::{Makers, PROPOSALS, Said, Stage, account, commit, number, strange, text, time};
 use crate::forge::{Forge, ForgeError};
 use crate::revision::proposal::{Proposal, Review, Says};
 
@@ -67,8 +67,13 @@ async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Prop
                 _ => Ok(None),
             }
         };
-        let (authors, retargeted, reviews, pushers) =
-            try_join4(authors(forge, &shown), retargeted(forge, &shown), reviews(forge, &shown), pushers).await?;
+        let ask = async {
+            let (authors, pushers) = try_join(authors(forge, &shown), pushers).await?;
+            Ok(Makers { authors, pushers })
+        };
+        let makers = forge.makers(stage, (index, &proposal.target, proposal.head.as_deref()), ask);
+        let (Makers { authors, pushers }, retargeted, reviews) =
+            try_join3(makers, retargeted(forge, &shown), reviews(forge, &shown)).await?;
         proposal = Proposal { authors, retargeted, reviews, pushers, ..proposal };
     }
     Ok(proposal)

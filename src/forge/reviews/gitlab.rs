@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::pushes::{Push, pushers};
-use super::{PAGES, PROPOSALS, Said, Stage, account, commit, number, strange, text, time};
+use super::{Makers, PAGES, PROPOSALS, Said, Stage, account, commit, number, strange, text, time};
 use crate::forge::{Forge, ForgeError};
 use crate::revision::proposal::{Proposal, Review, Says, Version};
 
@@ -73,11 +73,16 @@ async fn proposal(forge: &Forge, index: u64, stage: Stage<'_>) -> Result<Proposa
             let (notes, all) = try_join(Notes::read(forge, &shown), approvals(forge, &shown)).await?;
             Ok((reviews(forge, &all, &notes).await?, notes.retargeted))
         };
+        let ask = async {
+            let pushers = match &proposal.head {
+                Some(head) => pushed(forge, &found, head).await?,
+                None => None,
+            };
+            Ok(Makers { authors: BTreeSet::new(), pushers })
+        };
         let pushers = async {
-            match &proposal.head {
-                Some(head) => pushed(forge, &found, head).await,
-                None => Ok(None),
-            }
+            let head = (index, proposal.target.as_str(), proposal.head.as_deref());
+            Ok(forge.makers(stage, head, ask).await?.pushers)
         };
         let (versions, (reviews, retargeted), pushers) = try_join3(versions(forge, &shown), reviewed, pushers).await?;
         proposal = Proposal { versions, reviews, retargeted, pushers, ..proposal };

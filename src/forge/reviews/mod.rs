@@ -11,6 +11,7 @@ mod pushes;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::client::{Head, Makers};
 use super::read::{account, commit, number, strange, text, time};
 use super::{Forge, ForgeError, PAGES};
 use crate::api::ForgeType;
@@ -70,6 +71,29 @@ impl Forge {
             ForgeType::GitHub => github::open(self, &number.to_string()).await,
             ForgeType::GitLab => gitlab::open(self, number).await,
         }
+    }
+
+    /// Who made the head of a proposal. Of one that landed that may be known from when it was open; else it is asked.
+    async fn makers(
+        &self,
+        stage: Stage<'_>,
+        (number, target, commit): (u64, &str, Option<&str>),
+        ask: impl Future<Output = Result<Makers, ForgeError>>,
+    ) -> Result<Makers, ForgeError> {
+        let Some(commit) = commit else { return ask.await };
+        let head = Head { number, target: target.to_owned(), commit: commit.to_owned() };
+        let known = match stage {
+            Stage::Landed(_) => self.client.book.makers(&head),
+            Stage::Open => None,
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let made = ask.await?;
+        if matches!(stage, Stage::Open) {
+            self.client.book.note(head, &made);
+        }
+        Ok(made)
     }
 
     /// One answer about the repository.

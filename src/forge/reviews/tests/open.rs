@@ -60,3 +60,51 @@ async fn what_does_not_need_another_answer_is_asked_at_once() {
     let said = tokio::time::timeout(HANGS, forge.proposals(M)).await.expect("nothing waits").expect("an answer");
     assert!(!said.proposals[0].reviews.is_empty());
 }
+
+#[tokio::test]
+async fn who_made_a_head_is_not_asked_again_when_that_head_is_merged_and_of_another_one_it_is() {
+    let fake = github();
+    let landed = format!("{R}/commits/{M}/pulls");
+    let merged = fake.shown(&landed)[0].clone();
+    let mut open = merged.clone();
+    (open["merged_at"], open["state"], open["merge_commit_sha"]) = (Value::Null, json!("open"), Value::Null);
+    fake.put(&format!("{R}/pulls/7"), open);
+    let forge = fake.forge(ForgeType::GitHub).await.with(Book::default());
+    let before = forge.proposal(7).await.expect("an answer");
+    fake.asked();
+    let of_makers = |asked: &[(String, bool)]| {
+        asked.iter().filter(|(line, _)| line.contains("/activity") || line.contains("/pulls/7/commits")).count()
+    };
+    let after = forge.proposals(M).await.expect("an answer");
+    let asked = fake.asked();
+    assert_eq!(
+        (&after.proposals[0].authors, &after.proposals[0].pushers),
+        (&before.proposals[0].authors, &before.proposals[0].pushers)
+    );
+    assert_eq!(of_makers(&asked), 0, "{asked:#?}");
+    // What else there is to know is asked: it may have changed.
+    for rest in ["/timeline", "/reviews", "/permission"] {
+        assert!(asked.iter().any(|(line, _)| line.contains(rest)), "{rest} in {asked:#?}");
+    }
+    // Another head, and another target: other commits.
+    for (pointer, value) in [("/head/sha", json!(G)), ("/base/ref", json!("release"))] {
+        let mut other = merged.clone();
+        *other.pointer_mut(pointer).expect("it is there") = value;
+        fake.put(&landed, json!([other]));
+        forge.proposals(M).await.expect("an answer");
+        assert!(of_makers(&fake.asked()) > 0, "{pointer}");
+    }
+    // Who is not known of all is asked for again.
+    let fake = github();
+    fake.put(&format!("{R}/pulls/7"), {
+        let mut open = fake.shown(&landed)[0].clone();
+        (open["merged_at"], open["state"], open["merge_commit_sha"]) = (Value::Null, json!("open"), Value::Null);
+        open
+    });
+    let known = fake.shown("/repos/ada/web/activity");
+    fake.put("/repos/ada/web/activity", json!([]));
+    let forge = fake.forge(ForgeType::GitHub).await.with(Book::default());
+    assert_eq!(forge.proposal(7).await.expect("an answer").proposals[0].pushers, None);
+    fake.put("/repos/ada/web/activity", known);
+    assert_eq!(forge.proposals(M).await.expect("an answer").proposals[0].pushers, Some(BTreeSet::from([8, 9])));
+}
