@@ -98,7 +98,8 @@ fn the_commit_of_a_merge_is_read_like_any_other_and_is_in_memory_alone() {
     let raw =
         super::super::raw(made.repository(), URL, &commit, ObjectType::Commit).expect("read").expect("it is there");
     assert_eq!(crate::revision::signature::parents(&raw), Some(vec![ours.clone(), theirs.clone()]));
-    let brought = super::super::range(made.repository(), URL, &[ours.clone()], &commit, false).expect("a range");
+    let brought =
+        super::super::range(made.repository(), URL, std::slice::from_ref(&ours), &commit, false).expect("a range");
     let super::super::Range::Commits { ids, .. } = brought else { panic!("{brought:?}") };
     assert_eq!(ids, [commit.clone(), theirs.clone()]);
     assert_eq!(made.commit(URL, &ours, &theirs).expect("again"), commit, "at no time, by nobody");
