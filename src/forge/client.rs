@@ -155,6 +155,11 @@ pub struct Makers {
 }
 
 impl Book {
+    /// Nothing is known any more.
+    pub fn clear(&self) {
+        *self.lock() = Kept::default();
+    }
+
     /// Who made a head, where that is known.
     pub fn makers(&self, head: &Head) -> Option<Makers> {
         self.lock().makers.get(head).cloned()

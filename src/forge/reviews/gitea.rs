@@ -59,6 +59,11 @@ async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Prop
     };
     let (events, reviews, (merged_head, Makers { authors, pushers })) =
         try_join3(Events::read(forge, &shown, stage), reviews(forge, &shown), head_and_makers).await?;
+    let merge_base = match commit(found, "merge_base") {
+        // What Gitea finds out while it merges, between the push and its own note of it, is where the branch is after that.
+        Some(base) if Some(&base) == merged_head.as_ref() => came_from(forge, &target, &base).await?,
+        other => other,
+    };
     let told = time(found, "merged_at");
     let apart = |told: jiff::Timestamp| events.merged.is_none_or(|merged| merged.duration_since(told).abs() > APART);
     Ok(Proposal {
@@ -71,7 +76,7 @@ async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Prop
         by_hand: told.is_some_and(apart),
         head: merged_head,
         head_reference: reference,
-        base: commit(found, "merge_base"),
+        base: merge_base,
         opener: account(found, "user"),
         authors,
         pushers,
@@ -79,6 +84,36 @@ async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Prop
         versions: Vec::new(),
         reviews,
     })
+}
+
+/// Where a branch was before the push that brought it to a commit, as far as the forge tells.
+async fn came_from(forge: &Forge, reference: &str, sha: &str) -> Result<Option<String>, ForgeError> {
+    let mut feed = Feed { reference: reference.to_owned(), entries: Vec::new() };
+    let path = forge.path(&["activities", "feeds"]);
+    for page in 1..=PAGES {
+        let Some(some) = feed_page(forge, &path, page).await? else { return Ok(None) };
+        if some.is_empty() {
+            break;
+        }
+        feed.take(&some);
+        if let Some(push) = feed.pushes().into_iter().find(|push| push.after == sha) {
+            return Ok(push.before);
+        }
+    }
+    Ok(None)
+}
+
+/// One page of what happened in a repository; none where that is not shown.
+async fn feed_page(forge: &Forge, path: &[&str], page: usize) -> Result<Option<Vec<Value>>, ForgeError> {
+    let page = page.to_string();
+    match forge.client.ask(Method::GET, path, &[("page", &page), ("limit", "50")], None).await {
+        Err(ForgeError::NotFound(_) | ForgeError::Refused(_, 403)) => Ok(None),
+        Ok(answer) => match answer.body {
+            Value::Array(some) => Ok(Some(some)),
+            _ => Err(strange(path, "it is no list")),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// What the reference of a pull request leads to.
@@ -202,12 +237,7 @@ async fn pushed(forge: &Forge, head: &Value, sha: &str) -> Result<Option<BTreeSe
     let path = ["repos", owner, name, "activities", "feeds"];
     let mut pushes = Feed { reference, entries: Vec::new() };
     for page in 1..=PAGES {
-        let page = page.to_string();
-        let answer = match forge.client.ask(Method::GET, &path, &[("page", &page), ("limit", "50")], None).await {
-            Err(ForgeError::NotFound(_) | ForgeError::Refused(_, 403)) => return Ok(None),
-            other => other?,
-        };
-        let Value::Array(some) = answer.body else { return Err(strange(&path, "it is no list")) };
+        let Some(some) = feed_page(forge, &path, page).await? else { return Ok(None) };
         if some.is_empty() {
             break;
         }

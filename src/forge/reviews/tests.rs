@@ -1,6 +1,7 @@
 //! GitHub and GitLab faked on the wire: one stateful value that has objects and lists, pages the lists, takes what is
 //! written, names its answers, and limits or fails as it is told. Gitea is asked for real in `tests/proposals.rs`.
 
+mod gitea;
 mod open;
 
 use std::collections::{BTreeMap, BTreeSet};
