@@ -61,10 +61,7 @@ impl Watcher {
         let is_due = |next: Option<Instant>| next.is_some_and(|next| next <= now);
         let shown = self.shown();
         let same = |(before, at): &(String, Instant)| *before == shown && now < *at + ANYWAY;
-        // What a forge hands out of a pull request may come at any time, and no listing tells that.
-        let asks_forge = self.repository.spec.review.as_ref().is_some_and(|review| review.forge);
-        asks_forge
-            || !self.looked.as_ref().is_some_and(same)
+        !self.looked.as_ref().is_some_and(same)
             || self.inquiry.urgent
             || is_due(self.inquiry.next())
             || is_due(self.hearing.next())
