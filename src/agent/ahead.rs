@@ -24,6 +24,12 @@ pub struct Ahead {
 }
 
 impl Ahead {
+    /// Nothing is known any more.
+    pub fn clear(&self) {
+        self.book.clear();
+        self.lock().clear();
+    }
+
     /// An open pull request is approved, or is not.
     pub fn note(&self, number: u64, approved: bool) {
         let mut all = self.lock();
@@ -65,7 +71,7 @@ impl Aheads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(repository.clone()).or_default().clone()
     }
 
-    /// It is gone, or is another one.
+    /// It is gone.
     pub fn forget(&self, repository: &Key) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(repository);
     }
@@ -91,5 +97,10 @@ mod tests {
         assert!(ahead.expects());
         tokio::time::advance(LANDS / 2).await;
         assert!(!ahead.expects(), "its time is over, however often it is not seen");
+        let (aheads, key) = (Aheads::default(), Key::new("shop", "repo"));
+        let one = aheads.of(&key);
+        one.note(7, true);
+        aheads.of(&key).clear();
+        assert!(!one.expects(), "all who have it in hand have the same");
     }
 }

@@ -163,8 +163,10 @@ impl Watcher {
         self.inquiry.urgent = self.inbox.asked.swap(false, std::sync::atomic::Ordering::AcqRel) || spec.is_some();
         if let Some(spec) = spec {
             if spec.spec != self.repository.spec {
-                self.world.aheads.forget(&self.key);
-                self.inquiry = Inquiry::of(self.world.aheads.of(&self.key));
+                // It may be another forge, or another token. Who tells of pull requests has the same in hand.
+                let ahead = self.world.aheads.of(&self.key);
+                ahead.clear();
+                self.inquiry = Inquiry::of(ahead);
                 (self.followed, self.given) = (None, None);
                 if spec.spec.url != self.repository.spec.url {
                     self.record = Record::default();

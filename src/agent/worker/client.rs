@@ -1,25 +1,20 @@
 //! The loop's side: questions that are answered by a worker process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::agent::programs::{Programs, ProgramsSettings};
 
-use super::coverage::CoverageCheck;
-use super::foreseen::Foreseen;
 use super::freeze::{Changes, Freezes, Since};
-use super::proposed::{At, Proposed, Trial};
+use super::proposed::At;
 use super::protocol::{History, Part, Pins, Question, Request};
-use super::review::{ReviewCheck, Reviewed};
 use super::settings::{WorkersSettings, confinement};
 use super::verify::{Check, Verified};
 use crate::failure::{Failed, Fault};
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::render::{Options, ReadSet, Rendered};
-use crate::revision::checks::Said;
-use crate::revision::proposal::Evidence;
 use crate::revision::{Ancestry, Revision, Wanted};
 use crate::sandbox::{Network, Pool, PoolSettings};
 
@@ -147,37 +142,6 @@ impl Workers {
         }
     }
 
-    /// Whether each step that leads to what was found (and fetched) is approved. Asks the remote for notes, unless they were
-    /// fetched since they were listed as `notes`, for heads of proposals, and for more history where the cache does not know
-    /// enough.
-    pub async fn review(
-        &self,
-        source: &Source,
-        found: &Listed,
-        check: &ReviewCheck,
-        notes: &str,
-    ) -> Result<Reviewed, Failed> {
-        let notes = (!notes.is_empty()).then(|| notes.to_owned());
-        let question = Question::Review { source: source.clone(), found: found.clone(), check: check.clone(), notes };
-        match self.ask_remote(source, question, 8).await? {
-            Part::Reviewed(reviewed) => Ok(*reviewed),
-            _ => Err(nonsense()),
-        }
-    }
-
-    /// What coverage files say of commits. Asks the remote for its notes.
-    pub async fn coverage(
-        &self,
-        source: &Source,
-        check: &CoverageCheck,
-    ) -> Result<BTreeMap<String, Vec<Said>>, Failed> {
-        let question = Question::Coverage { source: source.clone(), check: check.clone() };
-        match self.ask_remote(source, question, 2).await? {
-            Part::Coverage(said) => Ok(said),
-            _ => Err(nonsense()),
-        }
-    }
-
     /// Digest of the owners file of a commit, which is fetched where it is missing; the file can be read.
     pub async fn owners_digest(&self, source: &Source, commit: &str) -> Result<String, Failed> {
         let question = Question::OwnersDigest { url: source.url.clone(), commit: commit.to_owned() };
@@ -194,33 +158,6 @@ impl Workers {
             Question::Unchanged { url: url.to_owned(), commit: commit.to_owned(), read_sets: read_sets.to_vec() };
         match one(self.ask_cache(url, commit, question).await?)? {
             Part::Unchanged(unchanged) if unchanged.len() == read_sets.len() => Ok(unchanged),
-            _ => Err(nonsense()),
-        }
-    }
-
-    /// What merging a proposal into what was listed (and fetched) would change. Asks the remote for its head, and for
-    /// more history where the cache does not know enough.
-    pub async fn propose(&self, source: &Source, listed: &Listed, proposed: &Proposed) -> Result<Trial, Failed> {
-        let question = Question::Propose { source: source.clone(), listed: listed.clone(), proposed: proposed.clone() };
-        match self.ask_remote(source, question, 6).await? {
-            Part::Trial(trial) => Ok(trial),
-            _ => Err(nonsense()),
-        }
-    }
-
-    /// What review would say of a proposal if it were merged into what was listed (and fetched). `said` is what the forge
-    /// says of it. Asks the remote for its head and for notes.
-    pub async fn foresee(
-        &self,
-        source: &Source,
-        listed: &Listed,
-        (proposed, said): (&Proposed, &Evidence),
-        check: &ReviewCheck,
-    ) -> Result<Foreseen, Failed> {
-        let (proposed, said, check) = (proposed.clone(), said.clone(), check.clone());
-        let question = Question::Foresee { source: source.clone(), listed: listed.clone(), proposed, said, check };
-        match self.ask_remote(source, question, 8).await? {
-            Part::Foreseen(foreseen) => Ok(foreseen),
             _ => Err(nonsense()),
         }
     }
@@ -324,7 +261,7 @@ impl Workers {
         [self.exchanges.idle_ids(), self.renders.idle_ids(), self.proposals.idle_ids()].concat()
     }
 
-    async fn ask_remote(&self, source: &Source, question: Question, exchanges: u32) -> Result<Part, Failed> {
+    pub(super) async fn ask_remote(&self, source: &Source, question: Question, exchanges: u32) -> Result<Part, Failed> {
         let deadline = source.timeout * exchanges + GRACE;
         one(self.send(Network::Outbound, question, deadline).await?)
     }
@@ -395,7 +332,7 @@ fn one(mut parts: Vec<Part>) -> Result<Part, Failed> {
     }
 }
 
-fn nonsense() -> Failed {
+pub(super) fn nonsense() -> Failed {
     internal("the answer does not belong to the question")
 }
 

@@ -8,6 +8,7 @@ mod coverage;
 mod foreseen;
 mod freeze;
 mod landed;
+mod people;
 mod proposed;
 mod protocol;
 mod quarantine;
