@@ -88,6 +88,16 @@ impl<'a> Stage<'a> {
         plan
     }
 
+    /// Brings a value to the cluster as it should be: approved, and its plan as well.
+    fn deploys(&self, text: &str) -> String {
+        let commit = self.stage.push(text);
+        self.stage.approve(&self.stage.bob, &[]);
+        let plan = self.held("PlanMissing", &commit, &["nobody has approved its plan"]);
+        assert!(self.approve_plan(&self.stage.bob, &plan, &[]).status.success());
+        self.stage.applied(&commit, text);
+        commit
+    }
+
     fn approve_plan(&self, key: &SshKey, file: &tempfile::NamedTempFile, more: &[&str]) -> Output {
         let path = file.path().display().to_string();
         self.stage.say("approve", key, &[&["--yes", "--plan", &path][..], more].concat())
@@ -170,11 +180,7 @@ fn what_a_revision_does_is_approved_by_its_plan_and_another_plan_is_held() {
 
     // A plan that was approved once is none for a later commit that does the same.
     for text in ["2", "3"] {
-        let commit = review.push(text);
-        review.approve(&review.bob, &[]);
-        let plan = stage.held("PlanMissing", &commit, &["nobody has approved its plan"]);
-        assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
-        review.applied(&commit, text);
+        stage.deploys(text);
     }
     // Nor is one that was taken back before it was needed.
     let last = review.push("9");
@@ -467,12 +473,7 @@ fn break_glass_needs_no_approved_plan_and_what_comes_after_it_does() {
     let ahead = review.copy.push("2\n\nBreak-Glass: it burns", &[("deploy/a.yaml", &review::value("2"))]);
     review.applied(&ahead, "2");
     review.tenant.wait_message("sync", "Ready", &["(not reviewed: break glass)"]);
-    let later = review.push("3");
-    review.approve(&review.bob, &[]);
-    let plan = stage.held("PlanMissing", &later, &["nobody has approved its plan"]);
-    review.stays_healed("2");
-    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
-    review.applied(&later, "3");
+    stage.deploys("3");
 }
 
 #[test]
@@ -481,11 +482,7 @@ fn at_rest_nobody_is_asked_about_plans() {
     let _agent = Lab::shared_agent();
     let review = &stage.stage;
     let namespace = &review.tenant.namespace;
-    let second = review.push("2");
-    review.approve(&review.bob, &[]);
-    let plan = stage.held("PlanMissing", &second, &[]);
-    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
-    review.applied(&second, "2");
+    stage.deploys("2");
     let record = || review.lab.get(namespace, "sync/sync")["status"]["history"].clone();
     let (before, requests) = (record(), asked_in(review.lab, namespace));
     // Ten commits that touch nothing of it: each is looked at.
@@ -515,11 +512,7 @@ fn what_another_spec_makes_of_the_same_commit_is_approved_too() {
     let _agent = Lab::shared_agent();
     let review = &stage.stage;
     let namespace = &review.tenant.namespace;
-    let second = review.push("${V:=2}");
-    review.approve(&review.bob, &[]);
-    let plan = stage.held("PlanMissing", &second, &[]);
-    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
-    review.applied(&second, "${V:=2}");
+    let second = stage.deploys("${V:=2}");
 
     // What makes no other objects needs nobody.
     let patch = |spec: Value| {

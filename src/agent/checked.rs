@@ -144,7 +144,7 @@ impl Watcher {
             if self.hearing.heard(commit, urgent, now).is_none() {
                 let forge =
                     source::forge(&self.world.cluster, &self.key.namespace, &self.repository, "spec.checks").await?;
-                let forge = self.inquiry.open(forge, now)?;
+                let forge = self.inquiry.of(forge, now)?;
                 let told = forge.said(commit).await.map_err(|error| {
                     self.inquiry.heed(&error, Instant::now());
                     Failed::from(&error)

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::failure::{Failed, Fault};
 use crate::forge::{Forge, ForgeError, Said};
 use crate::revision::proposal::Evidence;
-use crate::revision::review::note::repository_id;
+use crate::revision::review::note::host;
 
 use super::ahead::Ahead;
 use super::backoff;
@@ -51,7 +51,7 @@ struct Asked {
 
 impl Inquiry {
     /// Nothing was asked yet.
-    pub fn of(ahead: Arc<Ahead>) -> Self {
+    pub fn new(ahead: Arc<Ahead>) -> Self {
         Self { ahead, ..Self::default() }
     }
 
@@ -64,7 +64,7 @@ impl Inquiry {
     ///
     /// # Errors
     /// It asked to be left alone, and the time for that is not over.
-    pub fn open(&self, forge: Forge, now: Instant) -> Result<Forge, Failed> {
+    pub fn of(&self, forge: Forge, now: Instant) -> Result<Forge, Failed> {
         match self.alone.filter(|alone| now < *alone) {
             Some(alone) => {
                 let message = format!("the forge asks to be left alone for {} s more", (alone - now).as_secs() + 1);
@@ -116,8 +116,13 @@ impl Inquiry {
         lacking.iter().filter(due).take(AT_A_TIME).cloned().collect()
     }
 
+    /// Takes an answer of a commit that is not judged yet: whether it waits for more is said when it is.
+    fn know(&mut self, commit: &str, evidence: Evidence, now: Instant) {
+        self.asked.insert(commit.to_owned(), Asked { evidence, waits: false, times: 0, next: now + PAUSE });
+    }
+
     /// Takes an answer; whether it is news.
-    pub fn take(&mut self, commit: &str, evidence: Evidence, random: f64, now: Instant) -> bool {
+    fn take(&mut self, commit: &str, evidence: Evidence, random: f64, now: Instant) -> bool {
         let before = self.asked.get(commit);
         let news = before.is_none_or(|before| before.evidence != evidence);
         let times = if self.urgent || news { 0 } else { before.map_or(0, |before| before.times + 1) };
@@ -135,7 +140,7 @@ fn lacks(step: &Judged, heads: bool) -> bool {
 impl Watcher {
     /// What the forge says of a new commit, asked while that is fetched, where a pull request is open that may have become
     /// it: it was judged before, so this alone is left to be known. Where nothing is known yet it is asked once more later.
-    pub(super) async fn foreseen(&self, commit: &str) -> Option<Evidence> {
+    pub(super) async fn foreseen(&self, commit: &str) -> Option<Result<Said, ForgeError>> {
         let expected = self.repository.spec.review.as_ref().is_some_and(|review| review.forge)
             && self.inquiry.ahead.expects()
             && !self.inquiry.asked.contains_key(commit);
@@ -144,11 +149,21 @@ impl Watcher {
         }
         let (cluster, namespace) = (&self.world.cluster, self.key.namespace.as_str());
         let forge = source::forge(cluster, namespace, &self.repository, "spec.review.forge").await.ok()?;
-        let said = self.inquiry.open(forge, Instant::now()).ok()?.proposals(commit).await;
-        let Said { repository, proposals } = said.ok().filter(|said| !said.proposals.is_empty())?;
-        tracing::info!(repository = %self.key, commit, proposals = proposals.len(), "the forge was asked for reviews");
-        let forge = repository_id(&self.repository.spec.url).split('/').next().unwrap_or_default().to_owned();
-        Some(Evidence { forge, repository, proposals, since: Timestamp::now(), failed: None })
+        Some(self.inquiry.of(forge, Instant::now()).ok()?.proposals(commit).await)
+    }
+
+    /// Takes what was said of a new commit so early. Where the forge does not know it yet, it is asked again by itself.
+    pub(super) fn take_foreseen(&mut self, commit: &str, said: Result<Said, ForgeError>) {
+        match said {
+            Ok(Said { repository, proposals }) if !proposals.is_empty() => {
+                tracing::info!(repository = %self.key, commit, proposals = proposals.len(), "the forge was asked for reviews");
+                let forge = host(&self.repository.spec.url);
+                let evidence = Evidence { forge, repository, proposals, since: Timestamp::now(), failed: None };
+                self.inquiry.know(commit, evidence, Instant::now());
+            }
+            Ok(_) => {}
+            Err(error) => self.inquiry.heed(&error, Instant::now()),
+        }
     }
 
     /// Asks the forge about steps that lack approval, or the head by which they came where checks are of that, where it is
@@ -163,8 +178,7 @@ impl Watcher {
         if due.is_empty() {
             return false;
         }
-        let url = &self.repository.spec.url;
-        let host = repository_id(url).split('/').next().unwrap_or_default().to_owned();
+        let host = host(&self.repository.spec.url);
         let (cluster, namespace) = (&self.world.cluster, self.key.namespace.as_str());
         let forge = source::forge(cluster, namespace, &self.repository, "spec.review.forge").await;
         let forge = forge.map(|forge| forge.with(self.inquiry.ahead.book.clone()));
@@ -229,12 +243,22 @@ mod tests {
         let forge = || Forge::new(&access).expect("a forge");
         let (mut inquiry, now) = (Inquiry::default(), Instant::now());
         inquiry.heed(&ForgeError::NotFound(url.to_owned()), now);
-        assert!(inquiry.open(forge(), now).is_ok());
+        assert!(inquiry.of(forge(), now).is_ok());
         inquiry.heed(&ForgeError::Limited { place: url.to_owned(), pause: Duration::from_secs(9) }, now);
-        let told = inquiry.open(forge(), now + Duration::from_secs(2)).map(|_| ()).expect_err("it is left alone");
+        let told = inquiry.of(forge(), now + Duration::from_secs(2)).map(|_| ()).expect_err("it is left alone");
         assert_eq!(told.to_string(), "the forge asks to be left alone for 8 s more");
         assert!(inquiry.due(&["a".to_owned()], now).is_empty());
-        assert!(inquiry.open(forge(), now + Duration::from_secs(9)).is_ok());
+        assert!(inquiry.of(forge(), now + Duration::from_secs(9)).is_ok());
+    }
+
+    #[test]
+    fn what_was_said_before_a_commit_was_judged_is_known_and_is_no_reason_to_look_again() {
+        let (mut inquiry, now) = (Inquiry::default(), Instant::now());
+        inquiry.know("a", evidence(None), now);
+        assert!(inquiry.evidence().contains_key("a"));
+        assert_eq!(inquiry.next(), None, "nobody has judged it: it may wait for something else");
+        assert!(inquiry.due(&["a".to_owned()], now).is_empty(), "it was asked a moment ago");
+        assert_eq!(inquiry.due(&["a".to_owned()], now + PAUSE), ["a"]);
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Handle {
 pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, tokio::task::JoinHandle<()>) {
     let inner = Arc::new(Inbox::default());
     let handle = Handle { inner: inner.clone() };
-    let inquiry = Inquiry::of(world.aheads.of(&key));
+    let inquiry = Inquiry::new(world.aheads.of(&key));
     let task = Watcher {
         world,
         key,
@@ -166,7 +166,7 @@ impl Watcher {
                 // It may be another forge, or another token. Who tells of pull requests has the same in hand.
                 let ahead = self.world.aheads.of(&self.key);
                 ahead.clear();
-                self.inquiry = Inquiry::of(ahead);
+                self.inquiry = Inquiry::new(ahead);
                 (self.followed, self.given) = (None, None);
                 if spec.spec.url != self.repository.spec.url {
                     self.record = Record::default();
@@ -268,8 +268,8 @@ impl Watcher {
             Err(_) => self.world.metrics.fetch(FetchResult::Failed, listed.received_bytes),
         }
         let fetched = fetched?;
-        if let Some(evidence) = foreseen {
-            self.inquiry.take(&fetched.revision.commit, evidence, random(), Instant::now());
+        if let Some(said) = foreseen {
+            self.take_foreseen(&fetched.revision.commit, said);
         }
         let listed = Listed { revision: fetched.revision.clone(), ..listed };
         tracing::info!(

@@ -6,6 +6,7 @@
 //! counted and links never followed, and a redirect is an error.
 
 mod app;
+mod book;
 mod checks;
 mod client;
 mod deployments;
@@ -29,7 +30,7 @@ pub use reviews::Said;
 
 use crate::api::ForgeType;
 use crate::report::commit_status::{CommitStatus, Light};
-pub use client::Book;
+pub use book::Book;
 use client::Client;
 
 /// Pages of one list that are looked through.

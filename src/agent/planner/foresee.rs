@@ -17,7 +17,7 @@ use crate::forge::{Forge, Open, Said};
 use crate::report::commit_status::CommitStatus;
 use crate::report::proposed::review::{Outlook, status};
 use crate::revision::proposal::Evidence;
-use crate::revision::review::note::repository_id;
+use crate::revision::review::note::host;
 
 use super::{Broken, Teller, broken};
 
@@ -114,9 +114,8 @@ impl Teller {
         check: &ReviewCheck,
     ) -> Result<Outlook, Failed> {
         let now = Timestamp::now();
-        let forge = repository_id(&base.source.url).split('/').next().unwrap_or_default().to_owned();
         let Said { repository, proposals } = said;
-        let said = Evidence { forge, repository, proposals, since: now, failed: None };
+        let said = Evidence { forge: host(&base.source.url), repository, proposals, since: now, failed: None };
         let check = ReviewCheck { now, ..check.clone() };
         let foreseen = {
             let _turn = self.world.turn(&self.key.namespace).await;

@@ -46,14 +46,14 @@ impl Unit {
         if !self.reads_what_is_planned(read) {
             return Ok(Expected::new());
         }
-        let desired: Vec<Desired> = admitted.all_desired().cloned().collect();
         // The same commit makes other objects by another spec, another value of a variable, another cluster around a chart.
-        let (known, digest) = (self.is_accepted(target), self.digest(&desired));
+        let (known, digest) = (self.is_accepted(target), self.digest(admitted.all_desired()));
         self.vouches = Some(digest);
         if known && self.vouched == Some(digest) || self.is_ahead(target) {
             return Ok(Expected::new());
         }
         let mut plan = admitted.plan().clone();
+        let desired: Vec<Desired> = admitted.all_desired().cloned().collect();
         if plan::essence(&plan, &desired, self.ledger.owned()).lines.is_empty() {
             self.vouch(known);
             return Ok(Expected::new());

@@ -93,7 +93,7 @@ impl Unit {
         desired: Vec<Desired>,
         mut refused: Refusals,
     ) -> Result<(Vec<Desired>, Refusals), Stop> {
-        let this = self.digest(&desired);
+        let this = self.digest(desired.iter());
         let weight = self.weight(target, this, matter.content);
         self.judged.passes = Some(this);
         let snapshot = self.world.standards.snapshot().await;
@@ -137,14 +137,14 @@ impl Unit {
     }
 
     /// What is judged, whatever it was made of: a chart may render to other objects with the cluster that it is in.
-    pub(super) fn digest(&self, desired: &[Desired]) -> Digest {
+    pub(super) fn digest<'a>(&self, desired: impl Iterator<Item = &'a Desired>) -> Digest {
         let whole = |desired: &Desired| match desired.yields.is_empty() {
             true => desired.digest,
             // What is left to others is not in its own.
             false => self.world.key.digest(&desired.manifest.body),
         };
         let objects: Vec<Value> =
-            desired.iter().map(|desired| json!([desired.id().to_string(), whole(desired).to_string()])).collect();
+            desired.map(|desired| json!([desired.id().to_string(), whole(desired).to_string()])).collect();
         self.world.key.digest(&json!([self.sync.spec.service_account_name, objects]))
     }
 

@@ -7,12 +7,12 @@ use git2::Repository;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::proposed::Proposed;
+use super::proposed::{Attempt, Proposed, attempt};
 use super::review::{Judged, ReviewCheck, Way, review};
-use super::verify::{Cached, Objects};
+use super::verify::Objects;
 use crate::failure::Failed;
-use crate::git::{self, Cache, GitError, InMemory, Kept, Listed, Source};
-use crate::revision::proposal::{Evidence, Merged, Proposal};
+use crate::git::{self, Cache, GitError, InMemory, Listed, Source};
+use crate::revision::proposal::{Evidence, Proposal};
 
 /// What would become of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,28 +42,14 @@ pub(super) fn foresee(
     let Some(proposal) = said.proposals.first().filter(|one| is_open_at(one, &asked.head)) else {
         return Ok(Foreseen::Moved);
     };
-    if !git::fetch_head(cache, source, (&asked.reference, &asked.head), Kept::Proposed).map_err(of)? {
-        return Ok(Foreseen::Moved);
-    }
-    git::fetch_notes(cache, source, None).map_err(of)?;
-    let history = Cached { cache, source, listed };
-    let base = &listed.revision.commit;
-    let mut step = 0;
-    let made = loop {
-        let (merge, made) =
-            history.open(|repository| git::merge_in_memory(repository, url, base, &asked.head)).map_err(of)?;
-        if merge.short && history.deepen(step).map_err(of)? {
-            step += 1;
-            continue;
-        }
-        break match (merge.merged, made) {
-            (Merged::Tree(_), Some(made)) => made,
-            (Merged::Conflicts, _) => return Ok(Foreseen::Conflicts),
-            (Merged::Absent, _) => return Ok(Foreseen::Moved),
-            (Merged::Unknown(why), _) => return Ok(Foreseen::Unknown(why)),
-            (Merged::Tree(_), None) => return Ok(Foreseen::Unknown("the merge was not kept".to_owned())),
-        };
+    let made = match attempt(cache, source, listed, asked).map_err(of)? {
+        Attempt::Made(made) => made,
+        Attempt::Conflicts => return Ok(Foreseen::Conflicts),
+        Attempt::Moved => return Ok(Foreseen::Moved),
+        Attempt::Unknown(why) => return Ok(Foreseen::Unknown(why)),
     };
+    git::fetch_notes(cache, source, None).map_err(of)?;
+    let base = &listed.revision.commit;
     let commit = made.commit(url, base, &asked.head).map_err(of)?;
     let merged = Evidence { proposals: vec![as_merged(proposal, &commit)], failed: None, ..said.clone() };
     let evidence = check.evidence.clone().into_iter().chain([(commit.clone(), merged)]).collect::<BTreeMap<_, _>>();

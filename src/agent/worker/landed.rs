@@ -97,13 +97,10 @@ impl review::Looking<'_> {
         // A forge names a pull request with the last of the commits that it landed by: what is wrong with it is told of each.
         let named = |commit: &String| check.evidence.get(commit).is_some_and(|e| !e.proposals.is_empty());
         let answers = steps[at..].iter().take(SPAN).map(|(_, later)| later).find(|later| named(later));
-        let refused = |commit: &String| {
-            let own = landings.refused.get(commit).filter(|own| !own.is_empty());
-            own.or_else(|| landings.refused.get(answers?)).cloned().unwrap_or_default()
-        };
+        let refused = answers.and_then(|answers| landings.refused.get(answers)).cloned().unwrap_or_default();
         let Some(several) = landing.filter(|landing| landing.last > at) else {
             let (mut judged, next) = self.judged((parent, commit), landing, known, check, told)?;
-            judged.forge.extend(refused(commit));
+            judged.forge.extend(refused);
             return Ok((vec![judged], next));
         };
         let (whole, next) = self.judged((parent, &steps[several.last].1), landing, known, check, told)?;

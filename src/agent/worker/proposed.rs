@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::verify::{Cached, Objects};
-use crate::git::{self, Cache, GitError, Kept, Listed, OwnMerge, Source};
+use crate::git::{self, Cache, GitError, InMemory, Kept, Listed, Source};
 use crate::revision::proposal::Merged;
 
 /// A proposal that is asked about.
@@ -32,41 +32,63 @@ pub enum Trial {
     Unknown(String),
 }
 
+/// Our own merge of a proposal.
+pub(super) enum Attempt {
+    /// It is in memory.
+    Made(Box<InMemory>),
+    /// Both sides changed the same.
+    Conflicts,
+    /// The reference leads elsewhere by now, or nowhere.
+    Moved,
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
 /// Brings the head into the cache and merges it. History is deepened where it does not suffice.
 ///
 /// # Errors
 /// The repository or its remote cannot be read.
-pub(super) fn trial(cache: &Cache, source: &Source, listed: &Listed, asked: &Proposed) -> Result<Trial, GitError> {
+pub(super) fn attempt(cache: &Cache, source: &Source, listed: &Listed, asked: &Proposed) -> Result<Attempt, GitError> {
     let url = &source.url;
     if !git::fetch_head(cache, source, (&asked.reference, &asked.head), Kept::Proposed)? {
-        return Ok(Trial::Moved);
-    }
-    if let Some(repository) = cache.open(url)? {
-        let all = asked.all.iter().map(String::as_str).collect();
-        git::keep_heads(&repository, url, Kept::Proposed, &all)?;
+        return Ok(Attempt::Moved);
     }
     let history = Cached { cache, source, listed };
     let base = &listed.revision.commit;
     let mut step = 0;
     loop {
-        let (merge, changes) = history.open(|repository| {
-            let (merge, made) = git::merge_in_memory(repository, url, base, &asked.head)?;
-            let changes = made.map(|made| made.changes(url, base)).transpose()?;
-            Ok((merge, changes))
-        })?;
-        let OwnMerge { merged, short, .. } = merge;
-        if short && history.deepen(step)? {
+        let (merge, made) = history.open(|repository| git::merge_in_memory(repository, url, base, &asked.head))?;
+        if merge.short && history.deepen(step)? {
             step += 1;
             continue;
         }
-        return Ok(match (merged, changes) {
-            (Merged::Tree(_), Some(paths)) => Trial::Merges(paths),
-            (Merged::Conflicts, _) => Trial::Conflicts,
-            (Merged::Absent, _) => Trial::Moved,
-            (Merged::Unknown(why), _) => Trial::Unknown(why),
-            (Merged::Tree(_), None) => Trial::Unknown("the merge was not kept".to_owned()),
+        return Ok(match (merge.merged, made) {
+            (Merged::Tree(_), Some(made)) => Attempt::Made(Box::new(made)),
+            (Merged::Conflicts, _) => Attempt::Conflicts,
+            (Merged::Absent, _) => Attempt::Moved,
+            (Merged::Unknown(why), _) => Attempt::Unknown(why),
+            (Merged::Tree(_), None) => Attempt::Unknown("the merge was not kept".to_owned()),
         });
     }
+}
+
+/// What merging it would change. Heads of what is not open any more are forgotten.
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) fn trial(cache: &Cache, source: &Source, listed: &Listed, asked: &Proposed) -> Result<Trial, GitError> {
+    let url = &source.url;
+    let attempt = attempt(cache, source, listed, asked)?;
+    if let Some(repository) = cache.open(url)? {
+        let all = asked.all.iter().map(String::as_str).collect();
+        git::keep_heads(&repository, url, Kept::Proposed, &all)?;
+    }
+    Ok(match attempt {
+        Attempt::Made(made) => Trial::Merges(made.changes(url, &listed.revision.commit)?),
+        Attempt::Conflicts => Trial::Conflicts,
+        Attempt::Moved => Trial::Moved,
+        Attempt::Unknown(why) => Trial::Unknown(why),
+    })
 }
 
 /// What is rendered.

@@ -88,32 +88,35 @@ async fn proposal(forge: &Forge, found: &Value, stage: Stage<'_>) -> Result<Prop
 
 /// Where a branch was before the push that brought it to a commit, as far as the forge tells.
 async fn came_from(forge: &Forge, reference: &str, sha: &str) -> Result<Option<String>, ForgeError> {
+    let find = |pushes: &[Push]| pushes.iter().find(|push| push.after == sha).map(|push| push.before.clone());
+    Ok(in_feed(forge, &forge.path(&["activities", "feeds"]), reference, find).await?.flatten())
+}
+
+/// What is found among the pushes to a branch, by the list of what happened in its repository; none where that is not
+/// shown, or does not have it.
+async fn in_feed<T>(
+    forge: &Forge,
+    path: &[&str],
+    reference: &str,
+    find: impl Fn(&[Push]) -> Option<T>,
+) -> Result<Option<T>, ForgeError> {
     let mut feed = Feed { reference: reference.to_owned(), entries: Vec::new() };
-    let path = forge.path(&["activities", "feeds"]);
     for page in 1..=PAGES {
-        let Some(some) = feed_page(forge, &path, page).await? else { return Ok(None) };
+        let page = page.to_string();
+        let answer = match forge.client.ask(Method::GET, path, &[("page", &page), ("limit", "50")], None).await {
+            Err(ForgeError::NotFound(_) | ForgeError::Refused(_, 403)) => return Ok(None),
+            other => other?,
+        };
+        let Value::Array(some) = answer.body else { return Err(strange(path, "it is no list")) };
         if some.is_empty() {
             break;
         }
         feed.take(&some);
-        if let Some(push) = feed.pushes().into_iter().find(|push| push.after == sha) {
-            return Ok(push.before);
+        if let Some(found) = find(&feed.pushes()) {
+            return Ok(Some(found));
         }
     }
     Ok(None)
-}
-
-/// One page of what happened in a repository; none where that is not shown.
-async fn feed_page(forge: &Forge, path: &[&str], page: usize) -> Result<Option<Vec<Value>>, ForgeError> {
-    let page = page.to_string();
-    match forge.client.ask(Method::GET, path, &[("page", &page), ("limit", "50")], None).await {
-        Err(ForgeError::NotFound(_) | ForgeError::Refused(_, 403)) => Ok(None),
-        Ok(answer) => match answer.body {
-            Value::Array(some) => Ok(Some(some)),
-            _ => Err(strange(path, "it is no list")),
-        },
-        Err(error) => Err(error),
-    }
 }
 
 /// What the reference of a pull request leads to.
@@ -235,18 +238,7 @@ async fn pushed(forge: &Forge, head: &Value, sha: &str) -> Result<Option<BTreeSe
     // The label is the branch's own name, also when it is gone.
     let reference = format!("refs/heads/{branch}");
     let path = ["repos", owner, name, "activities", "feeds"];
-    let mut pushes = Feed { reference, entries: Vec::new() };
-    for page in 1..=PAGES {
-        let Some(some) = feed_page(forge, &path, page).await? else { return Ok(None) };
-        if some.is_empty() {
-            break;
-        }
-        pushes.take(&some);
-        if let Some(found) = pushers(&pushes.pushes(), sha) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
+    in_feed(forge, &path, &reference, |pushes| pushers(pushes, sha)).await
 }
 
 /// What was pushed to one branch.

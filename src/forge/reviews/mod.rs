@@ -11,7 +11,7 @@ mod pushes;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::client::{Head, Makers};
+use super::book::{Head, Makers};
 use super::read::{account, commit, number, strange, text, time};
 use super::{Forge, ForgeError, PAGES};
 use crate::api::ForgeType;

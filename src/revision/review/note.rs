@@ -247,6 +247,11 @@ pub fn repository_id(url: &str) -> String {
     format!("{host}/{}", path.strip_suffix(".git").unwrap_or(path).to_lowercase())
 }
 
+/// Host of the forge at a URL, as accounts of the owners file name it.
+pub fn host(url: &str) -> String {
+    repository_id(url).split('/').next().unwrap_or_default().to_owned()
+}
+
 /// The notes reference of whoever signs with the key of this fingerprint (`SHA256:…`).
 pub fn reference_of(fingerprint: &str) -> String {
     // A fingerprint may hold `/`, which would be a folder.
