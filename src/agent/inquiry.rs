@@ -116,9 +116,22 @@ impl Inquiry {
         lacking.iter().filter(due).take(AT_A_TIME).cloned().collect()
     }
 
-    /// Takes an answer of a commit that is not judged yet: whether it waits for more is said when it is.
-    fn know(&mut self, commit: &str, evidence: Evidence, now: Instant) {
-        self.asked.insert(commit.to_owned(), Asked { evidence, waits: false, times: 0, next: now + PAUSE });
+    /// Takes what a forge said of a commit that is not judged yet; how many proposals it names. Where it knows none yet, it
+    /// is asked again when that is judged. Whether the commit waits for more is said then, too.
+    fn know(&mut self, commit: &str, forge: String, said: Result<Said, ForgeError>, now: Instant) -> usize {
+        let Said { repository, proposals } = match said {
+            Ok(said) => said,
+            Err(error) => {
+                self.heed(&error, now);
+                return 0;
+            }
+        };
+        let count = proposals.len();
+        if count > 0 {
+            let evidence = Evidence { forge, repository, proposals, since: Timestamp::now(), failed: None };
+            self.asked.insert(commit.to_owned(), Asked { evidence, waits: false, times: 0, next: now + PAUSE });
+        }
+        count
     }
 
     /// Takes an answer; whether it is news.
@@ -152,17 +165,11 @@ impl Watcher {
         Some(self.inquiry.of(forge, Instant::now()).ok()?.proposals(commit).await)
     }
 
-    /// Takes what was said of a new commit so early. Where the forge does not know it yet, it is asked again by itself.
+    /// Takes what was said of a new commit so early.
     pub(super) fn take_foreseen(&mut self, commit: &str, said: Result<Said, ForgeError>) {
-        match said {
-            Ok(Said { repository, proposals }) if !proposals.is_empty() => {
-                tracing::info!(repository = %self.key, commit, proposals = proposals.len(), "the forge was asked for reviews");
-                let forge = host(&self.repository.spec.url);
-                let evidence = Evidence { forge, repository, proposals, since: Timestamp::now(), failed: None };
-                self.inquiry.know(commit, evidence, Instant::now());
-            }
-            Ok(_) => {}
-            Err(error) => self.inquiry.heed(&error, Instant::now()),
+        let proposals = self.inquiry.know(commit, host(&self.repository.spec.url), said, Instant::now());
+        if proposals > 0 {
+            tracing::info!(repository = %self.key, commit, proposals, "the forge was asked for reviews");
         }
     }
 
@@ -227,13 +234,37 @@ async fn answer(forge: &Result<Forge, Failed>, commit: &str) -> Result<Said, (Fa
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::api::ForgeType;
     use crate::forge::Access;
+    use crate::revision::proposal::Proposal;
 
     fn evidence(failed: Option<&str>) -> Evidence {
         let failed = failed.map(str::to_owned);
         Evidence { forge: "f".to_owned(), repository: 1, proposals: Vec::new(), since: Timestamp::UNIX_EPOCH, failed }
+    }
+
+    fn proposal() -> Proposal {
+        Proposal {
+            number: 7,
+            repository: Some(1),
+            target: "refs/heads/main".to_owned(),
+            merged_at: None,
+            merge_commit: None,
+            squash_commit: None,
+            by_hand: false,
+            head: None,
+            head_reference: String::new(),
+            base: None,
+            opener: None,
+            authors: BTreeSet::new(),
+            pushers: None,
+            retargeted: None,
+            versions: Vec::new(),
+            reviews: Vec::new(),
+        }
     }
 
     #[test]
@@ -254,11 +285,30 @@ mod tests {
     #[test]
     fn what_was_said_before_a_commit_was_judged_is_known_and_is_no_reason_to_look_again() {
         let (mut inquiry, now) = (Inquiry::default(), Instant::now());
-        inquiry.know("a", evidence(None), now);
-        assert!(inquiry.evidence().contains_key("a"));
+        let said = |proposals| Ok(Said { repository: 1, proposals });
+        assert_eq!(inquiry.know("a", "f".to_owned(), said(Vec::new()), now), 0);
+        assert!(inquiry.evidence().is_empty(), "it may know more in a moment");
+        assert_eq!(inquiry.due(&["a".to_owned()], now), ["a"]);
+        assert_eq!(inquiry.know("a", "f".to_owned(), said(vec![proposal()]), now), 1);
+        let known = &inquiry.evidence()["a"];
+        assert_eq!((known.forge.as_str(), known.repository, known.failed.as_ref()), ("f", 1, None));
+        assert_eq!(known.proposals, [proposal()]);
         assert_eq!(inquiry.next(), None, "nobody has judged it: it may wait for something else");
         assert!(inquiry.due(&["a".to_owned()], now).is_empty(), "it was asked a moment ago");
         assert_eq!(inquiry.due(&["a".to_owned()], now + PAUSE), ["a"]);
+    }
+
+    #[test]
+    fn a_forge_that_refuses_the_early_question_is_left_alone_as_after_any_other() {
+        let (mut inquiry, now) = (Inquiry::default(), Instant::now());
+        let place = "https://forge.example/api".to_owned();
+        inquiry.know("a", "f".to_owned(), Err(ForgeError::NotFound(place.clone())), now);
+        assert_eq!(inquiry.due(&["a".to_owned()], now), ["a"], "that says nothing of the next question");
+        let pause = Duration::from_secs(30);
+        assert_eq!(inquiry.know("a", "f".to_owned(), Err(ForgeError::Limited { place, pause }), now), 0);
+        assert!(inquiry.evidence().is_empty());
+        assert!(inquiry.due(&["a".to_owned()], now + pause / 2).is_empty());
+        assert_eq!(inquiry.due(&["a".to_owned()], now + pause), ["a"]);
     }
 
     #[test]

@@ -111,10 +111,22 @@ impl review::Looking<'_> {
             return Ok((each.collect(), next));
         }
         // Each of them may be approved for itself.
-        let (mut judged, next) = self.judged((parent, commit), None, known, check, told)?;
-        judged.forge.extend(whole.forge);
-        judged.verdict.discounted.extend(whole.verdict.discounted);
-        Ok((vec![judged], next))
+        let (own, mut owners) = self.judged((parent, commit), None, known, check, told)?;
+        let mut all = vec![own];
+        all[0].forge.extend(refused);
+        while at + all.len() <= several.last {
+            let known = owners.as_ref().unwrap_or(known);
+            let (more, next) = self.landed(steps, at + all.len(), landings, known, check, told)?;
+            all.extend(more);
+            owners = next.or(owners);
+        }
+        for judged in all.iter_mut().take(several.last + 1 - at).filter(|judged| !judged.is_approved()) {
+            // By which one it came is known.
+            judged.forge.retain(|refused| !matches!(refused.flaw, Flaw::ProposalPending | Flaw::NoProposal));
+            judged.forge.extend(whole.forge.iter().cloned());
+            judged.verdict.discounted.extend(whole.verdict.discounted.iter().cloned());
+        }
+        Ok((all, owners))
     }
 }
 
@@ -231,3 +243,6 @@ impl Looking<'_> {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests;
