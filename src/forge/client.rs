@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
 use reqwest::{Certificate, Method, StatusCode, Url, redirect};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::ForgeError;
+use super::alone::Who;
 use super::book::Book;
 use crate::api::ForgeType;
 use crate::failure::innermost;
@@ -20,6 +22,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
 /// Bytes of one answer.
 const BODY: usize = 4 << 20;
+/// Bytes of a refusal that are looked at.
+const WORDS: usize = 4096;
 /// So long it is left alone where it asks for that and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Longer it is not left alone, whatever it says.
@@ -30,6 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 pub struct Client {
     http: reqwest::Client,
     api: Url,
+    /// For whom a limit of the forge is one.
+    who: Who,
     pub book: Book,
 }
 
@@ -59,7 +65,14 @@ impl Client {
             builder = builder.tls_certs_only(certificates.ok_or(ForgeError::Ca)?);
         }
         let http = builder.build().map_err(|error| unreachable(&api, &error))?;
-        Ok(Self { http, api, book: Book::default() })
+        let who = Who::new(api.as_str(), token);
+        Ok(Self { http, api, who, book: Book::default() })
+    }
+
+    /// What it asked for is over.
+    #[cfg(test)]
+    pub fn forgive(&self) {
+        self.who.forgive();
     }
 
     /// Address of the API.
@@ -81,6 +94,9 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        if let Some(pause) = self.who.left(Instant::now()) {
+            return Err(ForgeError::Limited { place: told(&url), pause });
+        }
         let known = if method == Method::GET { self.book.known(&url) } else { None };
         let mut request = self.http.request(method, url.clone());
         if let Some((tag, _)) = &known {
@@ -99,7 +115,15 @@ impl Client {
             // The same page may have come to have others after it.
             return Ok(Answer { more: more || known.more, ..known });
         }
-        judge(&url, answer.status(), answer.headers(), Timestamp::now())?;
+        if let Err(mut error) = judge(&url, answer.status(), answer.headers(), Timestamp::now()) {
+            if matches!(error, ForgeError::Refused(_, 403)) && speaks_of_limit(&mut answer).await {
+                error = ForgeError::Limited { place: told(&url), pause: PAUSE };
+            }
+            if let ForgeError::Limited { pause, .. } = &error {
+                self.who.leave(*pause, Instant::now());
+            }
+            return Err(error);
+        }
         let tag = answer.headers().get(ETAG).cloned();
         let mut bytes = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(|error| unreachable(&url, &error))? {
@@ -169,6 +193,18 @@ fn judge(url: &Url, status: StatusCode, headers: &HeaderMap, now: Timestamp) -> 
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(ForgeError::NotFound(told(url))),
         status => Err(ForgeError::Nonsense(told(url), status.to_string())),
     }
+}
+
+/// Whether a refusal is one of GitHub's secondary limits, which may come without a header that says so.
+async fn speaks_of_limit(answer: &mut reqwest::Response) -> bool {
+    let mut words = Vec::new();
+    while let Ok(Some(piece)) = answer.chunk().await {
+        words.extend_from_slice(&piece);
+        if words.len() > WORDS {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&words).to_lowercase().contains("rate limit")
 }
 
 /// How long it asks to be left alone.

@@ -5,6 +5,7 @@
 //! ("commits", "deployments", "merge requests"), Gitea's API v1. The token is sent to the API's own address alone; pages are
 //! counted and links never followed, and a redirect is an error.
 
+mod alone;
 mod app;
 mod book;
 mod checks;

@@ -264,11 +264,23 @@ async fn a_token_follows_no_redirect_and_stands_in_no_error() {
         ),
     ] {
         fake.be(mood.clone());
+        forge.client.forgive();
         let error = forge.tell(COMMIT, "tandem/prod", &status(Light::Success, "x")).await.expect_err("it fails");
         assert_eq!(error, expected, "{mood:.80?}");
         assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
     }
     assert!(elsewhere.requests().is_empty(), "nothing went to another address");
+    // GitHub's secondary limit says so in words alone; whoever asks with this token leaves it alone then.
+    let words = "{\"message\": \"You have exceeded a secondary rate limit.\"}";
+    fake.be(Mood::Says(403, vec![], words.into()));
+    let told = forge.tell(COMMIT, "tandem/prod", &status(Light::Success, "x")).await;
+    assert_eq!(told, Err(limited(60)));
+    fake.requests();
+    let second = self::forge(ForgeType::GitHub, &api);
+    let told = second.tell(COMMIT, "tandem/prod", &status(Light::Success, "x")).await.expect_err("it is left alone");
+    assert!(matches!(told, ForgeError::Limited { pause, .. } if pause.as_secs() >= 58), "{told}");
+    assert!(fake.requests().is_empty(), "and not asked");
+    forge.client.forgive();
     fake.be(Mood::Serves);
     assert_eq!(forge.tell(COMMIT, "tandem/prod", &status(Light::Success, "x")).await, Ok(Some(7)));
     fake.be(Mood::Says(200, vec![], "[{\"state\": 7}]".into()));

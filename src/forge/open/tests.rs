@@ -191,12 +191,15 @@ async fn a_forge_that_fails_is_told_and_left_alone() {
             (302, vec![("location", "http://192.0.2.1/")], false),
         ] {
             fake.breaks(&list, status, &headers);
+            forge.client.forgive();
             let error = forge.open("main").await.expect_err("it fails");
             assert_eq!(matches!(error, ForgeError::Limited { pause, .. } if pause.as_secs() == 9), limited, "{error}");
             assert!(!error.to_string().contains("canary"), "{error}");
             fake.breaks(&comments, status, &headers);
+            forge.client.forgive();
             assert!(forge.say(8, None, "x").await.is_err(), "{kind:?} {status}");
             fake.mends();
+            forge.client.forgive();
         }
         for strange in [json!({"message": "none"}), json!([{"number": 1, "iid": 1}])] {
             fake.put_odd(&list, strange);
