@@ -46,6 +46,8 @@ struct Asked {
     waits: bool,
     /// How often, since somebody said that there is news.
     times: u32,
+    /// When it was asked last, and is to be asked next.
+    at: Instant,
     next: Instant,
 }
 
@@ -112,8 +114,18 @@ impl Inquiry {
         if self.alone.is_some_and(|alone| now < alone) {
             return Vec::new();
         }
-        let due = |commit: &&String| self.urgent || self.asked.get(*commit).is_none_or(|asked| asked.next <= now);
+        let due = |commit: &&String| self.asked.get(*commit).is_none_or(|asked| asked.next <= now);
         lacking.iter().filter(due).take(AT_A_TIME).cloned().collect()
+    }
+
+    /// Somebody says that there is news: what was asked a moment ago is asked again in a moment, and all else now. However
+    /// often somebody says so, the forge is not asked more often.
+    fn hurry(&mut self) {
+        if self.urgent {
+            for asked in self.asked.values_mut() {
+                asked.next = asked.next.min(asked.at + PAUSE);
+            }
+        }
     }
 
     /// Takes what a forge said of a commit that is not judged yet; how many proposals it names. Where it knows none yet, it
@@ -129,7 +141,8 @@ impl Inquiry {
         let count = proposals.len();
         if count > 0 {
             let evidence = Evidence { forge, repository, proposals, since: Timestamp::now(), failed: None };
-            self.asked.insert(commit.to_owned(), Asked { evidence, waits: false, times: 0, next: now + PAUSE });
+            self.asked
+                .insert(commit.to_owned(), Asked { evidence, waits: false, times: 0, at: now, next: now + PAUSE });
         }
         count
     }
@@ -140,7 +153,7 @@ impl Inquiry {
         let news = before.is_none_or(|before| before.evidence != evidence);
         let times = if self.urgent || news { 0 } else { before.map_or(0, |before| before.times + 1) };
         let next = now + backoff::poll(PAUSE, times, random);
-        self.asked.insert(commit.to_owned(), Asked { evidence, waits: true, times, next });
+        self.asked.insert(commit.to_owned(), Asked { evidence, waits: true, times, at: now, next });
         news
     }
 }
@@ -178,6 +191,7 @@ impl Watcher {
     pub(super) async fn inquire(&mut self, steps: &[Judged]) -> bool {
         let heads = self.wants_heads();
         self.inquiry.keep(steps, heads);
+        self.inquiry.hurry();
         let lacking = steps.iter().filter(|step| lacks(step, heads));
         let lacking: Vec<String> = lacking.map(|step| step.commit.clone()).collect();
         let due = self.inquiry.due(&lacking, Instant::now());
@@ -331,6 +345,14 @@ mod tests {
         inquiry.take("a", evidence(None), 0.0, now);
         assert!(inquiry.due(&lacking, now).is_empty());
         inquiry.urgent = true;
+        for _ in 0..3 {
+            inquiry.hurry();
+            assert!(
+                inquiry.due(&lacking, now).is_empty(),
+                "it was asked a moment ago, whoever says that there is news"
+            );
+        }
+        now += PAUSE;
         assert_eq!(inquiry.due(&lacking, now), lacking, "somebody says that there is news");
         inquiry.take("a", evidence(None), 0.0, now);
         assert_eq!(inquiry.until(None, now, Duration::from_secs(15)), now + PAUSE);
