@@ -333,6 +333,56 @@ fn a_chart_comes_from_a_repository_once_and_is_what_its_pin_says() {
     tenant.wait_message("forged", "Ready", &["has the digest sha256:", "is wanted"]);
 }
 
+/// The value of a metric of the agent.
+fn metric(agent: &Agent, name: &str) -> f64 {
+    let all = agent.http("/metrics").unwrap_or_default();
+    let value = all.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} in {all}"))
+}
+
+#[test]
+fn a_repository_of_charts_that_hangs_troubles_no_other_tenant() {
+    let lab = Lab::start("hanging-charts");
+    let agent = Agent::start_with(&lab, &["--helm", helm().to_str().expect("UTF-8")]);
+    let (repo, hanging, other, files) = (Repo::new(), Tenant::new(&lab), Tenant::new(&lab), Files::serve());
+    let folder = tempfile::tempdir().expect("a folder");
+    let (name, packed) = package(folder.path(), "1.2.3");
+    run(Command::new(helm()).args(["repo", "index", "."]).current_dir(folder.path()).env("HOME", folder.path()));
+    files.put("/charts/index.yaml", std::fs::read(folder.path().join("index.yaml")).expect("an index"));
+    files.put(&format!("/charts/{name}"), packed);
+    repo.write("deploy/values.yaml", "color: of-the-commit\n");
+    repo.write(
+        "plain/a.yaml",
+        &CONFIG.replace("{{ .Release.Name }}-config", "a").replace("{{ .Values.color }}", "plain"),
+    );
+    let first = repo.push("values, and one without a chart");
+    // It takes connections, and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    hanging.repository("repo", &repo);
+    let all: String = (0..24)
+        .map(|n| {
+            let chart = format!("{{repository: 'http://127.0.0.1:{port}/{n}', name: web, version: 1.2.3}}");
+            hanging.sync_yaml(&format!("hangs-{n}"), "deploy", &format!("helm: {{chart: {chart}}}"))
+        })
+        .collect();
+    lab.apply(&all);
+    let (asked, _) = listener.accept().expect("it is asked");
+    wait_for("Syncs that hang, and others behind them", || match metric(&agent, "tandem_queue_depth ") {
+        waiting if waiting >= 8.0 => Ok(()),
+        waiting => Err(waiting.to_string()),
+    });
+    other.repository("repo", &repo);
+    other.sync("plain", "plain", "");
+    other.wait_applied("plain", &first);
+    let chart = format!("chart: {{repository: '{}/charts', name: web, version: 1.2.3}}", files.url);
+    other.sync("far", "deploy", &format!("helm: {{releaseName: far, valuesFiles: [values.yaml], {chart}}}"));
+    other.wait_applied("far", &first);
+    data(&lab, &other.namespace, "cm/far-config", "color", "of-the-commit");
+    assert!(metric(&agent, "tandem_queue_depth ") >= 8.0, "the others hang still");
+    drop(asked);
+}
+
 #[test]
 fn a_chart_comes_from_a_registry_with_the_credentials_of_the_account() {
     let (lab, agent) = shared();

@@ -22,6 +22,7 @@ mod mailbox;
 mod news;
 mod observer;
 mod once;
+mod passes;
 mod planner;
 pub mod programs;
 mod publish;

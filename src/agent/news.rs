@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::cluster::own::{Events, News, NewsType};
 use crate::report::event::{Event, EventType};
 
+use super::passes::Passes;
 use super::tip::Key;
 
 /// News that may wait; more are dropped, and logged.
@@ -65,12 +66,11 @@ impl NewsDesk {
 }
 
 impl Writer {
-    /// Writes news as they come, in their order. `passes` has `all` permits while no pass is under
-    /// way. It ends when the desk is gone.
-    pub async fn write(mut self, events: &Events, passes: &Semaphore, all: usize) {
+    /// Writes news as they come, in their order, rather where no pass is under way. It ends when the desk is gone.
+    pub async fn write(mut self, events: &Events, passes: &Passes) {
         while let Some(news) = self.waiting.recv().await {
             let mut waited = Duration::ZERO;
-            while passes.available_permits() < all && waited < PATIENCE {
+            while passes.busy() && waited < PATIENCE {
                 tokio::time::sleep(LOOK).await;
                 waited += LOOK;
             }

@@ -30,6 +30,7 @@ use super::freezes::FreezeBook;
 use super::lineage;
 use super::news;
 use super::observer::Observer;
+use super::passes::Passes;
 use super::registry::Registry;
 use super::standards::{Crew, Standards};
 use super::term::Term;
@@ -249,7 +250,7 @@ impl Agent {
             seal: self.seal.clone(),
             aheads: Aheads::default(),
             foretold: foretold::Memory::new(&self.options.cache_dir),
-            passes: Semaphore::new(self.options.passes),
+            passes: Passes::new(self.options.passes),
             plans: Semaphore::new(1),
             namespace: self.options.namespace.clone(),
             started: Instant::now(),
@@ -267,7 +268,7 @@ impl Agent {
         let mut kinds = watch_kind(&own, &delete::crd_kind(), "", &Selector::all().metadata_only()).boxed();
         let mut delivered = self.delivered.lock().await;
         let events = Events::new(own.clone(), self.options.identity.clone());
-        let mut telling = std::pin::pin!(writer.write(&events, &passes.passes, self.options.passes));
+        let mut telling = std::pin::pin!(writer.write(&events, &passes.passes));
         let mut pulse = tokio::time::interval(Duration::from_secs(5));
         loop {
             tokio::select! {

@@ -22,6 +22,7 @@ use super::foretold;
 use super::freezes::FreezeBook;
 use super::news::NewsDesk;
 use super::observer::Observer;
+use super::passes::Passes;
 use super::registry::Registry;
 use super::releases;
 use super::standards::Standards;
@@ -78,7 +79,7 @@ pub struct World {
     /// Whether every Sync was listed.
     pub listed: watch::Receiver<bool>,
     /// Passes that may be under way at a time.
-    pub passes: Semaphore,
+    pub passes: Passes,
     /// Pull requests that may be planned at a time.
     pub plans: Semaphore,
     /// Namespace of the agent itself.

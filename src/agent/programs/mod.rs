@@ -5,16 +5,16 @@ mod book;
 mod helm;
 mod pull;
 mod sops;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-
-use tokio::sync::Semaphore;
 
 use crate::failure::{Failed, Fault};
 use crate::render::{Answer, Ask, Need, Options};
 
 use book::Book;
+use turns::Turns;
 
 /// Answers that one render may get.
 const ANSWERS: usize = 500;
@@ -59,14 +59,13 @@ pub struct Programs {
     book: Mutex<Book>,
     /// Helm as it was last found, once it has told its version.
     helm: Mutex<Option<helm::Known>>,
-    /// Programs at a time.
-    slots: Semaphore,
+    turns: Turns,
 }
 
 impl Programs {
     /// Nothing is looked for before it is needed.
     pub fn new(settings: ProgramsSettings) -> Self {
-        Self { settings, book: Mutex::default(), helm: Mutex::default(), slots: Semaphore::new(1) }
+        Self { settings, book: Mutex::default(), helm: Mutex::default(), turns: Turns::default() }
     }
 
     /// Asks for what a render needs, and adds the answers to the options with which it is rendered
@@ -95,7 +94,7 @@ impl Programs {
         if let Some(known) = self.book().get(&need.digest) {
             return Ok(known);
         }
-        let Ok(_slot) = self.slots.acquire().await else {
+        let Some(_turn) = self.turns.take(&need.ask).await else {
             return Err(Failed::new("Internal", Fault::Internal, "programs are not run any more"));
         };
         // Another Sync may have asked meanwhile.

@@ -78,7 +78,7 @@ impl Unit {
     pub(super) async fn pass(&mut self) {
         let world = self.world.clone();
         let waiting = world.metrics.waiting();
-        let Ok(_slot) = world.passes.acquire().await else { return };
+        let Some(_slot) = world.passes.take(&self.key.namespace).await else { return };
         drop(waiting);
         let _running = world.metrics.running();
         self.attempt += 1;

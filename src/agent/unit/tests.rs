@@ -24,6 +24,7 @@ use crate::agent::freezes::FreezeBook;
 use crate::agent::mailbox::{Loss, Sight, Trigger};
 use crate::agent::news;
 use crate::agent::observer::Observer;
+use crate::agent::passes::Passes;
 use crate::agent::registry::Registry;
 use crate::agent::standards::Standards;
 use crate::agent::term::Term;
@@ -166,7 +167,7 @@ impl Ground {
             foretold: Memory::new(folder.path()),
             key,
             listed,
-            passes: Semaphore::new(1),
+            passes: Passes::new(1),
             plans: Semaphore::new(1),
             namespace: "tandem-system".to_owned(),
             started: Instant::now(),
