@@ -11,6 +11,9 @@ pub enum ChartError {
     /// Credentials would go over a connection that everybody can read.
     #[error("credentials are not sent to {0}, which is not https")]
     PlainCredentials(String),
+    /// The chart would come over a connection that everybody can write to.
+    #[error("the index came over https, and names {0}, which is not, with no digest of the chart")]
+    PlainChart(String),
     /// The certificate authorities cannot be read.
     #[error("the certificate authorities (ca.crt) hold no PEM certificate")]
     Ca,
@@ -56,7 +59,7 @@ pub enum ChartError {
 impl Failure for ChartError {
     fn reason(&self) -> &'static str {
         match self {
-            ChartError::Url(_) | ChartError::PlainCredentials(_) => "InvalidUrl",
+            ChartError::Url(_) | ChartError::PlainCredentials(_) | ChartError::PlainChart(_) => "InvalidUrl",
             ChartError::Ca => "InvalidSecret",
             ChartError::NotFound { .. } => "ChartNotFound",
             ChartError::Refused(_) => "AuthenticationFailed",
@@ -77,6 +80,7 @@ impl Failure for ChartError {
         let hint = match self {
             ChartError::Url(_) => "it starts with https:// or oci://",
             ChartError::PlainCredentials(_) => "use https, or take the credentials away",
+            ChartError::PlainChart(_) => "name the chart's digest in spec.helm.chart, or have the index say https",
             ChartError::NotFound { .. } => "see spec.helm.chart: repository, name and version",
             ChartError::Refused(_) => "spec.helm.chart.secretRef names a Secret with username and password",
             ChartError::Digest { .. } => {

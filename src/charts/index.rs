@@ -1,5 +1,6 @@
 //! A chart repository: an `index.yaml`, and packed charts wherever that says.
 
+use reqwest::Url;
 use serde_json::Value;
 
 use super::error::ChartError;
@@ -28,6 +29,9 @@ pub fn pull(request: &Pull) -> Result<Vec<u8>, ChartError> {
     })?;
     let at = base.join(&entry.url).map_err(|_| ChartError::Url(entry.url.clone()))?;
     let same_host = at.host_str() == base.host_str() && at.port_or_known_default() == base.port_or_known_default();
+    if downgraded(&base, &at, entry.digest.is_some() || request.digest.is_some()) {
+        return Err(ChartError::PlainChart(told(&at)));
+    }
     // Credentials are for the repository, wherever it keeps its charts.
     let asked = if same_host { with_login(client.get(address(at.as_str(), request)?)) } else { client.get(at.clone()) };
     let chart = body(&at, "chart of that address", send(&at, asked)?, CHART_BYTES)?;
@@ -39,6 +43,11 @@ pub fn pull(request: &Pull) -> Result<Vec<u8>, ChartError> {
         }
     }
     Ok(chart)
+}
+
+/// Whether an index that came over TLS sends elsewhere without it, for a chart that no digest tells from another.
+fn downgraded(base: &Url, at: &Url, pinned: bool) -> bool {
+    base.scheme() == "https" && at.scheme() != "https" && !pinned
 }
 
 struct Entry {
@@ -91,6 +100,20 @@ fn entry(index: &[u8], request: &Pull) -> Result<Entry, Missing> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_over_tls_sends_nobody_elsewhere_without_it() {
+        let at = |text: &str| Url::parse(text).expect("an address");
+        for (base, chart, pinned, expected) in [
+            ("https://charts.example/", "http://other.example/web.tgz", false, true),
+            ("https://charts.example/", "http://charts.example/web.tgz", false, true),
+            ("https://charts.example/", "http://other.example/web.tgz", true, false),
+            ("https://charts.example/", "https://other.example/web.tgz", false, false),
+            ("http://127.0.0.1:1/", "http://127.0.0.1:1/web.tgz", false, false),
+        ] {
+            assert_eq!(downgraded(&at(base), &at(chart), pinned), expected, "{base} {chart} {pinned}");
+        }
+    }
 
     #[test]
     fn the_version_that_is_asked_for_is_found_and_no_other() {
