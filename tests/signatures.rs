@@ -553,6 +553,78 @@ fn the_command_line_says_of_a_clone_what_the_agent_would() {
     assert_eq!(with(&[]).0, 0);
 }
 
+/// A key of a forge that is listed for merges alone signs what equals our own merge, and nothing else.
+#[test]
+fn a_key_for_merges_signs_what_equals_both_sides_and_nothing_else() {
+    let (keys, repositories) = (Keys::new(), Repositories::new());
+    let copy = repositories.create("app");
+    let (alice, forge) = (keys.ssh("alice", &["-t", "ed25519"]), keys.ssh("forge", &["-t", "ed25519"]));
+    let (listed, merges) = (keys.home().join("allowed_signers"), keys.home().join("merges-forge.pub"));
+    std::fs::write(&listed, line("", &alice).text).expect("a file");
+    std::fs::write(&merges, &forge.public).expect("a file");
+    let of = |path: &std::path::Path| path.display().to_string();
+    keys.use_ssh(&copy, &alice);
+    copy.commit("one", &[("a", "1\n"), ("b", "1\n")]);
+    let one = copy.git(&["rev-parse", "HEAD"]);
+    let told =
+        |revision: &str| verify(&copy, &["--keys", &of(&listed), "--keys", &of(&merges), "--since", &one, revision]);
+    // Two sides, each with a change of its own.
+    copy.git(&["checkout", "-q", "-b", "side"]);
+    copy.commit("side", &[("b", "2\n")]);
+    copy.git(&["checkout", "-q", "main"]);
+    copy.commit("more", &[("a", "2\n")]);
+    let more = copy.git(&["rev-parse", "HEAD"]);
+    keys.use_ssh(&copy, &forge);
+    let merged = |evil: bool, others: &[&str]| {
+        copy.git(&["reset", "-q", "--hard", &more]);
+        copy.git(&[&["merge", "-q", "--no-ff", "--no-commit"][..], others].concat());
+        if evil {
+            std::fs::write(copy.path.join("c"), "nobody wrote this\n").expect("a file");
+            copy.git(&["add", "c"]);
+        }
+        copy.git(&["commit", "-q", "-m", "merge"]);
+        copy.git(&["rev-parse", "HEAD"])
+    };
+    let refused = |revision: &str, words: &str| {
+        let (code, text) = told(revision);
+        let expected = format!("MergeUnequal: commit {revision} is signed by ");
+        assert!(code == 1 && text.starts_with(&expected) && text.contains(words), "{text}");
+    };
+    let honest = merged(false, &["side"]);
+    assert_eq!(told(&honest).0, 0, "{}", told(&honest).1);
+    refused(&merged(true, &["side"]), "holds something else than both its sides");
+    copy.git(&["checkout", "-q", "-B", "third", &one]);
+    keys.use_ssh(&copy, &alice);
+    copy.commit("third", &[("d", "3\n")]);
+    copy.git(&["checkout", "-q", "main"]);
+    keys.use_ssh(&copy, &forge);
+    refused(&merged(false, &["side", "third"]), "is no merge of two commits");
+    copy.git(&["reset", "-q", "--hard", &honest]);
+    copy.commit("the forge edits a file", &[("a", "3\n")]);
+    refused(&copy.git(&["rev-parse", "HEAD"]), "is no merge of two commits");
+    // What both sides changed, somebody decides.
+    copy.git(&["checkout", "-q", "-B", "both", &one]);
+    keys.use_ssh(&copy, &alice);
+    copy.commit("both", &[("a", "4\n")]);
+    copy.git(&["checkout", "-q", "main"]);
+    copy.git(&["reset", "-q", "--hard", &more]);
+    let tree = copy.git(&["rev-parse", "HEAD^{tree}"]);
+    keys.use_ssh(&copy, &forge);
+    let decided = copy.git(&["commit-tree", "-S", "-p", &more, "-p", "both", "-m", "merge", &tree]);
+    refused(&decided, "its sides do not merge by themselves");
+    // A key that signs whatever it is may sign that, and one that counts nowhere not even a merge.
+    keys.use_ssh(&copy, &alice);
+    let decided = copy.git(&["commit-tree", "-S", "-p", &more, "-p", "both", "-m", "merge", &tree]);
+    assert_eq!(told(&decided).0, 0, "{}", told(&decided).1);
+    let revoked = keys.home().join("revoked_keys");
+    std::fs::write(&revoked, &forge.public).expect("a file");
+    let (code, text) = verify(
+        &copy,
+        &["--keys", &of(&listed), "--keys", &of(&merges), "--keys", &of(&revoked), "--since", &one, &honest],
+    );
+    assert!(code == 1 && text.starts_with("SignerRevoked: "), "{text}");
+}
+
 /// A commit that claims to be younger than its children is found below what is trusted all the same, and one that is
 /// not below it is not.
 #[test]

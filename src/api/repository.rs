@@ -163,7 +163,8 @@ pub struct Verify {
     #[serde(default)]
     pub mode: VerifyMode,
     /// Secret with the public keys that may sign, read as `spec.serviceAccountName`: `allowed_signers` and `revoked_keys`
-    /// as `ssh-keygen` has them, `*.pub` with SSH keys, `*.asc` with OpenPGP keys. At least one key must be there.
+    /// as `ssh-keygen` has them, `*.pub` with SSH keys, `*.asc` with OpenPGP keys; `merges*.pub` and `merges*.asc` with keys of
+    /// a forge that count for merges alone. At least one key of a person must be there.
     pub secret_ref: LocalSecretRef,
     /// Commit up to which history is trusted as it is, itself included. Needed where a commit that was never signed
     /// stands between what is deployed and what should be.

@@ -19,7 +19,8 @@ Examples:
   tandem verify v1.5.0 --tag --keys allowed_signers             the annotated tag, under its own name
 
 A file of keys is named as in the Secret of spec.verify.secretRef of a Repository: allowed_signers
-and revoked_keys as ssh-keygen has them, *.pub with SSH keys, *.asc with OpenPGP keys.
+and revoked_keys as ssh-keygen has them, *.pub with SSH keys, *.asc with OpenPGP keys; merges*.pub
+and merges*.asc with keys of a forge that count for merges alone.
 
 It ends with 0 where all is signed, and with 1 where something is not.";
 

@@ -68,6 +68,7 @@ reasons! {
     SignerNotYetValid: "A commit or tag is signed by a key that was not valid yet when it was first seen.",
     SignerRevoked: "A commit or tag is signed by a key that is revoked.",
     SignerNotAllowed: "A commit or tag is signed by a key that is listed and may not sign it.",
+    MergeUnequal: "A commit is signed by a key for merges alone, and is none, or holds something else than both its sides.",
     ObjectsReplaced: "The repository has replace refs or grafts, which show other commits than there are.",
     ReviewMissing: "A commit lacks approval by other people than those who made it.",
     PlanMissing: "Nobody has approved yet what the commit does to the cluster.",
@@ -256,6 +257,7 @@ impl From<Flaw> for Reason {
             Flaw::SignerNotYetValid => Self::SignerNotYetValid,
             Flaw::SignerRevoked => Self::SignerRevoked,
             Flaw::SignerNotAllowed => Self::SignerNotAllowed,
+            Flaw::MergeUnequal => Self::MergeUnequal,
             Flaw::ObjectsReplaced => Self::ObjectsReplaced,
         }
     }

@@ -12,7 +12,8 @@ use crate::failure::{Failed, Fault};
 use crate::git::{self, Cache, GitError, Kind, Listed, Range, Source};
 use crate::report::reason::Reason;
 use crate::revision::Revision;
-use crate::revision::signature::{Flaw, KeyFile, Refusal, Signer, Trust, judge_commit, judge_tag};
+use crate::revision::proposal::Merged;
+use crate::revision::signature::{Flaw, KeyFile, Keys, Refusal, Signer, judge_commit, judge_tag, parents};
 
 /// What is asked of a commit before it may go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +108,7 @@ pub fn verify(
     tag: Option<&str>,
     check: &Check,
 ) -> Result<Verified, Failed> {
-    let trust = Trust::read(&check.keys).map_err(|problem| {
+    let keys = Keys::read(&check.keys).map_err(|problem| {
         Failed::new("InvalidSecret", Fault::Cluster, format!("the keys that may sign: {problem}"))
     })?;
     let of = |error: GitError| Failed::from(&error);
@@ -115,7 +116,7 @@ pub fn verify(
         let refusal = Refusal::new(revision.to_string(), Flaw::ObjectsReplaced, "is in a repository with replacements");
         return Ok(Verified::Refused(refusal));
     }
-    let judge = Judge { history, trust: &trust, check, steps: Cell::new(0) };
+    let judge = Judge { history, keys: &keys, check, steps: Cell::new(0) };
     let mut by = None;
     if check.tag {
         match judge.tag(revision, tag).map_err(of)? {
@@ -141,10 +142,17 @@ pub fn verify(
 
 struct Judge<'a, H> {
     history: &'a H,
-    trust: &'a Trust,
+    keys: &'a Keys,
     check: &'a Check,
     /// How often history was deepened.
     steps: Cell<usize>,
+}
+
+/// Why a commit does not count.
+struct Refused {
+    refusal: Refusal,
+    /// Whether more history might tell more.
+    short: bool,
 }
 
 /// What one look at history gave.
@@ -169,7 +177,7 @@ impl<H: Objects> Judge<'_, H> {
         }
         let raw =
             raw.ok_or_else(|| GitError::new(Kind::NotFetched, url, format!("the tag {id} is not in the cache")))?;
-        Ok(judge_tag(name, commit, &raw, self.trust, self.check.seen_at))
+        Ok(judge_tag(name, commit, &raw, &self.keys.all, self.check.seen_at))
     }
 
     fn commits(&self, new: &str, bases: &[String]) -> Result<Verified, GitError> {
@@ -192,10 +200,11 @@ impl<H: Objects> Judge<'_, H> {
             if bases.is_empty() {
                 let raw = git::raw(repository, url, new, ObjectType::Commit)?;
                 let raw = raw.ok_or_else(|| missing(url, new))?;
-                return Ok(Look::Done(match judge_commit(new, &raw, self.trust, self.check.seen_at) {
-                    Ok(signer) => Verified::Signed { by: Some(signer.to_string()), commits: 1 },
-                    Err(refusal) => Verified::Refused(refusal),
-                }));
+                return Ok(match self.one(repository, new, &raw)? {
+                    Ok(signer) => Look::Done(Verified::Signed { by: Some(signer.to_string()), commits: 1 }),
+                    Err(Refused { refusal, short: true }) => Look::More(Verified::Refused(refusal)),
+                    Err(Refused { refusal, short: false }) => Look::Done(Verified::Refused(refusal)),
+                });
             }
             let mut there = false;
             for base in bases {
@@ -223,10 +232,11 @@ impl<H: Objects> Judge<'_, H> {
                 };
                 let refusal = match self.all(repository, &ids)? {
                     Ok(by) => return Ok(Look::Done(Verified::Signed { by, commits: ids.len() })),
-                    Err((id, refusal)) if certain || git::descends(repository, url, &id, bases)? => {
+                    Err((_, Refused { refusal, short: true })) => return Ok(Look::More(Verified::Refused(refusal))),
+                    Err((id, Refused { refusal, .. })) if certain || git::descends(repository, url, &id, bases)? => {
                         return Ok(Look::Done(Verified::Refused(refusal)));
                     }
-                    Err((_, refusal)) => refusal,
+                    Err((_, Refused { refusal, .. })) => refusal,
                 };
                 if exact {
                     return Ok(Look::More(Verified::Refused(refusal)));
@@ -241,17 +251,45 @@ impl<H: Objects> Judge<'_, H> {
         &self,
         repository: &Repository,
         ids: &[String],
-    ) -> Result<Result<Option<String>, (String, Refusal)>, GitError> {
+    ) -> Result<Result<Option<String>, (String, Refused)>, GitError> {
         let url = self.history.url();
         let mut by = None;
         for id in ids.iter().rev() {
             let raw = git::raw(repository, url, id, ObjectType::Commit)?.ok_or_else(|| missing(url, id))?;
-            match judge_commit(id, &raw, self.trust, self.check.seen_at) {
+            match self.one(repository, id, &raw)? {
                 Ok(signer) => by = Some(signer),
-                Err(refusal) => return Ok(Err((id.clone(), refusal))),
+                Err(refused) => return Ok(Err((id.clone(), refused))),
             }
         }
         Ok(Ok(by.map(|signer| signer.to_string())))
+    }
+
+    /// Judges one commit; where its key is one for merges alone, with what it is the merge of.
+    fn one(&self, repository: &Repository, id: &str, raw: &[u8]) -> Result<Result<Signer, Refused>, GitError> {
+        let by = |trust| judge_commit(id, raw, trust, self.check.seen_at);
+        let refusal = match by(&self.keys.all) {
+            Ok(signer) => return Ok(Ok(signer)),
+            Err(refusal) => refusal,
+        };
+        let Some(Ok(signer)) = self.keys.merges.as_ref().map(by) else {
+            return Ok(Err(Refused { refusal, short: false }));
+        };
+        let (why, short) = match parents(raw).as_deref() {
+            Some([one, other]) => {
+                let own = git::merge(repository, self.history.url(), one, other)?;
+                match own.merged {
+                    Merged::Tree(tree) if tree == git::tree_of(repository, self.history.url(), id)? => {
+                        return Ok(Ok(signer));
+                    }
+                    Merged::Tree(_) => ("and holds something else than both its sides", false),
+                    Merged::Conflicts => ("and its sides do not merge by themselves", false),
+                    Merged::Unknown(_) | Merged::Absent => ("and what it merges cannot be read", own.short),
+                }
+            }
+            _ => ("and is no merge of two commits", false),
+        };
+        let why = format!("is signed by {signer}, a key for merges alone, {why}");
+        Ok(Err(Refused { refusal: Refusal::new(format!("commit {id}"), Flaw::MergeUnequal, &why), short }))
     }
 }
 

@@ -60,6 +60,8 @@ flaws! {
         "The key is revoked.";
     SignerNotAllowed: "sign with a key that may sign, by its own flags, certificate and line in allowed_signers",
         "The key is listed, and may not sign this.";
+    MergeUnequal: "merge it without changes of your own, or sign it with a key that may sign whatever it holds",
+        "The key is listed for merges alone, and this is none, or holds something else than both its sides.";
     ObjectsReplaced: "remove the replacements (git replace -d) and grafts (info/grafts): what is shown there is not what would be deployed",
         "The repository has replace refs or grafts, which show other commits than there are.";
 }

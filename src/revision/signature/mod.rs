@@ -12,7 +12,7 @@ mod trust;
 
 pub use flaw::{Flaw, Refusal};
 pub use ssh::Patterns;
-pub use trust::{KeyFile, KeyFileProblem, Trust};
+pub use trust::{KeyFile, KeyFileProblem, Keys, Trust};
 
 use jiff::Timestamp;
 

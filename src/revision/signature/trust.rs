@@ -35,6 +35,36 @@ impl std::fmt::Display for KeyFileProblem {
     }
 }
 
+/// How the name of a file begins whose keys sign merges alone.
+const MERGES: &str = "merges";
+
+/// The keys that may sign, and those that may sign merges alone.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Whatever it is.
+    pub all: Trust,
+    /// A merge of two commits that holds what our own merge of them holds: a forge signs what somebody else decided.
+    pub merges: Option<Trust>,
+}
+
+impl Keys {
+    /// Reads files of keys, as [`Trust::read`] does. What is in `merges*.pub` and `merges*.asc` signs merges alone.
+    ///
+    /// # Errors
+    /// As [`Trust::read`].
+    pub fn read(files: &[KeyFile]) -> Result<Self, KeyFileProblem> {
+        let (mut merges, all): (Vec<KeyFile>, Vec<KeyFile>) =
+            files.iter().cloned().partition(|file| file.name.starts_with(MERGES));
+        let all_keys = Trust::read(&all)?;
+        if merges.is_empty() {
+            return Ok(Self { all: all_keys, merges: None });
+        }
+        // A key that counts nowhere signs no merge either.
+        merges.extend(all.into_iter().filter(|file| file.name == "revoked_keys"));
+        Ok(Self { all: all_keys, merges: Some(Trust::read(&merges)?) })
+    }
+}
+
 /// The keys that may sign.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
