@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // figures, and what went wrong, are for the one who runs them
 
 mod apply;
+mod approve;
 mod chart;
 mod charts;
 mod cli;

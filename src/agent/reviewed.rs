@@ -13,7 +13,7 @@ use crate::failure::{Failed, Fault};
 use crate::report::event::of_glass;
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
-use crate::revision::review::note::{Scope, Withdrawal, repository_id};
+use crate::revision::review::note::{Scope, Withdrawal, host, repository_id};
 use crate::revision::review::{Effect, Profile};
 use crate::revision::{Ancestry, Revision};
 
@@ -179,6 +179,7 @@ impl Watcher {
                 cluster: self.world.name.clone(),
             },
             settings: review.profile.settings(),
+            forge: review.forge.then(|| host(&found.source.url)),
             standards: self.world.registry.standard_paths(&self.key),
             withdrawals: remembered(record),
             evidence: self.inquiry.evidence(),

@@ -132,6 +132,21 @@ impl Clone {
         }
     }
 
+    /// The one commit where two lines of history parted.
+    ///
+    /// # Errors
+    /// The clone cannot be read.
+    pub fn parted(&self, one: &str, other: &str) -> Result<Option<String>, CloneError> {
+        let repository = self.repository(other)?;
+        let bases = repository.merge_bases(Oid::from_str(one)?, Oid::from_str(other)?);
+        match bases {
+            Ok(bases) if bases.len() == 1 => Ok(bases.first().map(ToString::to_string)),
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Id of what stands at a path in a commit; the outer `None` where the clone cannot tell, the
     /// inner one where nothing stands there.
     pub fn tree_id(&self, commit: &str, path: &str) -> Option<Option<String>> {

@@ -55,11 +55,13 @@ pub struct OwnMerge {
     pub brings: usize,
     /// All commits that it brings.
     pub brought: HashSet<String>,
+    /// The one commit where they parted, where it is known.
+    pub base: Option<String>,
 }
 
 impl OwnMerge {
     fn none(merged: Merged) -> Self {
-        Self { merged, short: false, brings: 0, brought: HashSet::new() }
+        Self { merged, short: false, brings: 0, brought: HashSet::new(), base: None }
     }
 
     fn short() -> Self {
@@ -99,11 +101,12 @@ pub fn merge_in_memory(
     let brought: Vec<_> = b.parents.iter().filter(|(id, _)| !a.parents.contains_key(*id)).collect();
     let brings = brought.iter().filter(|(_, parents)| parents.len() < 2).count();
     let brought = brought.into_iter().map(|(id, _)| id.to_string()).collect();
-    let told = |merged| OwnMerge { merged, short: false, brings, brought };
+    let told = |merged, base| OwnMerge { merged, short: false, brings, brought, base };
     let base = match parted(&a, &b, one, two).as_slice() {
         [base] => *base,
-        _ => return Ok((told(Merged::Unknown("they did not part at one commit".to_owned())), None)),
+        _ => return Ok((told(Merged::Unknown("they did not part at one commit".to_owned()), None), None)),
     };
+    let told = |merged| told(merged, Some(base.to_string()));
     // A handle of its own: what keeps objects in memory stays with a handle for its life, and cannot be walked through.
     let apart = Repository::open(repository.path()).map_err(failed)?;
     let merged = {

@@ -8,7 +8,7 @@ use git2::{ObjectType, Repository};
 use super::review::{self, Judged, ReviewCheck, Reviewed};
 use super::verify::Objects;
 use crate::git::{self, GitError, Range};
-use crate::revision::proposal::{Bound, Facts, Flaw, Merged, Place, Proposal, Refused, bind, claims, count, joined};
+use crate::revision::proposal::{Bound, Facts, Flaw, Place, Proposal, Refused, bind, claims, count, joined};
 use crate::revision::review::{Account, Approval, Authorship, Maker, Owners, Step, Voter, carries_trailers};
 use crate::revision::signature::parents;
 
@@ -150,7 +150,7 @@ impl Looking<'_> {
         let mut refusals = Vec::new();
         let mut more = false;
         for proposal in &evidence.proposals {
-            match self.landing(at, commit, proposal, &place)? {
+            match self.landing((at, commit), proposal, &place, found)? {
                 Look::Landed(landing, first) => {
                     found.by_first.entry(first).or_insert(*landing);
                     return Ok(false);
@@ -165,17 +165,20 @@ impl Looking<'_> {
         Ok(more)
     }
 
-    fn landing(&self, at: usize, commit: &str, proposal: &Proposal, place: &Place) -> Result<Look, GitError> {
+    fn landing(
+        &self,
+        (at, commit): (usize, &str),
+        proposal: &Proposal,
+        place: &Place,
+        found: &Landings,
+    ) -> Result<Look, GitError> {
         let head = match claims(proposal, place, commit) {
             Ok(head) => head,
             Err(refused) => return Ok(Look::Refused(refused, false)),
         };
-        // What was merged as it is begins where it was shown to begin; what was made anew is no more than it must be.
         let forwarded = head == commit;
-        let most = SPAN.min(at + 1);
-        let spans: Vec<usize> = if forwarded { (1..=most).rev().collect() } else { (1..=most).collect() };
         let (mut told, mut more) = (None, false);
-        for span in spans {
+        for span in self.spans(at, head, proposal, found)? {
             let first = at + 1 - span;
             if forwarded && span > 1 && !self.is_since_base(&self.steps[first].0, proposal)? {
                 continue;
@@ -183,24 +186,49 @@ impl Looking<'_> {
             let (facts, short, brought) = self.facts((first, at), head, proposal)?;
             more |= short;
             match bind(proposal, place, &facts) {
+                // What is not known may be that it covers more.
+                Ok(_) if more => {
+                    let why = "the commits before it may belong to it, and how they merge is not known";
+                    return Ok(Look::Refused(Refused::new(Flaw::OtherMerge, why), true));
+                }
                 Ok(bound) => {
                     let steers = self.steers(&facts.parent, commit, &brought)?;
                     let (proposal, place) = (proposal.clone(), place.clone());
                     return Ok(Look::Landed(Box::new(Landing { proposal, bound, place, last: at, steers }), first));
                 }
                 // The shortest says it best.
-                Err(refused) if forwarded || told.is_none() => told = Some(refused),
-                Err(_) => {}
-            }
-            let straight = facts.steps.first().is_some_and(|(_, parents)| parents.len() == 1);
-            let known = matches!(facts.merged, Merged::Tree(_) | Merged::Conflicts);
-            if !forwarded && (!straight || !known || span >= facts.brings) {
-                break;
+                Err(refused) => told = Some(refused),
             }
         }
         // There is one step at least, so something was told.
         let unknown = || Refused::new(Flaw::OtherMerge, "it covers nothing");
         Ok(Look::Refused(told.unwrap_or_else(unknown), more))
+    }
+
+    /// How many steps may be the merge of a proposal, the most first. What was merged as it is begins where it was shown to
+    /// begin. What a forge made anew is one step, or, where that is no merge, as many as the proposal has commits; which of
+    /// them are its own is told by no forge, and where each changed files of its own the last alone would look like all of
+    /// it. What another proposal covers is not covered twice.
+    fn spans(&self, at: usize, head: &str, proposal: &Proposal, found: &Landings) -> Result<Vec<usize>, GitError> {
+        let most = SPAN.min(at + 1);
+        if head == self.steps[at].1 {
+            return Ok((1..=most).rev().collect());
+        }
+        let (facts, ..) = self.facts((at, at), head, proposal)?;
+        let is_straight = |commit: &str| {
+            let raw = git::raw(self.repository, self.url, commit, ObjectType::Commit)?;
+            Ok(raw.and_then(|raw| parents(&raw)).is_some_and(|parents| parents.len() == 1))
+        };
+        let mut most = most.min(facts.brings).max(1);
+        for span in 1..=most {
+            let step = at + 1 - span;
+            let is_other = || found.by_first.iter().any(|(first, landing)| (*first..=landing.last).contains(&step));
+            if !is_straight(&self.steps[step].1)? || is_other() {
+                most = span.max(2) - 1;
+                break;
+            }
+        }
+        Ok((1..=most).rev().collect())
     }
 
     /// What Git shows of the steps from one place to another, and of a head; with all commits that the head brings.
@@ -221,8 +249,8 @@ impl Looking<'_> {
         let shown_before = steps.iter().rev().skip(1).any(|(commit, _)| merge.brought.contains(commit));
         let since_base = self.is_since_base(parent, proposal)?;
         let tree = git::tree_of(repository, url, &self.steps[last].1)?;
-        let (parent, brings) = (parent.clone(), merge.brings);
-        let facts = Facts { parent, steps, tree, merged: merge.merged, brings, shown_before, since_base };
+        let (parent, brings, fork) = (parent.clone(), merge.brings, merge.base);
+        let facts = Facts { parent, steps, tree, merged: merge.merged, brings, shown_before, fork, since_base };
         Ok((facts, merge.short, merge.brought))
     }
 

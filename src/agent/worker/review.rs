@@ -15,7 +15,7 @@ use crate::git::{self, Content, GitError, Mainline};
 use crate::revision::proposal::{self, Evidence};
 use crate::revision::review::glass::{Claim, Glass};
 use crate::revision::review::note::{self, Refused, Scope, Withdrawal};
-use crate::revision::review::{Approval, OWNERS_FILE, Owners, Settings, Step, Verdict, digest, glass, judge};
+use crate::revision::review::{Approval, Means, OWNERS_FILE, Owners, Settings, Step, Verdict, digest, glass, judge};
 use crate::revision::signature::{Trust, judge_commit};
 
 /// Approvals that are named as not counted, of each kind.
@@ -30,6 +30,8 @@ pub struct ReviewCheck {
     pub scope: Scope,
     /// What each step needs.
     pub settings: Settings,
+    /// Host of the forge whose reviews count, where they do.
+    pub forge: Option<String>,
     /// Folders of Standards in this repository: operations approve what is changed there.
     pub standards: BTreeSet<String>,
     /// What was taken back as far as it was seen before.
@@ -265,7 +267,8 @@ impl Looking<'_> {
         if step.paths.contains(OWNERS_FILE) {
             let brought = read_owners(&git::file(self.repository, self.url, commit, OWNERS_FILE)?);
             let brought = brought.and_then(|brought| {
-                brought.owners.can_approve(&check.settings)?;
+                let means = check.forge.as_deref().map_or(Means::Notes, Means::Forge);
+                brought.owners.can_approve(&check.settings, means)?;
                 Ok(brought)
             });
             match brought {

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::git::{self, Content, GitError, Range};
 use crate::revision::freeze::carries_override;
-use crate::revision::review::{Authorship, Maker, Side, Step, carries_trailers, is_of_tandem, sensitive};
+use crate::revision::review::{
+    Authorship, KUSTOMIZATIONS, Maker, Side, Step, carries_trailers, is_of_tandem, patches, rules, sensitive,
+};
 use crate::revision::signature::{Trust, judge_commit};
 
 /// What a commit changes against another one, and who made it. `trust` has the keys that commits may be signed by.
@@ -23,28 +25,8 @@ pub fn step(
     now: Timestamp,
 ) -> Result<Step, GitError> {
     let paths = git::changed_paths(repository, url, parent, commit)?;
-    let mut sensitive_paths = BTreeMap::new();
-    let mut rules = BTreeSet::new();
-    for path in &paths {
-        let of_standard = |folder: &&String| {
-            folder.is_empty()
-                || path == *folder
-                || path.strip_prefix(folder.as_str()).is_some_and(|r| r.starts_with('/'))
-        };
-        let standard = standards.iter().find(of_standard);
-        if standard.is_some() || is_of_tandem(path) {
-            rules.insert(path.clone());
-        }
-        let why = match standard {
-            Some(_) => Some("it belongs to a Standard".to_owned()),
-            None => {
-                let sides = [git::file(repository, url, parent, path)?, git::file(repository, url, commit, path)?];
-                let sides: Vec<Side<'_>> = sides.iter().filter_map(side).collect();
-                sensitive(path, &sides)
-            }
-        };
-        sensitive_paths.extend(why.map(|why| (path.clone(), why)));
-    }
+    let Said { sensitive: mut sensitive_paths, rules } =
+        said(&Sides { repository, url, parent, commit }, &paths, standards)?;
     let brought = brought(repository, url, parent, commit)?;
     if overrides_freeze(repository, url, &brought)? {
         // Freezes are operations', and so is what goes in spite of one.
@@ -65,6 +47,81 @@ pub fn step(
         makers,
         authorship,
     })
+}
+
+/// What is said of paths.
+struct Said {
+    /// Those that need operations, with why.
+    sensitive: BTreeMap<String, String>,
+    /// Those that say what everybody may do.
+    rules: BTreeSet<String>,
+}
+
+/// Two commits whose files are compared.
+struct Sides<'a> {
+    repository: &'a Repository,
+    url: &'a str,
+    parent: &'a str,
+    commit: &'a str,
+}
+
+impl Sides<'_> {
+    /// What a file holds before and after.
+    fn of(&self, path: &str) -> Result<[Content; 2], GitError> {
+        let read = |commit| git::file(self.repository, self.url, commit, path);
+        Ok([read(self.parent)?, read(self.commit)?])
+    }
+}
+
+fn said(both: &Sides<'_>, paths: &BTreeSet<String>, standards: &BTreeSet<String>) -> Result<Said, GitError> {
+    let mut said = Said { sensitive: BTreeMap::new(), rules: BTreeSet::new() };
+    let mut folders: BTreeMap<String, Vec<Content>> = BTreeMap::new();
+    for path in paths {
+        let of_standard = |folder: &&String| {
+            folder.is_empty()
+                || path == *folder
+                || path.strip_prefix(folder.as_str()).is_some_and(|r| r.starts_with('/'))
+        };
+        if standards.iter().any(|folder| of_standard(&folder)) {
+            said.rules.insert(path.clone());
+            said.sensitive.insert(path.clone(), "it belongs to a Standard".to_owned());
+            continue;
+        }
+        let sides = both.of(path)?;
+        let sides: Vec<Side<'_>> = sides.iter().filter_map(side).collect();
+        if is_of_tandem(path) || rules(&sides) {
+            said.rules.insert(path.clone());
+        }
+        let mut why = sensitive(path, &sides);
+        for (folder, below) in above(path) {
+            if !folders.contains_key(folder) {
+                let mut found = Vec::new();
+                for name in KUSTOMIZATIONS {
+                    found.extend(both.of(&if folder.is_empty() {
+                        name.to_owned()
+                    } else {
+                        format!("{folder}/{name}")
+                    })?);
+                }
+                folders.insert(folder.to_owned(), found);
+            }
+            let kustomizations = folders.get(folder).into_iter().flatten().filter_map(side);
+            for (told, rule) in kustomizations.filter_map(|kustomization| patches(kustomization, below)) {
+                why.get_or_insert(told);
+                if rule {
+                    said.rules.insert(path.clone());
+                }
+            }
+        }
+        said.sensitive.extend(why.map(|why| (path.clone(), why)));
+    }
+    Ok(said)
+}
+
+/// The folders that a path is below, each with the path from there.
+fn above(path: &str) -> impl Iterator<Item = (&str, &str)> {
+    let ends = path.match_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
+    std::iter::once(("", path)).chain(ends)
 }
 
 /// What a commit brings against another one, itself included.

@@ -1,6 +1,7 @@
 //! `tandem approve` and `tandem withdraw`: a person's signed word on a change, as a Git note.
 
 mod effect;
+mod patch;
 mod show;
 
 use std::collections::BTreeSet;
@@ -71,7 +72,8 @@ struct What {
     /// Commit, branch or tag
     #[arg(value_name = "REV", default_value = "HEAD")]
     revision: String,
-    /// The commit that it is compared with, its first parent unless said
+    /// The commit that it is compared with. Unless said, the first parent of a commit on the deployed branch; of another
+    /// one, the head of a pull request, the commit where that left the deployed branch
     #[arg(long, value_name = "REV")]
     base: Option<String>,
     /// Full name of the branch or tag that is deployed; the current branch unless said
@@ -131,15 +133,13 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
     let head = around.commit(&what.revision)?;
     let repository = around.repository(&head)?;
     let url = repository.path().display().to_string();
-    let base = match &what.base {
-        Some(base) => around.commit(base)?,
-        None => around.commit(&format!("{head}^1")).map_err(|_| {
-            Stop::usage(format!("{head} has no parent here to be compared with"), "say --base, or fetch more history")
-        })?,
-    };
     let reference = match &what.reference {
         Some(reference) => reference.clone(),
         None => current_branch(repository)?,
+    };
+    let base = match &what.base {
+        Some(base) => around.commit(base)?,
+        None => base(&around, repository, (&what.remote, &reference), &head)?,
     };
     let address = sign::address(repository, &what.remote)?;
     // Seconds are enough, and read better.
@@ -163,7 +163,7 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
         let change = step(repository, &url, (&base, &head), &trust, &BTreeSet::new(), now).map_err(told)?;
         // What the strictest of the usual settings would ask tells who has a say at all.
         let verdict = judge(&change, &[], &owners, &Profile::Reviewed.settings(), now);
-        output.plain(&show::shown(repository, &change, &verdict).map_err(|error| sign::unreadable(&url, &error))?);
+        output.plain(&show::shown((repository, &url), &change, &verdict, output.narration()).map_err(told)?);
         if !effect.is_empty() {
             output.plain(&effect);
         }
@@ -207,6 +207,34 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
         format!("{done} {} by {}{push}\n", answer.commit, answer.signer)
     })?;
     Ok(Exit::Nothing)
+}
+
+/// What a commit is compared with: as a step of the deployed branch with the one before it, else with where it left that.
+fn base(
+    around: &clone::Clone,
+    repository: &git2::Repository,
+    (remote, reference): (&str, &str),
+    head: &str,
+) -> Result<String, Stop> {
+    let branch = reference.strip_prefix("refs/heads/").map(|branch| format!("refs/remotes/{remote}/{branch}"));
+    let deployed: Vec<String> = branch
+        .iter()
+        .map(String::as_str)
+        .chain([reference])
+        .filter_map(|name| Some(repository.revparse_single(name).ok()?.peel_to_commit().ok()?.id().to_string()))
+        .collect();
+    let landed = |tip: &String| around.standing(head, tip) == clone::Standing::Contained;
+    match deployed.first() {
+        Some(tip) if !deployed.iter().any(landed) => around.parted(tip, head)?.ok_or_else(|| {
+            Stop::usage(
+                format!("{head} did not leave {reference} at one commit"),
+                "say --base, or approve its merge once it is there",
+            )
+        }),
+        _ => around.commit(&format!("{head}^1")).map_err(|_| {
+            Stop::usage(format!("{head} has no parent here to be compared with"), "say --base, or fetch more history")
+        }),
+    }
 }
 
 /// Full name of the branch that is checked out.

@@ -1,22 +1,60 @@
 //! What somebody sees before they approve. All of it was written by others: what could hide something is shown as what it
 //! is.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use git2::{DiffOptions, Oid, Repository};
+use git2::{Commit, Oid, Repository};
 
-use crate::report::visible::{is_hidden, visible};
-use crate::revision::review::{Step, Verdict};
+use super::super::output::Paint;
+use super::patch::Patch;
+use crate::git::{self, GitError, Kind, Range};
+use crate::report::visible::visible;
+use crate::revision::review::{Step, Verdict, carries_trailers};
 
-/// Lines with hidden characters that are shown.
-const LINES: usize = 20;
-/// Paths that are shown.
+/// Paths that are listed.
 const PATHS: usize = 200;
 
 /// Commit, changes, and who must approve.
-pub fn shown(repository: &Repository, step: &Step, verdict: &Verdict) -> Result<String, git2::Error> {
-    let commit = repository.find_commit(Oid::from_str(&step.commit)?)?;
+///
+/// # Errors
+/// The repository cannot be read.
+pub fn shown(
+    (repository, url): (&Repository, &str),
+    step: &Step,
+    verdict: &Verdict,
+    paint: Paint,
+) -> Result<String, GitError> {
+    let failed = |error: git2::Error| GitError::new(Kind::CacheFailed, url, error.message());
+    let commit = repository.find_commit(Oid::from_str(&step.commit).map_err(failed)?).map_err(failed)?;
+    let patch = Patch::between(repository, (&step.parent, &step.commit), paint).map_err(failed)?;
+    let mut text = head(&commit, step);
+    let steering = steering(repository, url, step)?;
+    if !steering.is_empty() {
+        text.push_str("lines that steer what is deployed, of commits that it brings:\n");
+        steering.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    }
+    let _ = writeln!(text, "compared with {}:\n\n{}", step.parent, patch.text);
+    if patch.left > 0 {
+        let _ = writeln!(text, "{} lines more are not shown: git diff {} {}\n", patch.left, step.parent, step.commit);
+    }
+    for path in step.paths.iter().take(PATHS) {
+        let (added, removed) = patch.counts.get(path).copied().unwrap_or_default();
+        let why = step.sensitive.get(path).map(|why| format!("  needs ops: {why}")).unwrap_or_default();
+        let _ = writeln!(text, "  {} +{added} -{removed}{why}", visible(path));
+    }
+    if step.paths.len() > PATHS {
+        let _ = writeln!(text, "  and {} more", step.paths.len() - PATHS);
+    }
+    if !patch.hidden.is_empty() {
+        text.push_str("characters that a terminal hides, in what is added:\n");
+        patch.hidden.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    }
+    let _ = writeln!(text, "by the profile Reviewed, {}", visible(&verdict.told()));
+    Ok(text)
+}
+
+/// The commit's own words.
+fn head(commit: &Commit<'_>, step: &Step) -> String {
     let mut text = format!("commit {}\n", step.commit);
     let person = |signature: &git2::Signature<'_>| {
         let of = |bytes: &[u8]| visible(&String::from_utf8_lossy(bytes));
@@ -27,55 +65,21 @@ pub fn shown(repository: &Repository, step: &Step, verdict: &Verdict) -> Result<
     for line in message.lines() {
         let _ = writeln!(text, "    {}", visible(line));
     }
-    let (counts, hidden) = changes(repository, step)?;
-    let _ = writeln!(text, "compared with {}:", step.parent);
-    for path in step.paths.iter().take(PATHS) {
-        let (added, removed) = counts.get(path).copied().unwrap_or_default();
-        let why = step.sensitive.get(path).map(|why| format!("  needs ops: {why}")).unwrap_or_default();
-        let _ = writeln!(text, "  {} +{added} -{removed}{why}", visible(path));
-    }
-    if step.paths.len() > PATHS {
-        let _ = writeln!(text, "  and {} more", step.paths.len() - PATHS);
-    }
-    if !hidden.is_empty() {
-        text.push_str("characters that a terminal hides, in what is added:\n");
-        hidden.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
-    }
-    let _ = writeln!(text, "by the profile Reviewed, {}", visible(&verdict.told()));
-    Ok(text)
+    text
 }
 
-/// Lines that each path gains and loses.
-type Counts = BTreeMap<String, (usize, usize)>;
-
-fn changes(repository: &Repository, step: &Step) -> Result<(Counts, Vec<String>), git2::Error> {
-    let tree = |commit: &str| repository.find_commit(Oid::from_str(commit)?)?.tree();
-    let mut options = DiffOptions::new();
-    options.context_lines(0);
-    let diff =
-        repository.diff_tree_to_tree(Some(&tree(&step.parent)?), Some(&tree(&step.commit)?), Some(&mut options))?;
-    let (mut counts, mut hidden) = (Counts::new(), Vec::new());
-    diff.foreach(
-        &mut |_, _| true,
-        None,
-        None,
-        Some(&mut |delta, _, line| {
-            let file = delta.new_file().path_bytes().or(delta.old_file().path_bytes()).unwrap_or_default();
-            let path = String::from_utf8_lossy(file).into_owned();
-            let count = counts.entry(path.clone()).or_default();
-            match line.origin() {
-                '+' => count.0 += 1,
-                '-' => count.1 += 1,
-                _ => return true,
-            }
-            let content = String::from_utf8_lossy(line.content());
-            let content = content.trim_end_matches(['\n', '\r']);
-            if line.origin() == '+' && content.chars().any(is_hidden) && hidden.len() < LINES {
-                let place = line.new_lineno().map(|number| format!(":{number}")).unwrap_or_default();
-                hidden.push(format!("{}{place}: {}", visible(&path), visible(content)));
-            }
-            true
-        }),
-    )?;
-    Ok((counts, hidden))
+/// Lines of all that a commit brings that steer what is deployed, each with its commit: they count once it is approved.
+fn steering(repository: &Repository, url: &str, step: &Step) -> Result<Vec<String>, GitError> {
+    let Range::Commits { ids, .. } =
+        git::range(repository, url, std::slice::from_ref(&step.parent), &step.commit, false)?
+    else {
+        return Ok(vec!["not known: history ends before the commit that it is compared with".to_owned()]);
+    };
+    let mut lines = Vec::new();
+    for id in ids.iter().rev().filter(|id| **id != step.commit) {
+        let message = git::message(repository, url, id)?;
+        let steers = message.lines().filter(|line| carries_trailers(line));
+        lines.extend(steers.map(|line| format!("{}: {}", &id[..12.min(id.len())], visible(line.trim()))));
+    }
+    Ok(lines)
 }

@@ -9,7 +9,7 @@ use crate::cli::Stop;
 use crate::cli::worktree::WorkTree;
 use crate::object::Problem;
 use crate::render::Tree;
-use crate::revision::review::{OWNERS_FILE, Owners, Profile};
+use crate::revision::review::{Means, OWNERS_FILE, Owners, Profile};
 
 /// Bytes that are read.
 const LIMIT: u64 = 1 << 20;
@@ -36,7 +36,7 @@ fn owners_problems(bytes: &[u8]) -> Vec<Problem> {
         Ok(owners) => owners,
         Err(problems) => return problems,
     };
-    let few = owners.can_approve(&Profile::Reviewed.settings()).err();
+    let few = owners.can_approve(&Profile::Reviewed.settings(), Means::Any).err();
     let few = few.map(|why| Problem::new("InvalidOwners", why).in_file(OWNERS_FILE, None));
     few.map(|problem| problem.hint("list more people")).into_iter().collect()
 }

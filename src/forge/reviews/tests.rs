@@ -187,7 +187,8 @@ fn bound(said: &Said) -> Bound {
     let place =
         Place { forge: "git.example.com".into(), repository: said.repository, reference: "refs/heads/main".into() };
     let proposal = &said.proposals[0];
-    Bound { number: proposal.number, head: claims(proposal, &place, M).expect("it landed here").to_owned() }
+    let head = claims(proposal, &place, M).expect("it landed here").to_owned();
+    Bound { number: proposal.number, head, fork: None }
 }
 
 /// Accounts whose approval is one of what was merged, and the names of what is none.
@@ -449,6 +450,7 @@ async fn what_cannot_be_read_to_its_end_is_no_answer() {
             assert!(format!("{error:?}").starts_with(expected), "{path} {status}: {error:?}");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
             fake.mends();
+            forge.client.forgive();
         }
     }
     assert!(forge.proposals(M).await.is_ok(), "its twin");

@@ -20,6 +20,8 @@ pub struct Facts {
     /// Whether one of the commits before the last is in the head already: then those who approved may not have been shown
     /// it.
     pub shown_before: bool,
+    /// The one commit where the head left the line of `parent`, where it is known.
+    pub fork: Option<String>,
     /// Whether `parent` is what the forge says that the proposal was shown against, or came after that.
     pub since_base: bool,
 }
@@ -44,6 +46,8 @@ pub struct Bound {
     pub number: u64,
     /// Its head: approvals of this are approvals of the step.
     pub head: String,
+    /// What the head has to be compared with by who approves it: where it left the mainline.
+    pub fork: Option<String>,
 }
 
 fn told(proposal: &Proposal) -> String {
@@ -112,7 +116,9 @@ pub fn bind(proposal: &Proposal, place: &Place, facts: &Facts) -> Result<Bound, 
         }
     }
     match &facts.merged {
-        Merged::Tree(tree) if *tree == facts.tree => Ok(Bound { number: proposal.number, head: head.to_owned() }),
+        Merged::Tree(tree) if *tree == facts.tree => {
+            Ok(Bound { number: proposal.number, head: head.to_owned(), fork: facts.fork.clone() })
+        }
         Merged::Tree(_) => {
             refuse(Flaw::UnequalTree, "was merged by a commit that holds something else than the merge of its head")
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Bound, Evidence, Flaw, Place, Proposal, Refused, Review, Says, Version};
-use crate::revision::review::{Account, Approval, Authorship, Maker, Step, Voter};
+use crate::revision::review::{Account, Approval, Authorship, Head, Maker, Step, Voter};
 
 /// So long a forge may take to know by which proposal a commit came.
 const PENDING: SignedDuration = SignedDuration::from_mins(5);
@@ -151,5 +151,6 @@ pub fn joined(step: Step, bound: &Bound, counted: &Counted) -> Step {
     let mut makers = step.makers;
     makers.extend(counted.makers.iter().cloned());
     let authorship = if counted.proven { Authorship::Proven } else { step.authorship };
-    Step { proposal: Some(bound.head.clone()), makers, authorship, ..step }
+    let proposal = Some(Head { commit: bound.head.clone(), fork: bound.fork.clone() });
+    Step { proposal, makers, authorship, ..step }
 }

@@ -75,6 +75,7 @@ fn honest() -> Case {
             merged: Merged::Tree("t".into()),
             brings: 1,
             shown_before: false,
+            fork: Some("p".into()),
             since_base: false,
         },
         step: Step {

@@ -268,7 +268,12 @@ fn is_of(approval: &Approval, step: &Step) -> bool {
     let head = Some(&approval.head);
     // The same files on the same base are the same change, whatever commit holds them.
     let same = approval.tree.as_ref() == Some(&step.tree) && approval.base.as_ref() == Some(&step.parent);
-    head == Some(&step.commit) || head == step.proposal.as_ref() || same
+    head == Some(&step.commit) || is_of_proposal(approval, step) || same
+}
+
+/// Whether it speaks of the head of the proposal that the step is the merge of.
+fn is_of_proposal(approval: &Approval, step: &Step) -> bool {
+    step.proposal.as_ref().is_some_and(|head| head.commit == approval.head)
 }
 
 fn discount(
@@ -286,6 +291,11 @@ fn discount(
         return Err(Discount::Expired);
     }
     if exact && approval.base.as_ref().is_some_and(|base| *base != step.parent) {
+        return Err(Discount::OtherBase);
+    }
+    // Who compared the head with one of its own commits was shown a part of the proposal.
+    let fork = step.proposal.as_ref().and_then(|head| head.fork.as_ref());
+    if !exact && is_of_proposal(approval, step) && approval.base.is_some() && approval.base.as_ref() != fork {
         return Err(Discount::OtherBase);
     }
     if exact && approval.tree.as_ref().is_some_and(|tree| *tree != step.tree) {

@@ -134,6 +134,17 @@ struct Rule {
     ops: BTreeSet<usize>,
 }
 
+impl Person {
+    /// Whether an approval of theirs can come so.
+    fn has(&self, means: Means<'_>) -> bool {
+        match means {
+            Means::Any => true,
+            Means::Notes => !self.keys.is_empty(),
+            Means::Forge(forge) => !self.keys.is_empty() || self.accounts.iter().any(|account| account.forge == forge),
+        }
+    }
+}
+
 /// Who may approve one kind of change; people by their place in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Circle {
@@ -141,6 +152,17 @@ pub(super) struct Circle {
     pub ops: BTreeSet<usize>,
     /// Whether operations must be among them.
     pub sensitive: bool,
+}
+
+/// By what approvals come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means<'a> {
+    /// It is not known: by either.
+    Any,
+    /// By signed notes alone.
+    Notes,
+    /// By reviews on this forge as well.
+    Forge(&'a str),
 }
 
 /// SHA-256 of the file as it stands in Git, in hex: what `spec.review.since` of a Repository names it by.
@@ -225,17 +247,25 @@ impl Owners {
     ///
     /// # Errors
     /// There are not; in words.
-    pub fn can_approve(&self, settings: &Settings) -> Result<(), String> {
+    pub fn can_approve(&self, settings: &Settings, means: Means<'_>) -> Result<(), String> {
+        let reached = |person: &&usize| self.people.get(**person).is_some_and(|person| person.has(means));
+        let with = match means {
+            Means::Any => "",
+            Means::Notes => " with a key",
+            Means::Forge(_) => " with a key or an account there",
+        };
         let rules = self.rules.iter().map(|rule| (rule.written.as_str(), &rule.dev, &rule.ops));
         let nobody = BTreeSet::new();
         for (what, dev, ops) in rules.chain([("paths of no rule", &nobody, &self.ops)]) {
             for sensitive in [false, true] {
                 let circle = Circle { dev: dev.clone(), ops: ops.clone(), sensitive };
                 let need = super::judge::Need::of(&circle, settings);
-                let all: BTreeSet<_> = dev.union(ops).collect();
+                let of = |people: &BTreeSet<usize>| people.iter().filter(reached).copied().collect::<BTreeSet<_>>();
+                let (dev, ops) = (of(dev), of(ops));
+                let all: BTreeSet<_> = dev.union(&ops).collect();
                 if all.len() < need.people || dev.len() < need.dev || ops.len() < need.ops {
                     return Err(format!(
-                        "{what} would need {need}, and there are {} who may approve as dev, {} as ops, and {} people in all",
+                        "{what} would need {need}, and there are {} who may approve as dev, {} as ops, and {} people{with} in all",
                         dev.len(),
                         ops.len(),
                         all.len()

@@ -1,12 +1,16 @@
 //! Files of which operations must have a say, whoever owns the folder that they are in.
 
 mod kinds;
+mod patched;
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+pub use patched::KUSTOMIZATIONS;
+
 use kinds::Spoken;
+use patched::Target;
 
 /// Folder of Tandem's own files in a repository.
 const OWN_FOLDER: &str = ".tandem/";
@@ -49,6 +53,8 @@ const KINDS: &[&str] = &[
 
 /// Kinds of Tandem itself that stand in clusters.
 const OWN_KINDS: &[&str] = &["Repository", "Standard", "Sync"];
+/// Those of them that say what everybody may do.
+const RULES: &[&str] = &["Repository", "Standard"];
 
 /// A field `kind`, as YAML and JSON write it, with its value.
 static KIND: LazyLock<Option<Regex>> =
@@ -91,6 +97,49 @@ pub fn sensitive(path: &str, sides: &[Side<'_>]) -> Option<String> {
     })
 }
 
+/// Whether a file says, or may say, what everybody may do: it speaks of a `Repository` or `Standard`, or of a kind that is not
+/// to be seen. `sides` are what the file holds before and after.
+pub fn rules(sides: &[Side<'_>]) -> bool {
+    sides.iter().any(|side| match side {
+        Side::TooLarge => true,
+        Side::Bytes(bytes) if bytes.starts_with(PACKED) => true,
+        Side::Bytes(bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            let written = PATCHED.as_ref().is_some_and(|patched| patched.is_match(&text));
+            let of_text = KIND.iter().flat_map(|kind| kind.captures_iter(&text)).filter_map(|found| found.get(1));
+            let of_text = of_text.map(|kind| Spoken::Kind(kind.as_str().to_owned()));
+            written || of_text.chain(kinds::spoken_of(&text)).any(|spoken| is_rule(&spoken))
+        }
+    })
+}
+
+fn is_rule(spoken: &Spoken) -> bool {
+    match spoken {
+        Spoken::Kind(kind) => RULES.contains(&kind.as_str()) || !kind.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        Spoken::Hidden | Spoken::Written => true,
+    }
+}
+
+/// Why a file that a kustomization lays on objects needs operations, and whether it says what everybody may do; none where
+/// it does not. `path` is that of the file from the folder of the kustomization.
+pub fn patches(kustomization: Side<'_>, path: &str) -> Option<(String, bool)> {
+    let text = match kustomization {
+        Side::TooLarge => return Some(("the kustomization above it is too large to be looked at".to_owned(), true)),
+        Side::Bytes(bytes) => String::from_utf8_lossy(bytes),
+    };
+    let found = patched::targets(&text, path).into_iter().filter_map(|target| match target {
+        Target::Any => Some(("it patches objects of any kind".to_owned(), true)),
+        Target::Kind(kind) => {
+            let spoken = Spoken::Kind(kind);
+            told(&spoken).map(|_| {
+                let Spoken::Kind(kind) = &spoken else { return (String::new(), true) };
+                (format!("it patches a {kind}"), is_rule(&spoken))
+            })
+        }
+    });
+    found.reduce(|one, other| if other.1 { other } else { one })
+}
+
 fn in_text(text: &str) -> Option<String> {
     let found = KIND.as_ref()?.captures_iter(text).find_map(|found| told(&Spoken::Kind(found.get(1)?.as_str().into())));
     found.or_else(|| PATCHED.as_ref()?.is_match(text).then_some(Spoken::Written).and_then(|spoken| told(&spoken)))
@@ -115,7 +164,58 @@ fn told(spoken: &Spoken) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Side, sensitive};
+    use super::{Side, patches, rules, sensitive};
+
+    #[test]
+    fn what_says_what_everybody_may_do_is_found_in_files_of_any_name() {
+        for (text, expected) in [
+            ("kind: Repository\n", true),
+            ("kind: Standard\n", true),
+            ("kind: Deployment\n---\nkind: Repository\n", true),
+            ("kind: {{ .Values.kind }}\n", true),
+            ("kind: &k Repository\n", true),
+            ("- {op: replace, path: /kind, value: Repository}\n", true),
+            ("patches:\n- patch: |\n    kind: Repository\n", true),
+            ("\u{1f}", false),
+            ("kind: Sync\n", false),
+            ("kind: Role\n", false),
+            ("kind: Deployment\n", false),
+            ("replicas: 3\n", false),
+        ] {
+            assert_eq!(rules(&[Side::Bytes(text.as_bytes())]), expected, "{text}");
+        }
+        assert!(rules(&[Side::Bytes(b"kind: Deployment"), Side::Bytes(b"kind: Standard")]), "one side is enough");
+        assert!(rules(&[Side::TooLarge]) && rules(&[Side::Bytes(&[0x1f, 0x8b, 8])]), "what cannot be looked at");
+    }
+
+    #[test]
+    fn a_patch_is_what_it_is_laid_on() {
+        let entry = |target: &str| format!("patches:\n- {{path: ./fix/../patch.yaml, target: {target}}}\n");
+        for (kustomization, expected) in [
+            (entry("{kind: Role}"), Some(("it patches a Role", false))),
+            (entry("{kind: Repository}"), Some(("it patches a Repository", true))),
+            (entry("{kind: 'Ro.*'}"), Some(("it patches a Ro.*", true))),
+            (entry("{name: shop}"), Some(("it patches objects of any kind", true))),
+            (entry("{kind: Deployment}"), None),
+            (
+                entry("{kind: Deployment}") + "- {path: patch.yaml, target: {kind: Role}}\n",
+                Some(("it patches a Role", false)),
+            ),
+            ("patches:\n- {path: patch.yaml}\n".to_owned(), None),
+            (
+                "patchesJson6902:\n- {path: patch.yaml, target: {kind: Role}}\n".to_owned(),
+                Some(("it patches a Role", false)),
+            ),
+            ("patches:\n- {path: other.yaml, target: {kind: Role}}\n".to_owned(), None),
+            ("patches: [\n# patch.yaml\n".to_owned(), Some(("it patches objects of any kind", true))),
+            ("resources: [patch.yaml]\n".to_owned(), None),
+        ] {
+            let found = patches(Side::Bytes(kustomization.as_bytes()), "patch.yaml");
+            let found = found.as_ref().map(|(why, rule)| (why.as_str(), *rule));
+            assert_eq!(found, expected, "{kustomization}");
+        }
+        assert!(patches(Side::TooLarge, "patch.yaml").is_some());
+    }
 
     #[test]
     fn operations_are_asked_about_what_gives_rights_or_is_of_the_whole_cluster() {

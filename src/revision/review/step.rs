@@ -17,7 +17,7 @@ pub struct Step {
     pub tree: String,
     /// Head of the reviewed proposal (pull request) that this step was proven to be the merge of: approvals of that head
     /// are approvals of this step. Nothing may be put here on somebody's word.
-    pub proposal: Option<String>,
+    pub proposal: Option<Head>,
     /// Every path that differs, with both sides of a rename.
     pub paths: BTreeSet<String>,
     /// Those of the paths that need operations whatever a rule says, with why.
@@ -31,6 +31,15 @@ pub struct Step {
     pub makers: BTreeSet<Maker>,
     /// Whether these are all of them for certain.
     pub authorship: Authorship,
+}
+
+/// Head of a proposal that a step was proven to be the merge of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The commit.
+    pub commit: String,
+    /// Where it left the mainline, which is what all of the proposal is compared with; none where that is not one commit.
+    pub fork: Option<String>,
 }
 
 /// Whether a message has a line that steers what is deployed, such as `Tandem-Delete`, however it is written.

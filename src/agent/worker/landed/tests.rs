@@ -88,6 +88,7 @@ impl Story {
                 cluster: "lab".to_owned(),
             },
             settings: Profile::Reviewed.settings(),
+            forge: Some("forge.example".to_owned()),
             standards: BTreeSet::new(),
             withdrawals: Vec::new(),
             evidence: BTreeMap::from([(first, evidence(Vec::new())), (last, evidence(vec![proposal]))]),

@@ -1,7 +1,7 @@
 //! Attacks on the verdict, each beside what is the same and honest.
 
 use super::*;
-use crate::revision::review::{Account, Maker, OWNERS_FILE, Profile, Voter};
+use crate::revision::review::{Account, Head, Maker, Means, OWNERS_FILE, Profile, Voter};
 
 const OWNERS: &str = r#"
 apiVersion: tandemcd.io/v1alpha1
@@ -87,7 +87,7 @@ fn each_attack_is_refused_by_its_name_and_its_twin_passes() {
     let made = |maker: Maker| Step { makers: BTreeSet::from([maker]), ..shop() };
     let account = |id| Maker::Account(Account { forge: "forge.example".into(), id });
     let other_forge = Voter::Account(Account { forge: "other.example".into(), id: 1 });
-    let merged = |head: &str| Step { proposal: Some(head.into()), ..shop() };
+    let merged = |head: &str| Step { proposal: Some(Head { commit: head.into(), fork: Some("f".into()) }), ..shop() };
     let of = |head: &str| Approval { head: head.into(), ..by(1) };
     let rows: Vec<Row<'_>> = vec![
         ("no approval", shop(), vec![], reviewed, None, vec![by(1)]),
@@ -187,6 +187,22 @@ fn each_attack_is_refused_by_its_name_and_its_twin_passes() {
             reviewed,
             Some(Discount::OtherMessage),
             vec![of("m")],
+        ),
+        (
+            "the head against one of its own commits, which shows a part of it",
+            merged("h"),
+            vec![Approval { base: Some("g".into()), ..of("h") }],
+            reviewed,
+            Some(Discount::OtherBase),
+            vec![Approval { base: Some("f".into()), ..of("h") }],
+        ),
+        (
+            "the head of what did not leave the mainline at one commit",
+            Step { proposal: Some(Head { commit: "h".into(), fork: None }), ..shop() },
+            vec![Approval { base: Some("f".into()), ..of("h") }],
+            reviewed,
+            Some(Discount::OtherBase),
+            vec![of("h")],
         ),
         ("another head", merged("h"), vec![of("g")], reviewed, None, vec![of("h")]),
         ("one person twice", step(&["a.yaml"]), vec![by(5)], Profile::Strict, None, vec![by(3), by(4)]),
@@ -313,13 +329,19 @@ fn an_owners_file_is_refused_where_one_person_could_be_two_or_nobody_could_appro
     let agent = ssh_key::PublicKey::from_openssh(AGENT).expect("a key").fingerprint(ssh_key::HashAlg::Sha256);
     assert!(!listed.knows(&Voter::Key(agent.to_string())), "an agent approves nothing");
     let settings = Profile::Strict.settings();
-    assert_eq!(owners().can_approve(&settings), Ok(()));
+    assert_eq!(owners().can_approve(&settings, Means::Any), Ok(()));
     let alone =
         OWNERS.replacen("ops: [olga, omar, both]", "ops: [both]", 1).replacen("[dana, devi, both]", "[both]", 1);
     let alone = Owners::read(OWNERS_FILE, alone.as_bytes()).expect("reads");
-    let told = alone.can_approve(&settings).expect_err("one person cannot be two");
+    let told = alone.can_approve(&settings, Means::Any).expect_err("one person cannot be two");
     assert!(told.starts_with("/shop/ would need 2 approvals (1 as dev, 1 as ops)"), "{told}");
-    assert_eq!(alone.can_approve(&Profile::Reviewed.settings()), Ok(()));
+    assert_eq!(alone.can_approve(&Profile::Reviewed.settings(), Means::Any), Ok(()));
+    // Who is listed with nothing by which an approval could come approves nothing.
+    assert_eq!(owners().can_approve(&settings, Means::Forge("forge.example")), Ok(()));
+    for means in [Means::Notes, Means::Forge("other.example")] {
+        let told = owners().can_approve(&settings, means).expect_err("dana alone has a key");
+        assert!(told.contains("there are 1 who may approve as dev, 0 as ops, and 1 people with a key"), "{told}");
+    }
 }
 
 #[test]
