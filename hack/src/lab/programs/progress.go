@@ -76,8 +76,7 @@ func (p *progress) show() {
 			return
 		case <-tick.C:
 			p.mutex.Lock()
-			line := fmt.Sprintf("  %s of about %s · %d packages compiled · %s",
-				time.Since(p.began).Round(time.Second), p.cold.Round(5*time.Second), p.packages, p.last)
+			line := fmt.Sprintf("  %s · %d packages compiled · %s", told(time.Since(p.began), p.cold), p.packages, p.last)
 			p.mutex.Unlock()
 			if p.terminal {
 				fmt.Fprintf(p.tell, "\r\033[K%.100s", line)
@@ -86,6 +85,15 @@ func (p *progress) show() {
 			}
 		}
 	}
+}
+
+// told says how long something has taken, and what was expected: a slower machine, or one with other work, takes longer.
+func told(taken, expected time.Duration) string {
+	taken, expected = taken.Round(time.Second), expected.Round(5*time.Second)
+	if taken > expected {
+		return fmt.Sprintf("%s, longer than the %s of two free cores", taken, expected)
+	}
+	return fmt.Sprintf("%s of about %s", taken, expected)
 }
 
 func (p *progress) finish() {
