@@ -21,13 +21,18 @@ fn clone(repositories: &Repositories, keys: &Keys) -> (WorkingCopy, SshKey, Stri
 
 fn approve(copy: &WorkingCopy, key: &SshKey, arguments: &[&str]) -> Output {
     let mut command = tandem();
-    command.current_dir(&copy.path).args(["approve", "--yes", "--no-push", "--key"]).arg(&key.private).args(arguments);
+    command.current_dir(&copy.path).args(["approve", "--yes", "--key"]).arg(&key.private).args(arguments);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
     command.output().expect("the program runs")
 }
 
-/// What was shown, and the commit that the signed statement compares with.
+/// The same where nothing is fetched or pushed.
 fn approved(copy: &WorkingCopy, key: &SshKey, arguments: &[&str]) -> (String, String) {
+    approved_with(copy, key, &[arguments, &["--no-push"]].concat())
+}
+
+/// What was shown, and the commit that the signed statement compares with.
+fn approved_with(copy: &WorkingCopy, key: &SshKey, arguments: &[&str]) -> (String, String) {
     let output = approve(copy, key, &[arguments, &["-o", "json"]].concat());
     assert!(output.status.success(), "{}", both(&output));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -61,13 +66,26 @@ fn the_head_of_a_pull_request_is_compared_with_where_it_left_the_branch() {
     let (shown, base) = approved(&copy, &bob, &[]);
     assert_eq!(base, copy.git(&["rev-parse", "HEAD^"]));
     assert!(shown.contains("+d: 1") && !shown.contains("+c: 1"), "{shown}");
+    // The remote is asked where the branch is now, where it is there: what landed meanwhile is a step of it.
+    copy.git(&["remote", "set-url", "origin", &copy.bare.display().to_string()]);
+    copy.git(&["checkout", "-q", "-b", "elsewhere", &second]);
+    copy.git(&["merge", "-q", "--no-ff", "-m", "merge", &head]);
+    let merged = copy.git(&["rev-parse", "HEAD"]);
+    copy.git(&["push", "-q", "--force", "origin", "HEAD:main"]);
+    copy.git(&["update-ref", "refs/remotes/origin/main", &first]);
+    copy.git(&["update-ref", "refs/heads/main", &first]);
+    let (shown, base) = approved_with(&copy, &bob, &[&merged, "--ref", "refs/heads/main"]);
+    assert_eq!(base, second);
+    assert!(shown.contains("+evil: yes") && !shown.contains("b: 1"), "{shown}");
+    copy.git(&["push", "-q", "--force", "origin", &format!("{second}:main")]);
+    copy.git(&["update-ref", "refs/remotes/origin/main", &second]);
     // What left it at several commits is compared with none of them.
     copy.git(&["checkout", "-q", "pr"]);
     copy.git(&["merge", "-q", "-m", "main into pr", &second]);
     copy.git(&["checkout", "-q", "-B", "main", &second]);
     copy.git(&["merge", "-q", "--no-ff", "-m", "pr into main", &head]);
     copy.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
-    let output = approve(&copy, &bob, &["pr"]);
+    let output = approve(&copy, &bob, &["pr", "--ref", "refs/heads/main", "--no-push"]);
     assert_eq!(output.status.code(), Some(2), "{}", both(&output));
     assert!(both(&output).contains("did not leave refs/heads/main at one commit"), "{}", both(&output));
 }

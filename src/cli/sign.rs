@@ -12,8 +12,8 @@ use crate::failure::{Failed, Fault};
 use crate::git::{GitError, Kind};
 use crate::revision::signature::{Flaw, Signer, Trust, judge_text};
 
-/// Where the notes of a remote are for a moment.
-const FETCHED: &str = "refs/tandem/fetched-notes";
+/// Where what a remote has is for a moment.
+const FETCHED: &str = "refs/tandem/fetched";
 
 /// A file of a key; one that only this command made is removed when it is dropped.
 pub struct KeyFile {
@@ -95,19 +95,32 @@ pub fn unreadable(url: &str, error: &git2::Error) -> Failed {
     Failed::from(&GitError::new(Kind::CacheFailed, url, error.message()))
 }
 
-/// Brings a reference of notes from the remote, where it has it.
-pub fn fetch(repository: &Repository, remote: &str, name: &str) -> Result<(), Stop> {
+/// Brings what a reference of the remote leads to; `None` where it has none of that name.
+fn brought(repository: &Repository, remote: &str, name: &str) -> Result<Option<Oid>, Stop> {
     let listed = printed(git(repository, &["ls-remote", remote, name]), "git ls-remote", None)?;
     if listed.trim().is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let fetched = format!("+{name}:{FETCHED}");
     printed(git(repository, &["fetch", "--quiet", "--no-tags", remote, &fetched]), "git fetch", None)?;
     let url = repository.path().display().to_string();
     let failed = |error: git2::Error| Stop::from(unreadable(&url, &error));
     let mut there = repository.find_reference(FETCHED).map_err(failed)?;
-    let theirs = there.peel_to_commit().map_err(failed)?.id();
+    let commit = there.peel_to_commit().map_err(failed)?.id();
     there.delete().map_err(failed)?;
+    Ok(Some(commit))
+}
+
+/// The commit that the remote has at a branch or tag, which is here then; no reference of the clone moves.
+pub fn tip(repository: &Repository, remote: &str, name: &str) -> Result<Option<String>, Stop> {
+    Ok(brought(repository, remote, name)?.map(|commit| commit.to_string()))
+}
+
+/// Brings a reference of notes from the remote, where it has it.
+pub fn fetch(repository: &Repository, remote: &str, name: &str) -> Result<(), Stop> {
+    let Some(theirs) = brought(repository, remote, name)? else { return Ok(()) };
+    let url = repository.path().display().to_string();
+    let failed = |error: git2::Error| Stop::from(unreadable(&url, &error));
     let ours = repository.refname_to_id(name).ok();
     let ahead = match ours {
         Some(ours) => ours == theirs || repository.graph_descendant_of(ours, theirs).map_err(failed)?,

@@ -139,7 +139,10 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
     };
     let base = match &what.base {
         Some(base) => around.commit(base)?,
-        None => base(&around, repository, (&what.remote, &reference), &head)?,
+        None => {
+            let tip = if what.no_push { None } else { sign::tip(repository, &what.remote, &reference)? };
+            base(&around, repository, (&what.remote, &reference, tip), &head)?
+        }
     };
     let address = sign::address(repository, &what.remote)?;
     // Seconds are enough, and read better.
@@ -210,19 +213,18 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
 }
 
 /// What a commit is compared with: as a step of the deployed branch with the one before it, else with where it left that.
+/// `tip` is where the remote has that branch now, where it was asked.
 fn base(
     around: &clone::Clone,
     repository: &git2::Repository,
-    (remote, reference): (&str, &str),
+    (remote, reference, tip): (&str, &str, Option<String>),
     head: &str,
 ) -> Result<String, Stop> {
     let branch = reference.strip_prefix("refs/heads/").map(|branch| format!("refs/remotes/{remote}/{branch}"));
-    let deployed: Vec<String> = branch
-        .iter()
-        .map(String::as_str)
-        .chain([reference])
-        .filter_map(|name| Some(repository.revparse_single(name).ok()?.peel_to_commit().ok()?.id().to_string()))
-        .collect();
+    let known = branch.iter().map(String::as_str).chain([reference]);
+    let known =
+        known.filter_map(|name| Some(repository.revparse_single(name).ok()?.peel_to_commit().ok()?.id().to_string()));
+    let deployed: Vec<String> = tip.into_iter().chain(known).collect();
     let landed = |tip: &String| around.standing(head, tip) == clone::Standing::Contained;
     match deployed.first() {
         Some(tip) if !deployed.iter().any(landed) => around.parted(tip, head)?.ok_or_else(|| {
