@@ -98,6 +98,11 @@ impl Watcher {
         self.repository.spec.checks.iter().any(|check| check.commit == CheckCommit::Head)
     }
 
+    /// Whether checks are of the commit that is deployed.
+    pub(super) fn wants_merged(&self) -> bool {
+        self.repository.spec.checks.iter().any(|check| check.commit == CheckCommit::Merged)
+    }
+
     /// Whether coverage files count that stand in notes.
     pub(super) fn wants_coverage(&self) -> bool {
         self.repository.spec.checks.iter().any(|check| !check.keys.is_empty())

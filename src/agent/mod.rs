@@ -25,6 +25,7 @@ mod once;
 mod planner;
 pub mod programs;
 mod publish;
+mod recalled;
 mod registry;
 pub mod releases;
 mod repository;

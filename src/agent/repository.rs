@@ -252,7 +252,8 @@ impl Watcher {
         // What is healed to stays, whatever the remote does to its history.
         let mut pins = Pins { accepted: self.world.registry.accepted(&self.key, &source.url) };
         pins.accepted.extend(self.record.commit().map(str::to_owned));
-        pins.accepted.extend(self.progress.accepted().map(|accepted| accepted.commit));
+        let reviewed = [self.progress.accepted(), self.progress.given()];
+        pins.accepted.extend(reviewed.into_iter().flatten().map(|revision| revision.commit));
         if !pins.accepted.is_empty()
             && let Err(failed) = self.world.workers.pin(&source.url, &pins).await
         {

@@ -29,10 +29,20 @@ const REASON: usize = 500;
 /// Commits that wait for approval, in a status.
 const TOLD: usize = 20;
 
+/// Why a revision is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is the newest, and passed all that is asked before review.
+    New,
+    /// Syncs were given it before, and a newer one is held: only which of its steps lack approval is wanted.
+    Again,
+}
+
 /// What is known of the review of a Repository.
 #[derive(Default)]
 pub struct Progress {
-    kept: Option<Kept>,
+    /// The signed record, once it was read.
+    pub(super) kept: Option<Kept>,
     /// How far Syncs may follow.
     pub standing: Option<Arc<Standing>>,
 }
@@ -46,6 +56,14 @@ impl Progress {
     /// The revision up to which all is accepted.
     pub fn accepted(&self) -> Option<Revision> {
         Revision::parse(&self.kept.as_ref()?.record.as_ref()?.revision)
+    }
+
+    /// What Syncs have while a newer revision is held: the newest that they were given, where it is known which of its
+    /// steps lack approval.
+    pub fn given(&self) -> Option<Revision> {
+        let newest = self.kept.as_ref()?.record.as_ref()?.newest.as_deref().and_then(Revision::parse);
+        let known = |newest: &Revision| self.standing.as_ref().is_some_and(|standing| standing.knows(newest));
+        newest.filter(known).or_else(|| self.accepted())
     }
 
     /// Why the newest revision is not accepted as a whole.
@@ -113,15 +131,12 @@ impl Watcher {
     ///
     /// # Errors
     /// It cannot be judged now: it is as good as not found.
-    pub(super) async fn review(&mut self, found: &Found) -> Result<Option<Hold>, Failed> {
+    pub(super) async fn review(&mut self, found: &Found, look: Look) -> Result<Option<Hold>, Failed> {
         let Some(review) = self.repository.spec.review.clone() else {
             self.progress = Progress::default();
             return Ok(None);
         };
-        let kept = match self.progress.kept.clone() {
-            Some(kept) => kept,
-            None => self.world.seal.read(&self.world.cluster, &self.key).await?,
-        };
+        let kept = self.kept().await?;
         let kept = match &kept.record {
             // What was put back from an old copy is put right at once.
             Some(record) if !kept.is_stored() => {
@@ -144,6 +159,7 @@ impl Watcher {
             let mut next = record.clone();
             // What went ahead was taken back.
             next.broken_glass.clear();
+            next.newest = None;
             if let Some(before) =
                 record.before.clone().filter(|_| !self.world.registry.awaited_plans(&self.key).is_empty())
             {
@@ -163,10 +179,12 @@ impl Watcher {
             check.evidence = self.inquiry.evidence();
             reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
         }
-        if let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await? {
+        if look == Look::New
+            && let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await?
+        {
             return Ok(Some(hold));
         }
-        self.conclude(&review, found, &accepted, record, reviewed).await
+        self.conclude((&review, look), found, &accepted, record, reviewed).await
     }
 
     /// What is asked of steps from what is accepted on, at no time.
@@ -248,7 +266,7 @@ impl Watcher {
     /// Takes note of the verdicts: what is accepted as a whole, and what waits.
     async fn conclude(
         &mut self,
-        review: &Review,
+        (review, look): (&Review, Look),
         found: &Found,
         accepted: &Revision,
         record: AcceptanceRecord,
@@ -282,6 +300,7 @@ impl Watcher {
             Way::Unknown(why) => return held(Reason::AncestryUnknown, why.clone()),
             Way::NoOwners(why) if effect == Effect::Record => {
                 tracing::warn!(repository = %self.key, %revision, why, "would be held");
+                let record = AcceptanceRecord { newest: None, ..record };
                 self.keep(revision, review.profile, (1, Some(&revision.commit)), record).await?;
                 self.progress.standing = Some(Arc::new(standing(revision.clone(), Vec::new(), Vec::new())));
                 return Ok(None);
@@ -297,7 +316,13 @@ impl Watcher {
             Effect::Record => Vec::new(),
         };
         let glass = broken.iter().filter_map(|glass| Some((glass.commit.clone(), glass.until.parse().ok()?))).collect();
-        let lead: Vec<&Judged> = reviewed.steps.iter().take_while(passes).collect();
+        let mut lead: Vec<&Judged> = reviewed.steps.iter().take_while(passes).collect();
+        // Where checks are asked of the commit that is deployed, nobody has asked for those of one in the middle; and a commit
+        // that is only looked at again was not asked for anything.
+        let in_part = lead.len() < reviewed.steps.len() && self.wants_merged();
+        if effect == Effect::Hold && (in_part || look == Look::Again) {
+            lead.clear();
+        }
         let lacking: Vec<&&Judged> = lead.iter().filter(|step| !step.is_approved()).collect();
         for step in &lacking {
             tracing::warn!(repository = %self.key, commit = step.commit, why = step.why(), "would be held");
@@ -306,7 +331,8 @@ impl Watcher {
         let before = accepted;
         let accepted = lead.last().map_or_else(|| accepted.clone(), |step| named(&step.commit));
         let last = lacking.last().map(|step| step.commit.as_str());
-        let next = AcceptanceRecord { broken_glass: broken, ..record };
+        let newest = (accepted.commit != revision.commit).then(|| revision.to_string());
+        let next = AcceptanceRecord { broken_glass: broken, newest, ..record };
         let next = foretold::noted(next, &reviewed, Timestamp::now());
         let next = match lead.is_empty() {
             true => next,
@@ -348,7 +374,7 @@ impl Watcher {
     }
 
     /// Keeps that all is accepted up to a revision, of which so many steps lacked approval.
-    async fn keep(
+    pub(super) async fn keep(
         &mut self,
         accepted: &Revision,
         profile: Profile,
@@ -372,7 +398,7 @@ impl Watcher {
     }
 }
 
-fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
+pub(super) fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
     Standing { accepted, later, waiting, glass: BTreeMap::new(), plans: Vec::new() }
 }
 

@@ -58,6 +58,10 @@ pub struct AcceptanceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub withdrawn: Vec<WithdrawnApproval>,
+    /// The newest revision that Syncs were given, where it is newer than what is accepted: it passed what is asked of a
+    /// commit as a whole, and some step up to it lacks approval. They stay with it while a newer one is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
     /// What was accepted before: the steps from there are looked at again while a plan of them waits for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,

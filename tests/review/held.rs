@@ -1,0 +1,114 @@
+//! What Syncs have, and what stays known, while the newest revision is held.
+
+use serde_json::{Value, json};
+
+use super::{Stage, value};
+use crate::coverage::{attach, lcov};
+use crate::lab::manifests::config;
+use crate::lab::{Lab, both, condition_of, wait_for};
+use crate::signing::SshKey;
+
+/// Waits until exactly these commits lack approval.
+fn waiting(stage: &Stage<'_>, commits: &[&str]) {
+    stage.lab.wait(&stage.tenant.namespace, "repository/repo", |object| {
+        let waiting = &object["status"]["reviewStatus"]["waiting"];
+        if *waiting == json!(commits) { Ok(()) } else { Err(format!("{:#}", object["status"])) }
+    });
+}
+
+/// Waits until the Repository is held for this reason.
+fn repository_held(stage: &Stage<'_>, reason: &str, words: &[&str]) {
+    stage.lab.wait(&stage.tenant.namespace, "repository/repo", |object| match condition_of(object, "Held") {
+        Some(held)
+            if held["reason"] == reason && words.iter().all(|word| held["message"].to_string().contains(word)) =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("{:#}", object["status"])),
+    });
+}
+
+/// A spec is in force.
+fn put(stage: &Stage<'_>, repository: &Value) {
+    stage.lab.apply(&repository.to_string());
+    stage.lab.wait(&stage.tenant.namespace, "repository/repo", |object| {
+        let (spec, seen) = (&object["metadata"]["generation"], &object["status"]["observedGeneration"]);
+        if spec == seen { Ok(()) } else { Err(format!("generation {spec}, seen {seen}")) }
+    });
+}
+
+/// What is accepted there comes back when it is deleted by hand.
+fn comes_back(stage: &Stage<'_>, name: &str, value: &str) {
+    let namespace = &stage.tenant.namespace;
+    stage.lab.k(&["-n", namespace, "delete", "configmap", name]);
+    stage.lab.wait(namespace, &format!("configmap/{name}"), |object| match object["data"]["v"].as_str() {
+        Some(found) if found == value => Ok(()),
+        other => Err(format!("{other:?}, wanted {value}")),
+    });
+}
+
+fn other(text: &str) -> String {
+    config("b", &format!("{{v: '{text}'}}"))
+}
+
+fn cover(stage: &Stage<'_>, ci: &SshKey, lines: u32) {
+    let output = attach(&stage.copy, &lcov(lines), ci, &[]);
+    assert!(output.status.success(), "{}", both(&output));
+}
+
+#[test]
+fn a_commit_that_failed_its_checks_is_deployed_by_no_later_one_and_nothing_goes_back() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let ci = stage.keys.ssh("ci", &["-t", "ed25519"]);
+    stage.copy.commit("other", &[("other/b.yaml", &other("1"))]);
+    let first = stage.first();
+    cover(&stage, &ci, 180);
+    let mut repository = stage.repository(&stage.since(&first));
+    repository["spec"]["checks"] = json!([{"context": "coverage", "keys": [ci.public], "coverage": {"min": 80}}]);
+    stage.lab.apply(&repository.to_string());
+    stage.tenant.sync("sync", "deploy", "");
+    stage.tenant.sync("other", "other", "");
+    stage.applied(&first, "1");
+    stage.tenant.wait_applied("other", &first);
+
+    // Approved, and its checks failed; the next one passed them, and nobody has approved it.
+    let red = stage.push("2");
+    stage.approve(&stage.bob, &[]);
+    cover(&stage, &ci, 100);
+    repository_held(&stage, "ChecksFailed", &[&red]);
+    let unapproved = stage.push("3");
+    cover(&stage, &ci, 180);
+    waiting(&stage, &[&unapproved]);
+    // Who reads nothing of it goes on.
+    let green = stage.copy.push("4", &[("other/b.yaml", &other("2"))]);
+    stage.approve(&stage.bob, &[]);
+    cover(&stage, &ci, 180);
+    stage.tenant.wait_applied("other", &green);
+    let record = stage.lab.get(&stage.tenant.namespace, "acceptance/repo")["spec"]["record"].clone();
+    assert!(record["revision"].as_str().is_some_and(|revision| revision.ends_with(&first)), "{record:#}");
+
+    // While a newer one waits for its checks, each stays with what it had; also where all is read anew.
+    let pending = stage.push("5");
+    let stays = || {
+        stage.tenant.wait_reason("other", "Held", "ChecksPending");
+        repository_held(&stage, "ChecksPending", &[&pending]);
+        stage.stays_healed("1");
+        comes_back(&stage, "b", "2");
+        for commit in [&red, &unapproved, &pending] {
+            assert!(stage.tenant.writes(commit).is_empty(), "{commit}");
+        }
+    };
+    stays();
+    repository["spec"]["interval"] = json!("2s");
+    put(&stage, &repository);
+    stays();
+
+    for commit in [&unapproved, &pending] {
+        stage.approve(&stage.bob, &[commit]);
+    }
+    cover(&stage, &ci, 180);
+    stage.applied(&pending, "5");
+    stage.tenant.wait_applied("other", &green);
+    stage.accepted(&pending);
+}
