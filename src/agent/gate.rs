@@ -24,6 +24,7 @@ impl Watcher {
         floors: &[(String, Floor)],
         keys: &[KeyFile],
     ) -> Result<Option<Hold>, Failed> {
+        self.remember_ahead().await?;
         let hold = self.all_asked(found, floors, keys).await?;
         if hold.is_some() {
             self.recall(found).await?;
@@ -52,6 +53,7 @@ impl Watcher {
     /// The same revision once more, where something waits for approval or checks, and something may have changed for it: a
     /// note moved, it is time to ask the forge, or somebody says so. Whether there is news.
     pub(super) async fn look_again(&mut self, keys: &[KeyFile]) -> Result<bool, Failed> {
+        self.remember_ahead().await?;
         if !self.may_differ(Instant::now()) {
             return Ok(false);
         }

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::api::{AcceptanceRecord, WithdrawnApproval};
 use crate::failure::Failed;
 use crate::revision::Revision;
+use crate::revision::review::Profile;
+use crate::revision::review::note::Withdrawal;
 
 use super::acceptance::Kept;
+use super::foretold::taken_back;
 use super::repository::Watcher;
 use super::reviewed::{Look, standing};
 use super::tip::Found;
+use super::worker::{ReviewCheck, Reviewed};
 
 impl Watcher {
     /// The signed record.
@@ -45,4 +50,74 @@ impl Watcher {
         }
         Ok(())
     }
+
+    /// Asks what review says. What was taken back is written down before anything else is done with the answer.
+    ///
+    /// # Errors
+    /// It cannot be judged, or not be written down.
+    pub(super) async fn reviewed(&mut self, found: &Found, check: &ReviewCheck) -> Result<Reviewed, Failed> {
+        let reviewed = self.world.workers.review(&found.source, &found.listed, check, &self.notes).await?;
+        self.remember(&reviewed.withdrawals).await?;
+        Ok(reviewed)
+    }
+
+    /// Writes down what was taken back on pull requests.
+    ///
+    /// # Errors
+    /// It cannot be written; then it is tried again.
+    pub(super) async fn remember_ahead(&mut self) -> Result<(), Failed> {
+        let ahead = self.world.aheads.of(&self.key);
+        let withdrawals = ahead.taken_back();
+        if withdrawals.is_empty() || self.repository.spec.review.is_none() || self.kept().await?.record.is_none() {
+            return Ok(());
+        }
+        self.remember(&withdrawals).await?;
+        ahead.written(&withdrawals);
+        Ok(())
+    }
+
+    /// Keeps what was taken back in the record, where that is new.
+    async fn remember(&mut self, withdrawals: &[Withdrawal]) -> Result<(), Failed> {
+        let kept = self.progress.kept.as_ref();
+        let Some((kept, record)) = kept.and_then(|kept| Some((kept, kept.record.as_ref()?))) else { return Ok(()) };
+        let next = taken_back(record.clone(), withdrawals);
+        if next != *record {
+            tracing::info!(repository = %self.key, withdrawn = next.withdrawn.len(), "approvals were taken back");
+            self.progress.kept = Some(self.world.seal.keep(&self.world.cluster, &self.key, kept, next).await?);
+        }
+        Ok(())
+    }
+
+    /// Keeps that all is accepted up to a revision, of which so many steps lacked approval.
+    pub(super) async fn keep(
+        &mut self,
+        accepted: &Revision,
+        profile: Profile,
+        (lacking, last): (usize, Option<&str>),
+        record: AcceptanceRecord,
+    ) -> Result<(), Failed> {
+        let next = AcceptanceRecord {
+            revision: accepted.to_string(),
+            profile,
+            unreviewed: record.unreviewed + lacking as u64,
+            last_unreviewed: last.map(str::to_owned).or_else(|| record.last_unreviewed.clone()),
+            ..record
+        };
+        let kept = self.progress.kept.take().unwrap_or_default();
+        self.progress.kept = Some(if kept.record.as_ref() == Some(&next) {
+            kept
+        } else {
+            self.world.seal.keep(&self.world.cluster, &self.key, &kept, next).await?
+        });
+        Ok(())
+    }
+}
+
+/// What was taken back, as far as it was seen before.
+pub(super) fn remembered(record: &AcceptanceRecord) -> Vec<Withdrawal> {
+    let read = |withdrawn: &WithdrawnApproval| {
+        let at = withdrawn.at.parse().ok()?;
+        Some(Withdrawal { key: withdrawn.key.clone(), head: withdrawn.head.clone(), at })
+    };
+    record.withdrawn.iter().filter_map(read).collect()
 }

@@ -154,8 +154,10 @@ impl Watcher {
                 None => std::future::pending().await,
             }
         };
+        let ahead = self.world.aheads.of(&self.key);
         tokio::select! {
             () = tokio::time::sleep_until(until) => {}
+            () = ahead.news() => {}
             () = self.inbox.bell.notified() => {}
             () = differs => {}
         }
@@ -164,7 +166,6 @@ impl Watcher {
         if let Some(spec) = spec {
             if spec.spec != self.repository.spec {
                 // It may be another forge, or another token. Who tells of pull requests has the same in hand.
-                let ahead = self.world.aheads.of(&self.key);
                 ahead.clear();
                 self.inquiry = Inquiry::new(ahead);
                 (self.followed, self.given) = (None, None);

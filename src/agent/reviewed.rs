@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus, WithdrawnApproval};
+use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus};
 use crate::failure::{Failed, Fault};
 use crate::report::event::of_glass;
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
-use crate::revision::review::note::{Scope, Withdrawal, repository_id};
-use crate::revision::review::{Effect, Profile};
+use crate::revision::review::Effect;
+use crate::revision::review::note::{Scope, repository_id};
 use crate::revision::{Ancestry, Revision};
 
 use super::acceptance::Kept;
 use super::foretold;
+use super::recalled::remembered;
 use super::repository::Watcher;
 use super::standing::Standing;
 use super::tip::Found;
@@ -53,6 +54,11 @@ impl Progress {
         self.standing.as_ref().is_some_and(|standing| !standing.waiting.is_empty())
     }
 
+    /// What the signed record says; nothing where there is none.
+    pub(super) fn record(&self) -> AcceptanceRecord {
+        self.kept.as_ref().and_then(|kept| kept.record.clone()).unwrap_or_default()
+    }
+
     /// The revision up to which all is accepted.
     pub fn accepted(&self) -> Option<Revision> {
         Revision::parse(&self.kept.as_ref()?.record.as_ref()?.revision)
@@ -74,15 +80,12 @@ impl Progress {
 
     /// Commits that went ahead of their review.
     pub fn glass(&self) -> Vec<BrokenGlass> {
-        self.kept
-            .as_ref()
-            .and_then(|kept| kept.record.as_ref())
-            .map_or_else(Vec::new, |record| record.broken_glass.clone())
+        self.record().broken_glass
     }
 
     /// As a status tells it.
     pub fn told(&self, review: &Review, plan_key: &str) -> ReviewStatus {
-        let record = self.kept.as_ref().and_then(|kept| kept.record.clone()).unwrap_or_default();
+        let record = self.record();
         let settings = review.profile.settings();
         let waiting = self.standing.iter().flat_map(|standing| &standing.waiting).take(TOLD);
         ReviewStatus {
@@ -149,22 +152,25 @@ impl Watcher {
                 Err(hold) => return Ok(Some(hold)),
             },
         };
-        let record = kept.record.clone().unwrap_or_default();
         self.progress.kept = Some(kept);
+        let record = self.progress.record();
         let accepted = self.progress.accepted().ok_or_else(|| {
             Failed::new("AcceptanceForged", Fault::Cluster, format!("Acceptance {} names no revision", self.key))
         })?;
         let mut check = ReviewCheck { now: Timestamp::now(), ..self.check(&review, found, &accepted, &record) };
         if accepted.commit == found.commit() {
-            let mut next = record.clone();
+            let awaited = !self.world.registry.awaited_plans(&self.key).is_empty();
+            let reviewed = match record.before.filter(|_| awaited) {
+                Some(before) => {
+                    check.accepted = before;
+                    Some(self.reviewed(found, &check).await?)
+                }
+                None => None,
+            };
+            let record = self.progress.record();
             // What went ahead was taken back.
-            next.broken_glass.clear();
-            next.newest = None;
-            if let Some(before) =
-                record.before.clone().filter(|_| !self.world.registry.awaited_plans(&self.key).is_empty())
-            {
-                check.accepted = before;
-                let reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
+            let mut next = AcceptanceRecord { broken_glass: Vec::new(), newest: None, ..record.clone() };
+            if let Some(reviewed) = reviewed {
                 next = foretold::noted(next, &reviewed, check.now);
             }
             let plans = next.plans.clone();
@@ -174,17 +180,17 @@ impl Watcher {
             self.progress.standing = Some(Arc::new(Standing { plans, ..standing(accepted, Vec::new(), Vec::new()) }));
             return Ok(None);
         }
-        let mut reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
+        let mut reviewed = self.reviewed(found, &check).await?;
         if review.forge && reviewed.way == Way::Mainline && self.inquire(&reviewed.steps).await {
             check.evidence = self.inquiry.evidence();
-            reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
+            reviewed = self.reviewed(found, &check).await?;
         }
         if look == Look::New
             && let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await?
         {
             return Ok(Some(hold));
         }
-        self.conclude((&review, look), found, &accepted, record, reviewed).await
+        self.conclude((&review, look), found, &accepted, self.progress.record(), reviewed).await
     }
 
     /// What is asked of steps from what is accepted on, at no time.
@@ -372,40 +378,8 @@ impl Watcher {
         });
         broken.take(TOLD).collect()
     }
-
-    /// Keeps that all is accepted up to a revision, of which so many steps lacked approval.
-    pub(super) async fn keep(
-        &mut self,
-        accepted: &Revision,
-        profile: Profile,
-        (lacking, last): (usize, Option<&str>),
-        record: AcceptanceRecord,
-    ) -> Result<(), Failed> {
-        let next = AcceptanceRecord {
-            revision: accepted.to_string(),
-            profile,
-            unreviewed: record.unreviewed + lacking as u64,
-            last_unreviewed: last.map(str::to_owned).or_else(|| record.last_unreviewed.clone()),
-            ..record
-        };
-        let kept = self.progress.kept.take().unwrap_or_default();
-        self.progress.kept = Some(if kept.record.as_ref() == Some(&next) {
-            kept
-        } else {
-            self.world.seal.keep(&self.world.cluster, &self.key, &kept, next).await?
-        });
-        Ok(())
-    }
 }
 
 pub(super) fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
     Standing { accepted, later, waiting, glass: BTreeMap::new(), plans: Vec::new() }
-}
-
-fn remembered(record: &AcceptanceRecord) -> Vec<Withdrawal> {
-    let read = |withdrawn: &WithdrawnApproval| {
-        let at = withdrawn.at.parse().ok()?;
-        Some(Withdrawal { key: withdrawn.key.clone(), head: withdrawn.head.clone(), at })
-    };
-    record.withdrawn.iter().filter_map(read).collect()
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Stage, value};
+use super::Stage;
 use crate::coverage::{attach, lcov};
 use crate::lab::manifests::config;
-use crate::lab::{Lab, both, condition_of, wait_for};
+use crate::lab::{Lab, both, condition_of};
 use crate::signing::SshKey;
 
 /// Waits until exactly these commits lack approval.
@@ -111,4 +111,39 @@ fn a_commit_that_failed_its_checks_is_deployed_by_no_later_one_and_nothing_goes_
     stage.applied(&pending, "5");
     stage.tenant.wait_applied("other", &green);
     stage.accepted(&pending);
+}
+
+#[test]
+fn what_was_taken_back_stays_so_also_where_all_is_held_for_another_reason() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let first = stage.first();
+    stage.follow(&stage.since(&first));
+    stage.applied(&first, "1");
+    let second = stage.push("2");
+    stage.approve(&stage.bob, &[]);
+    stage.applied(&second, "2");
+    stage.accepted(&second);
+
+    // History is rewritten, which two people must approve by both names; one does, and takes it back.
+    stage.copy.git(&["reset", "-q", "--hard", &first]);
+    let third = stage.push("3");
+    stage.approve(&stage.bob, &["--base", &second]);
+    stage.wait_held("Diverged", &[&third, "it has 1 of 2"]);
+    let notes = "refs/notes/tandem/approvals/*";
+    let name = stage.copy.git(&["for-each-ref", "--format=%(refname)", "--sort=-creatordate", "--count=1", notes]);
+    let before = stage.copy.git(&["rev-parse", &name]);
+    let taken = stage.say("withdraw", &stage.bob, &[]);
+    assert!(taken.status.success(), "{}", both(&taken));
+    stage.wait_held("Diverged", &["it has 0 of 2", "bob took it back (Withdrawn)"]);
+    // Whoever may push removes the note that says so.
+    stage.copy.git(&["push", "-q", "--force", "origin", &format!("{before}:{name}")]);
+    stage.copy.git(&["update-ref", &name, &before]);
+    stage.approve(&stage.olga, &["--base", &second]);
+    stage.wait_held("Diverged", &["it has 1 of 2", "bob took it back (Withdrawn)"]);
+    stage.stays_healed("2");
+    assert!(stage.tenant.writes(&third).is_empty());
+    // What is approved after it counts.
+    stage.approve(&stage.bob, &["--base", &second]);
+    stage.applied(&third, "3");
 }
