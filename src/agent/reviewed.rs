@@ -304,6 +304,13 @@ impl Watcher {
                 );
             }
             Way::Unknown(why) => return held(Reason::AncestryUnknown, why.clone()),
+            Way::Gone => {
+                let why = format!(
+                    "the accepted {accepted}, whose owners count, is neither in the cache nor handed out by the remote; hint: push it again from a clone that has it, under any name: git push origin {}:refs/tags/accepted",
+                    accepted.commit
+                );
+                return held(Reason::AcceptedRevisionUnavailable, why);
+            }
             Way::NoOwners(why) if effect == Effect::Record => {
                 tracing::warn!(repository = %self.key, %revision, why, "would be held");
                 let record = AcceptanceRecord { newest: None, ..record };

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::Stage;
 use crate::coverage::{attach, lcov};
+use crate::git_remote::git;
 use crate::lab::manifests::config;
-use crate::lab::{Lab, both, condition_of};
+use crate::lab::{Agent, Lab, both, condition_of};
 use crate::signing::SshKey;
 
 /// Waits until exactly these commits lack approval.
@@ -146,4 +147,58 @@ fn what_was_taken_back_stays_so_also_where_all_is_held_for_another_reason() {
     // What is approved after it counts.
     stage.approve(&stage.bob, &["--base", &second]);
     stage.applied(&third, "3");
+}
+
+#[test]
+fn an_accepted_commit_that_a_lost_cache_had_is_fetched_again_or_named() {
+    let lab = Lab::start("accepted");
+    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
+    let stage = Stage::new(&lab);
+    let first = stage.first();
+    stage.follow(&stage.since(&first));
+    stage.applied(&first, "1");
+    let second = stage.push("2");
+    stage.approve(&stage.bob, &[]);
+    stage.applied(&second, "2");
+    stage.accepted(&second);
+    let mut lose = |forget: &dyn Fn()| {
+        agent.kill();
+        let _ = std::fs::remove_dir_all(agent.cache());
+        forget();
+        agent.restart();
+    };
+    let approve = |commit: &str, base: &str| {
+        for who in [&stage.bob, &stage.olga] {
+            stage.approve(who, &[commit, "--base", base]);
+        }
+    };
+    let rewrite = |text: &str| {
+        stage.copy.git(&["reset", "-q", "--hard", &first]);
+        stage.push(text)
+    };
+
+    // Nothing that is followed leads to it, and the remote still has it.
+    lose(&|| {
+        stage.copy.git(&["push", "-q", "origin", &format!("{second}:refs/heads/kept")]);
+        rewrite("3");
+    });
+    let third = stage.copy.git(&["rev-parse", "HEAD"]);
+    stage.wait_held("Diverged", &[&third, &format!("--base {second}")]);
+    stage.stays_healed("2");
+    approve(&third, &second);
+    stage.applied(&third, "3");
+    stage.accepted(&third);
+
+    // The remote has it no more: that is said, and nothing is touched, until somebody pushes it again.
+    lose(&|| {
+        rewrite("4");
+        git(&stage.copy.bare, &["gc", "-q", "--prune=now"]);
+    });
+    let fourth = stage.copy.git(&["rev-parse", "HEAD"]);
+    stage.wait_held("AcceptedRevisionUnavailable", &[&fourth, &third, "git push origin"]);
+    assert_eq!(lab.get(&stage.tenant.namespace, "configmap/a")["data"]["v"], "3");
+    assert!(stage.tenant.writes(&fourth).is_empty());
+    stage.copy.git(&["push", "-q", "origin", &format!("{third}:refs/tags/accepted")]);
+    approve(&fourth, &third);
+    stage.applied(&fourth, "4");
 }

@@ -60,6 +60,7 @@ pub(super) fn foresee(
     let foreseen = match (reviewed.way, reviewed.steps.into_iter().next_back()) {
         (Way::Mainline, Some(judged)) => Foreseen::Judged(Box::new(judged)),
         (Way::NoOwners(why) | Way::Unknown(why), _) => Foreseen::Unknown(why),
+        (Way::Gone, _) => Foreseen::Unknown("what was accepted is not at hand".to_owned()),
         (Way::Elsewhere | Way::Mainline, _) => {
             Foreseen::Unknown("the branch does not follow what was accepted".to_owned())
         }
