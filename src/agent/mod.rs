@@ -12,6 +12,7 @@ mod floor;
 mod foretold;
 mod freezes;
 mod gate;
+mod glass;
 mod hearing;
 mod hook;
 pub mod inputs;

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus};
 use crate::failure::{Failed, Fault};
-use crate::report::event::of_glass;
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
 use crate::revision::review::Effect;
@@ -19,14 +18,13 @@ use crate::revision::{Ancestry, Revision};
 
 use super::acceptance::Kept;
 use super::foretold;
+use super::glass;
 use super::recalled::remembered;
 use super::repository::Watcher;
 use super::standing::Standing;
 use super::tip::Found;
 use super::worker::{Judged, ReviewCheck, Reviewed, Way};
 
-/// Characters of a reason that are kept.
-const REASON: usize = 500;
 /// Commits that wait for approval, in a status.
 const TOLD: usize = 20;
 
@@ -169,7 +167,7 @@ impl Watcher {
             };
             let record = self.progress.record();
             // What went ahead was taken back.
-            let mut next = AcceptanceRecord { broken_glass: Vec::new(), newest: None, ..record.clone() };
+            let mut next = AcceptanceRecord { newest: None, ..glass::taken_back(record.clone()) };
             if let Some(reviewed) = reviewed {
                 next = foretold::noted(next, &reviewed, check.now);
             }
@@ -276,7 +274,7 @@ impl Watcher {
         found: &Found,
         accepted: &Revision,
         record: AcceptanceRecord,
-        reviewed: Reviewed,
+        mut reviewed: Reviewed,
     ) -> Result<Option<Hold>, Failed> {
         let revision = &found.listed.revision;
         let effect = review.profile.settings().effect;
@@ -323,11 +321,12 @@ impl Watcher {
             }
         }
         let passes = |step: &&Judged| effect == Effect::Record || step.is_approved();
-        // Where nothing is held, nothing goes ahead.
-        let broken = match effect {
-            Effect::Hold => self.broken(&reviewed, &record, Timestamp::now()),
-            Effect::Record => Vec::new(),
+        let record = match effect {
+            Effect::Hold => self.broken(&mut reviewed, record, Timestamp::now()),
+            // Where nothing is held, nothing goes ahead.
+            Effect::Record => glass::taken_back(record),
         };
+        let broken = &record.broken_glass;
         let glass = broken.iter().filter_map(|glass| Some((glass.commit.clone(), glass.until.parse().ok()?))).collect();
         let mut lead: Vec<&Judged> = reviewed.steps.iter().take_while(passes).collect();
         // Where checks are asked of the commit that is deployed, nobody has asked for those of one in the middle; and a commit
@@ -345,7 +344,7 @@ impl Watcher {
         let accepted = lead.last().map_or_else(|| accepted.clone(), |step| named(&step.commit));
         let last = lacking.last().map(|step| step.commit.as_str());
         let newest = (accepted.commit != revision.commit).then(|| revision.to_string());
-        let next = AcceptanceRecord { broken_glass: broken, newest, ..record };
+        let next = AcceptanceRecord { newest, ..record };
         let next = foretold::noted(next, &reviewed, Timestamp::now());
         let next = match lead.is_empty() {
             true => next,
@@ -358,32 +357,6 @@ impl Watcher {
         let order = later.map(|step| step.commit.clone()).collect();
         self.progress.standing = Some(Arc::new(Standing { glass, plans, ..standing(accepted, order, waiting) }));
         Ok(None)
-    }
-
-    /// The steps that go ahead of their review, or went ahead: the clock of each runs from when it was first seen. A new
-    /// one is told to everybody.
-    fn broken(&self, reviewed: &Reviewed, record: &AcceptanceRecord, now: Timestamp) -> Vec<BrokenGlass> {
-        let waiting = reviewed.steps.iter().filter(|step| !step.is_approved());
-        let broken = waiting.filter_map(|step| {
-            let known = record.broken_glass.iter().find(|glass| glass.commit == step.commit);
-            if known.is_some() {
-                return known.cloned();
-            }
-            let Some(Ok(glass)) = &step.glass else { return None };
-            let until = now.checked_add(SignedDuration::from_secs(glass.seconds)).ok()?;
-            let new = BrokenGlass {
-                commit: step.commit.clone(),
-                by: glass.by.clone(),
-                reason: glass.reason.chars().take(REASON).collect(),
-                seen_at: now.to_string(),
-                until: until.to_string(),
-            };
-            tracing::warn!(repository = %self.key, commit = new.commit, by = new.by, reason = new.reason, until = new.until, "goes ahead of its review");
-            let uid = self.repository.metadata.uid.clone().unwrap_or_default();
-            self.world.news.tell("Repository", &self.key, &uid, &of_glass(&new));
-            Some(new)
-        });
-        broken.take(TOLD).collect()
     }
 }
 

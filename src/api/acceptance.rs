@@ -73,6 +73,22 @@ pub struct AcceptanceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub broken_glass: Vec<BrokenGlass>,
+    /// Commits that went ahead of their review at any time, newest last: one that comes again has no other time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub glass_seen: Vec<GlassSeen>,
+}
+
+/// The time of a commit that went ahead of its review.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GlassSeen {
+    /// The commit.
+    pub commit: String,
+    /// When the agent first saw it.
+    pub seen_at: String,
+    /// Until when it went ahead.
+    pub until: String,
 }
 
 /// A commit that goes ahead of its review, or went ahead.

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::{Stage, value};
 use crate::coverage::{attach, lcov};
 use crate::git_remote::git;
 use crate::lab::manifests::config;
-use crate::lab::{Agent, Lab, both, condition_of};
+use crate::lab::{Agent, Lab, both, condition_of, wait_for};
 use crate::signing::SshKey;
 
 /// Waits until exactly these commits lack approval.
@@ -201,4 +201,45 @@ fn an_accepted_commit_that_a_lost_cache_had_is_fetched_again_or_named() {
     stage.copy.git(&["push", "-q", "origin", &format!("{third}:refs/tags/accepted")]);
     approve(&fourth, &third);
     stage.applied(&fourth, "4");
+}
+
+#[test]
+fn a_commit_that_went_ahead_of_its_review_does_not_go_ahead_again_when_its_time_is_over() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let namespace = &stage.tenant.namespace;
+    let owners = stage.owners("") + "  breakGlass: {people: [ada], lasts: 20s}\n";
+    let first = stage.copy.push("1", &[(".tandem/owners.yaml", &owners), ("deploy/a.yaml", &value("1"))]);
+    stage.follow(&stage.since(&first));
+    stage.applied(&first, "1");
+    let ahead = stage.copy.push("2\n\nBreak-Glass: it burns", &[("deploy/a.yaml", &value("2"))]);
+    let record = || stage.lab.get(namespace, "acceptance/repo")["spec"]["record"].clone();
+    let until = || record()["glassSeen"][0]["until"].as_str().map(str::to_owned);
+    stage.tenant.wait_applied("sync", &ahead);
+    let end = until().expect("a time");
+    // Taken back and pushed again by whoever may push, while its time lasts and after it.
+    let back = || {
+        stage.copy.git(&["push", "-q", "--force", "origin", &format!("{first}:refs/heads/main")]);
+        stage.lab.wait(namespace, "acceptance/repo", |object| {
+            let broken = &object["spec"]["record"]["brokenGlass"];
+            if broken.is_null() { Ok(()) } else { Err(broken.to_string()) }
+        });
+        stage.applied(&first, "1");
+    };
+    let again = || stage.copy.git(&["push", "-q", "--force", "origin", &format!("{ahead}:refs/heads/main")]);
+    back();
+    again();
+    let over = || end.parse::<jiff::Timestamp>().is_ok_and(|end| jiff::Timestamp::now() >= end);
+    wait_for("it is ahead again, or its time is over", || {
+        let broken = record()["brokenGlass"][0]["until"].clone();
+        if over() || broken == json!(end) { Ok(()) } else { Err(broken.to_string()) }
+    });
+    wait_for("the end of its time", || if over() { Ok(()) } else { Err(end.clone()) });
+    back();
+    again();
+    stage.wait_held("ReviewMissing", &[&ahead, "Break-Glass does not count: its time was over at", &end]);
+    stage.stays_healed("1");
+    assert_eq!(until(), Some(end));
+    stage.approve(&stage.bob, &[&ahead]);
+    stage.applied(&ahead, "2");
 }
