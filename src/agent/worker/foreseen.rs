@@ -19,7 +19,12 @@ use crate::revision::review::note::Withdrawal;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Foreseen {
     /// It is judged like this.
-    Judged(Box<Judged>),
+    Judged {
+        /// The merge.
+        judged: Box<Judged>,
+        /// The first commit of the branch before it that lacks approval: what reads what that changes waits for it, too.
+        behind: Option<String>,
+    },
     /// It does not merge: both sides changed the same.
     Conflicts,
     /// What the forge says of it is of another head than the remote hands out.
@@ -57,8 +62,11 @@ pub(super) fn foresee(
     let merged = Evidence { proposals: vec![as_merged(proposal, &commit)], failed: None, ..said.clone() };
     let evidence = check.evidence.clone().into_iter().chain([(commit.clone(), merged)]).collect::<BTreeMap<_, _>>();
     let reviewed = review(&InHand { made: &made, url }, &commit, &ReviewCheck { evidence, ..check.clone() })?;
-    let foreseen = match (reviewed.way, reviewed.steps.into_iter().next_back()) {
-        (Way::Mainline, Some(judged)) => Foreseen::Judged(Box::new(judged)),
+    let mut steps = reviewed.steps;
+    let last = steps.pop();
+    let behind = steps.into_iter().find(|step| !step.is_approved()).map(|step| step.commit);
+    let foreseen = match (reviewed.way, last) {
+        (Way::Mainline, Some(judged)) => Foreseen::Judged { judged: Box::new(judged), behind },
         (Way::NoOwners(why) | Way::Unknown(why), _) => Foreseen::Unknown(why),
         (Way::Gone, _) => Foreseen::Unknown("what was accepted is not at hand".to_owned()),
         (Way::Elsewhere | Way::Mainline, _) => {
