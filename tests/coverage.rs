@@ -14,7 +14,7 @@ use crate::signing::{Keys, SshKey};
 const NOTES: &str = "refs/notes/coverage";
 
 /// Of 200 lines so many are covered.
-fn lcov(covered: u32) -> String {
+pub fn lcov(covered: u32) -> String {
     let lines: String = (1..=200).map(|line| format!("DA:{line},{}\n", u32::from(line <= covered))).collect();
     format!("TN:\nSF:src/app.rs\n{lines}LF:200\nLH:{covered}\nend_of_record\n")
 }
@@ -28,6 +28,17 @@ fn cobertura(covered: u32) -> String {
     )
 }
 
+/// Attaches a coverage file to a commit, as CI does.
+pub fn attach(copy: &WorkingCopy, file: &str, key: &SshKey, more: &[&str]) -> Output {
+    // Beside the working copy, so that no commit has it.
+    let path = copy.path.with_extension("coverage");
+    fs::write(&path, file).expect("a file");
+    let mut command = tandem();
+    command.arg("attach-coverage").arg(&path).arg("--key").arg(&key.private).args(more);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    command.current_dir(&copy.path).output().expect("the program runs")
+}
+
 struct Stage {
     copy: WorkingCopy,
     keys: Keys,
@@ -35,13 +46,7 @@ struct Stage {
 
 impl Stage {
     fn attach(&self, file: &str, key: &SshKey, more: &[&str]) -> Output {
-        // Beside the working copy, so that no commit has it.
-        let path = self.copy.path.with_extension("coverage");
-        fs::write(&path, file).expect("a file");
-        let mut command = tandem();
-        command.arg("attach-coverage").arg(&path).arg("--key").arg(&key.private).args(more);
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
-        command.current_dir(&self.copy.path).output().expect("the program runs")
+        attach(&self.copy, file, key, more)
     }
 
     fn attached(&self, file: &str, key: &SshKey, more: &[&str]) -> String {

@@ -1,6 +1,8 @@
 //! `spec.review` through the agent, with approvals that the command line signs: what other people have not approved is
 //! held, told with who must approve it, and what was accepted stays healed. Each attack has a twin that is applied.
 
+mod held;
+
 use std::process::Output;
 
 use serde_json::{Value, json};

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::forge::Book;
+use crate::revision::review::note::Withdrawal;
 
 use super::tip::Key;
 
@@ -21,10 +23,14 @@ pub struct Ahead {
     pub book: Book,
     /// Numbers of pull requests that are approved and open, and of those that were, until when they count.
     approved: Mutex<BTreeMap<u64, Option<Instant>>>,
+    /// What was taken back on pull requests, until it stands in the record.
+    withdrawn: Mutex<Vec<Withdrawal>>,
+    /// Rings when something was.
+    bell: Notify,
 }
 
 impl Ahead {
-    /// Nothing is known any more.
+    /// Nothing that a forge said is known any more. What people took back they took back whatever it says.
     pub fn clear(&self) {
         self.book.clear();
         self.lock().clear();
@@ -54,6 +60,39 @@ impl Ahead {
         let mut all = self.lock();
         all.retain(|_, closed| closed.is_none_or(|until| now < until));
         !all.is_empty()
+    }
+
+    /// Something was taken back.
+    pub fn take_back(&self, withdrawals: Vec<Withdrawal>) {
+        let mut all = self.withdrawn();
+        let before = all.len();
+        for withdrawal in withdrawals {
+            if !all.contains(&withdrawal) {
+                all.push(withdrawal);
+            }
+        }
+        if all.len() > before {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Waits until something is taken back.
+    pub async fn news(&self) {
+        self.bell.notified().await;
+    }
+
+    /// What was taken back and is in no record yet.
+    pub fn taken_back(&self) -> Vec<Withdrawal> {
+        self.withdrawn().clone()
+    }
+
+    /// These are in the record.
+    pub fn written(&self, withdrawals: &[Withdrawal]) {
+        self.withdrawn().retain(|withdrawal| !withdrawals.contains(withdrawal));
+    }
+
+    fn withdrawn(&self) -> MutexGuard<'_, Vec<Withdrawal>> {
+        self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Option<Instant>>> {
@@ -102,5 +141,26 @@ mod tests {
         one.note(7, true);
         aheads.of(&key).clear();
         assert!(!one.expects(), "all who have it in hand have the same");
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_back_is_told_once_and_is_there_until_it_is_written() {
+        let ahead = Ahead::default();
+        let withdrawal = |head: &str| {
+            let (key, head) = ("k".to_owned(), head.to_owned());
+            Withdrawal { key, head, at: jiff::Timestamp::UNIX_EPOCH }
+        };
+        let rings = || tokio::time::timeout(Duration::from_millis(1), ahead.news());
+        ahead.take_back(Vec::new());
+        assert!(rings().await.is_err(), "it is nothing");
+        ahead.take_back(vec![withdrawal("a")]);
+        rings().await.expect("it rings");
+        ahead.take_back(vec![withdrawal("a")]);
+        assert!(rings().await.is_err(), "it is known");
+        ahead.clear();
+        ahead.take_back(vec![withdrawal("b")]);
+        assert_eq!(ahead.taken_back(), [withdrawal("a"), withdrawal("b")]);
+        ahead.written(&[withdrawal("a")]);
+        assert_eq!(ahead.taken_back(), [withdrawal("b")]);
     }
 }

@@ -63,7 +63,7 @@ impl Watcher {
         let unproven = match &reviewed.way {
             Way::Mainline => None,
             // Review itself says better why it goes nowhere.
-            Way::Unknown(_) => return Ok(None),
+            Way::Unknown(_) | Way::Gone => return Ok(None),
             Way::NoOwners(_) if effect == Effect::Hold => return Ok(None),
             Way::Elsewhere if !approved => return Ok(None),
             Way::NoOwners(why) => Some(format!("by which pull requests it came cannot be told: {why}")),
@@ -96,6 +96,11 @@ impl Watcher {
     /// Whether checks are of the heads by which steps came.
     pub(super) fn wants_heads(&self) -> bool {
         self.repository.spec.checks.iter().any(|check| check.commit == CheckCommit::Head)
+    }
+
+    /// Whether checks are of the commit that is deployed.
+    pub(super) fn wants_merged(&self) -> bool {
+        self.repository.spec.checks.iter().any(|check| check.commit == CheckCommit::Merged)
     }
 
     /// Whether coverage files count that stand in notes.

@@ -27,8 +27,8 @@ const FILES: usize = 1000;
 
 /// A record with what a look at approvals has shown: what was said of plans, and what was taken back.
 pub fn noted(record: AcceptanceRecord, reviewed: &Reviewed, now: Timestamp) -> AcceptanceRecord {
-    let newest = reviewed.withdrawals.iter().skip(reviewed.withdrawals.len().saturating_sub(REMEMBERED));
-    let withdrawn: Vec<WithdrawnApproval> = newest.map(told).collect();
+    let record = taken_back(record, &reviewed.withdrawals);
+    let withdrawn = record.withdrawn;
     let mut plans = record.plans;
     for step in &reviewed.steps {
         for vote in step.verdict.plans.iter().filter_map(|vote| approved(&step.commit, vote)) {
@@ -37,13 +37,25 @@ pub fn noted(record: AcceptanceRecord, reviewed: &Reviewed, now: Timestamp) -> A
             }
         }
     }
-    let taken_back = |plan: &ApprovedPlan| {
+    let is_taken_back = |plan: &ApprovedPlan| {
         let later = |withdrawn: &WithdrawnApproval| is_before(&plan.at, &withdrawn.at);
         withdrawn.iter().any(|withdrawn| withdrawn.key == plan.key && withdrawn.head == plan.head && later(withdrawn))
     };
-    plans.retain(|plan| counts(plan, now) && !taken_back(plan));
+    plans.retain(|plan| counts(plan, now) && !is_taken_back(plan));
     let plans = plans.split_off(plans.len().saturating_sub(REMEMBERED));
     AcceptanceRecord { withdrawn, plans, ..record }
+}
+
+/// A record with what was taken back, besides what was before.
+pub fn taken_back(record: AcceptanceRecord, withdrawals: &[Withdrawal]) -> AcceptanceRecord {
+    let mut withdrawn = record.withdrawn;
+    for withdrawal in withdrawals.iter().map(told) {
+        if !withdrawn.contains(&withdrawal) {
+            withdrawn.push(withdrawal);
+        }
+    }
+    let withdrawn = withdrawn.split_off(withdrawn.len().saturating_sub(REMEMBERED));
+    AcceptanceRecord { withdrawn, ..record }
 }
 
 fn told(withdrawal: &Withdrawal) -> WithdrawnApproval {

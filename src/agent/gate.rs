@@ -10,7 +10,7 @@ use crate::revision::review::floor::Floor;
 use crate::revision::signature::KeyFile;
 
 use super::repository::Watcher;
-use super::reviewed;
+use super::reviewed::{self, Look};
 use super::tip::{Found, Withheld};
 
 /// What waits is judged again after so long, though nothing is known to have changed: some things change with the time.
@@ -24,6 +24,20 @@ impl Watcher {
         floors: &[(String, Floor)],
         keys: &[KeyFile],
     ) -> Result<Option<Hold>, Failed> {
+        self.remember_ahead().await?;
+        let hold = self.all_asked(found, floors, keys).await?;
+        if hold.is_some() {
+            self.recall(found).await?;
+        }
+        Ok(hold)
+    }
+
+    async fn all_asked(
+        &mut self,
+        found: &Found,
+        floors: &[(String, Floor)],
+        keys: &[KeyFile],
+    ) -> Result<Option<Hold>, Failed> {
         if let Some(hold) = self.below_standard(found, floors) {
             return Ok(Some(hold));
         }
@@ -31,7 +45,7 @@ impl Watcher {
             return Ok(Some(hold));
         }
         match self.verify(found, keys).await? {
-            None => self.review(found).await,
+            None => self.review(found, Look::New).await,
             hold => Ok(hold),
         }
     }
@@ -39,6 +53,7 @@ impl Watcher {
     /// The same revision once more, where something waits for approval or checks, and something may have changed for it: a
     /// note moved, it is time to ask the forge, or somebody says so. Whether there is news.
     pub(super) async fn look_again(&mut self, keys: &[KeyFile]) -> Result<bool, Failed> {
+        self.remember_ahead().await?;
         if !self.may_differ(Instant::now()) {
             return Ok(false);
         }
@@ -75,7 +90,7 @@ impl Watcher {
         }
         let found = self.withheld.as_ref().map(|withheld| withheld.found.clone()).or_else(|| self.found.clone());
         let Some(found) = found.filter(|_| self.waits_for_approval()) else { return Ok(false) };
-        let hold = self.review(&found).await?;
+        let hold = self.review(&found, Look::New).await?;
         Ok(self.take(found, hold))
     }
 
@@ -100,12 +115,12 @@ impl Watcher {
             None => (self.found, self.withheld) = (Some(found), None),
             Some(hold) => {
                 let accepted = match self.repository.spec.review {
-                    Some(_) => self.progress.accepted(),
+                    Some(_) => self.progress.given(),
                     None if self.repository.spec.verify.is_some() => self.record.revision(),
                     // It was let pass by all that is asked.
                     None => self.found.as_ref().map(|known| known.listed.revision.clone()),
                 };
-                // What was verified is all that they may have, also after a restart.
+                // What passed all that is asked is all that they may have, also after a restart.
                 let at = |revision| match self.found.take().filter(|known| known.listed.revision == revision) {
                     Some(known) => Found { source: found.source.clone(), ..known },
                     None => found.at(revision),

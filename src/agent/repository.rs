@@ -154,8 +154,10 @@ impl Watcher {
                 None => std::future::pending().await,
             }
         };
+        let ahead = self.world.aheads.of(&self.key);
         tokio::select! {
             () = tokio::time::sleep_until(until) => {}
+            () = ahead.news() => {}
             () = self.inbox.bell.notified() => {}
             () = differs => {}
         }
@@ -164,7 +166,6 @@ impl Watcher {
         if let Some(spec) = spec {
             if spec.spec != self.repository.spec {
                 // It may be another forge, or another token. Who tells of pull requests has the same in hand.
-                let ahead = self.world.aheads.of(&self.key);
                 ahead.clear();
                 self.inquiry = Inquiry::new(ahead);
                 (self.followed, self.given) = (None, None);
@@ -252,7 +253,8 @@ impl Watcher {
         // What is healed to stays, whatever the remote does to its history.
         let mut pins = Pins { accepted: self.world.registry.accepted(&self.key, &source.url) };
         pins.accepted.extend(self.record.commit().map(str::to_owned));
-        pins.accepted.extend(self.progress.accepted().map(|accepted| accepted.commit));
+        let reviewed = [self.progress.accepted(), self.progress.given()];
+        pins.accepted.extend(reviewed.into_iter().flatten().map(|revision| revision.commit));
         if !pins.accepted.is_empty()
             && let Err(failed) = self.world.workers.pin(&source.url, &pins).await
         {

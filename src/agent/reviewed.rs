@@ -6,33 +6,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus, WithdrawnApproval};
+use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus};
 use crate::failure::{Failed, Fault};
-use crate::report::event::of_glass;
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
-use crate::revision::review::note::{Scope, Withdrawal, host, repository_id};
-use crate::revision::review::{Effect, Profile};
+use crate::revision::review::Effect;
+use crate::revision::review::note::{Scope, host, repository_id};
 use crate::revision::{Ancestry, Revision};
 
 use super::acceptance::Kept;
 use super::foretold;
+use super::glass;
+use super::recalled::remembered;
 use super::repository::Watcher;
 use super::standing::Standing;
 use super::tip::Found;
 use super::worker::{Judged, ReviewCheck, Reviewed, Way};
 
-/// Characters of a reason that are kept.
-const REASON: usize = 500;
 /// Commits that wait for approval, in a status.
 const TOLD: usize = 20;
+
+/// Why a revision is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is the newest, and passed all that is asked before review.
+    New,
+    /// Syncs were given it before, and a newer one is held: only which of its steps lack approval is wanted.
+    Again,
+}
 
 /// What is known of the review of a Repository.
 #[derive(Default)]
 pub struct Progress {
-    kept: Option<Kept>,
+    /// The signed record, once it was read.
+    pub(super) kept: Option<Kept>,
     /// How far Syncs may follow.
     pub standing: Option<Arc<Standing>>,
 }
@@ -43,9 +52,22 @@ impl Progress {
         self.standing.as_ref().is_some_and(|standing| !standing.waiting.is_empty())
     }
 
+    /// What the signed record says; nothing where there is none.
+    pub(super) fn record(&self) -> AcceptanceRecord {
+        self.kept.as_ref().and_then(|kept| kept.record.clone()).unwrap_or_default()
+    }
+
     /// The revision up to which all is accepted.
     pub fn accepted(&self) -> Option<Revision> {
         Revision::parse(&self.kept.as_ref()?.record.as_ref()?.revision)
+    }
+
+    /// What Syncs have while a newer revision is held: the newest that they were given, where it is known which of its
+    /// steps lack approval.
+    pub fn given(&self) -> Option<Revision> {
+        let newest = self.kept.as_ref()?.record.as_ref()?.newest.as_deref().and_then(Revision::parse);
+        let known = |newest: &Revision| self.standing.as_ref().is_some_and(|standing| standing.knows(newest));
+        newest.filter(known).or_else(|| self.accepted())
     }
 
     /// Why the newest revision is not accepted as a whole.
@@ -56,15 +78,12 @@ impl Progress {
 
     /// Commits that went ahead of their review.
     pub fn glass(&self) -> Vec<BrokenGlass> {
-        self.kept
-            .as_ref()
-            .and_then(|kept| kept.record.as_ref())
-            .map_or_else(Vec::new, |record| record.broken_glass.clone())
+        self.record().broken_glass
     }
 
     /// As a status tells it.
     pub fn told(&self, review: &Review, plan_key: &str) -> ReviewStatus {
-        let record = self.kept.as_ref().and_then(|kept| kept.record.clone()).unwrap_or_default();
+        let record = self.record();
         let settings = review.profile.settings();
         let waiting = self.standing.iter().flat_map(|standing| &standing.waiting).take(TOLD);
         ReviewStatus {
@@ -113,15 +132,12 @@ impl Watcher {
     ///
     /// # Errors
     /// It cannot be judged now: it is as good as not found.
-    pub(super) async fn review(&mut self, found: &Found) -> Result<Option<Hold>, Failed> {
+    pub(super) async fn review(&mut self, found: &Found, look: Look) -> Result<Option<Hold>, Failed> {
         let Some(review) = self.repository.spec.review.clone() else {
             self.progress = Progress::default();
             return Ok(None);
         };
-        let kept = match self.progress.kept.clone() {
-            Some(kept) => kept,
-            None => self.world.seal.read(&self.world.cluster, &self.key).await?,
-        };
+        let kept = self.kept().await?;
         let kept = match &kept.record {
             // What was put back from an old copy is put right at once.
             Some(record) if !kept.is_stored() => {
@@ -134,21 +150,25 @@ impl Watcher {
                 Err(hold) => return Ok(Some(hold)),
             },
         };
-        let record = kept.record.clone().unwrap_or_default();
         self.progress.kept = Some(kept);
+        let record = self.progress.record();
         let accepted = self.progress.accepted().ok_or_else(|| {
             Failed::new("AcceptanceForged", Fault::Cluster, format!("Acceptance {} names no revision", self.key))
         })?;
         let mut check = ReviewCheck { now: Timestamp::now(), ..self.check(&review, found, &accepted, &record) };
         if accepted.commit == found.commit() {
-            let mut next = record.clone();
+            let awaited = !self.world.registry.awaited_plans(&self.key).is_empty();
+            let reviewed = match record.before.filter(|_| awaited) {
+                Some(before) => {
+                    check.accepted = before;
+                    Some(self.reviewed(found, &check).await?)
+                }
+                None => None,
+            };
+            let record = self.progress.record();
             // What went ahead was taken back.
-            next.broken_glass.clear();
-            if let Some(before) =
-                record.before.clone().filter(|_| !self.world.registry.awaited_plans(&self.key).is_empty())
-            {
-                check.accepted = before;
-                let reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
+            let mut next = AcceptanceRecord { newest: None, ..glass::taken_back(record.clone()) };
+            if let Some(reviewed) = reviewed {
                 next = foretold::noted(next, &reviewed, check.now);
             }
             let plans = next.plans.clone();
@@ -158,15 +178,17 @@ impl Watcher {
             self.progress.standing = Some(Arc::new(Standing { plans, ..standing(accepted, Vec::new(), Vec::new()) }));
             return Ok(None);
         }
-        let mut reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
+        let mut reviewed = self.reviewed(found, &check).await?;
         if review.forge && reviewed.way == Way::Mainline && self.inquire(&reviewed.steps).await {
             check.evidence = self.inquiry.evidence();
-            reviewed = self.world.workers.review(&found.source, &found.listed, &check, &self.notes).await?;
+            reviewed = self.reviewed(found, &check).await?;
         }
-        if let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await? {
+        if look == Look::New
+            && let Some(hold) = self.head_checks(found, &reviewed, check.settings.effect).await?
+        {
             return Ok(Some(hold));
         }
-        self.conclude(&review, found, &accepted, record, reviewed).await
+        self.conclude((&review, look), found, &accepted, self.progress.record(), reviewed).await
     }
 
     /// What is asked of steps from what is accepted on, at no time.
@@ -249,11 +271,11 @@ impl Watcher {
     /// Takes note of the verdicts: what is accepted as a whole, and what waits.
     async fn conclude(
         &mut self,
-        review: &Review,
+        (review, look): (&Review, Look),
         found: &Found,
         accepted: &Revision,
         record: AcceptanceRecord,
-        reviewed: Reviewed,
+        mut reviewed: Reviewed,
     ) -> Result<Option<Hold>, Failed> {
         let revision = &found.listed.revision;
         let effect = review.profile.settings().effect;
@@ -281,8 +303,16 @@ impl Watcher {
                 );
             }
             Way::Unknown(why) => return held(Reason::AncestryUnknown, why.clone()),
+            Way::Gone => {
+                let why = format!(
+                    "the accepted {accepted}, whose owners count, is neither in the cache nor handed out by the remote; hint: push it again from a clone that has it, under any name: git push origin {}:refs/tags/accepted",
+                    accepted.commit
+                );
+                return held(Reason::AcceptedRevisionUnavailable, why);
+            }
             Way::NoOwners(why) if effect == Effect::Record => {
                 tracing::warn!(repository = %self.key, %revision, why, "would be held");
+                let record = AcceptanceRecord { newest: None, ..record };
                 self.keep(revision, review.profile, (1, Some(&revision.commit)), record).await?;
                 self.progress.standing = Some(Arc::new(standing(revision.clone(), Vec::new(), Vec::new())));
                 return Ok(None);
@@ -292,13 +322,20 @@ impl Watcher {
             }
         }
         let passes = |step: &&Judged| effect == Effect::Record || step.is_approved();
-        // Where nothing is held, nothing goes ahead.
-        let broken = match effect {
-            Effect::Hold => self.broken(&reviewed, &record, Timestamp::now()),
-            Effect::Record => Vec::new(),
+        let record = match effect {
+            Effect::Hold => self.broken(&mut reviewed, record, Timestamp::now()),
+            // Where nothing is held, nothing goes ahead.
+            Effect::Record => glass::taken_back(record),
         };
+        let broken = &record.broken_glass;
         let glass = broken.iter().filter_map(|glass| Some((glass.commit.clone(), glass.until.parse().ok()?))).collect();
-        let lead: Vec<&Judged> = reviewed.steps.iter().take_while(passes).collect();
+        let mut lead: Vec<&Judged> = reviewed.steps.iter().take_while(passes).collect();
+        // Where checks are asked of the commit that is deployed, nobody has asked for those of one in the middle; and a commit
+        // that is only looked at again was not asked for anything.
+        let in_part = lead.len() < reviewed.steps.len() && self.wants_merged();
+        if effect == Effect::Hold && (in_part || look == Look::Again) {
+            lead.clear();
+        }
         let lacking: Vec<&&Judged> = lead.iter().filter(|step| !step.is_approved()).collect();
         for step in &lacking {
             tracing::warn!(repository = %self.key, commit = step.commit, why = step.why(), "would be held");
@@ -307,7 +344,8 @@ impl Watcher {
         let before = accepted;
         let accepted = lead.last().map_or_else(|| accepted.clone(), |step| named(&step.commit));
         let last = lacking.last().map(|step| step.commit.as_str());
-        let next = AcceptanceRecord { broken_glass: broken, ..record };
+        let newest = (accepted.commit != revision.commit).then(|| revision.to_string());
+        let next = AcceptanceRecord { newest, ..record };
         let next = foretold::noted(next, &reviewed, Timestamp::now());
         let next = match lead.is_empty() {
             true => next,
@@ -321,66 +359,8 @@ impl Watcher {
         self.progress.standing = Some(Arc::new(Standing { glass, plans, ..standing(accepted, order, waiting) }));
         Ok(None)
     }
-
-    /// The steps that go ahead of their review, or went ahead: the clock of each runs from when it was first seen. A new
-    /// one is told to everybody.
-    fn broken(&self, reviewed: &Reviewed, record: &AcceptanceRecord, now: Timestamp) -> Vec<BrokenGlass> {
-        let waiting = reviewed.steps.iter().filter(|step| !step.is_approved());
-        let broken = waiting.filter_map(|step| {
-            let known = record.broken_glass.iter().find(|glass| glass.commit == step.commit);
-            if known.is_some() {
-                return known.cloned();
-            }
-            let Some(Ok(glass)) = &step.glass else { return None };
-            let until = now.checked_add(SignedDuration::from_secs(glass.seconds)).ok()?;
-            let new = BrokenGlass {
-                commit: step.commit.clone(),
-                by: glass.by.clone(),
-                reason: glass.reason.chars().take(REASON).collect(),
-                seen_at: now.to_string(),
-                until: until.to_string(),
-            };
-            tracing::warn!(repository = %self.key, commit = new.commit, by = new.by, reason = new.reason, until = new.until, "goes ahead of its review");
-            let uid = self.repository.metadata.uid.clone().unwrap_or_default();
-            self.world.news.tell("Repository", &self.key, &uid, &of_glass(&new));
-            Some(new)
-        });
-        broken.take(TOLD).collect()
-    }
-
-    /// Keeps that all is accepted up to a revision, of which so many steps lacked approval.
-    async fn keep(
-        &mut self,
-        accepted: &Revision,
-        profile: Profile,
-        (lacking, last): (usize, Option<&str>),
-        record: AcceptanceRecord,
-    ) -> Result<(), Failed> {
-        let next = AcceptanceRecord {
-            revision: accepted.to_string(),
-            profile,
-            unreviewed: record.unreviewed + lacking as u64,
-            last_unreviewed: last.map(str::to_owned).or_else(|| record.last_unreviewed.clone()),
-            ..record
-        };
-        let kept = self.progress.kept.take().unwrap_or_default();
-        self.progress.kept = Some(if kept.record.as_ref() == Some(&next) {
-            kept
-        } else {
-            self.world.seal.keep(&self.world.cluster, &self.key, &kept, next).await?
-        });
-        Ok(())
-    }
 }
 
-fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
+pub(super) fn standing(accepted: Revision, later: Vec<String>, waiting: Vec<Judged>) -> Standing {
     Standing { accepted, later, waiting, glass: BTreeMap::new(), plans: Vec::new() }
-}
-
-fn remembered(record: &AcceptanceRecord) -> Vec<Withdrawal> {
-    let read = |withdrawn: &WithdrawnApproval| {
-        let at = withdrawn.at.parse().ok()?;
-        Some(Withdrawal { key: withdrawn.key.clone(), head: withdrawn.head.clone(), at })
-    };
-    record.withdrawn.iter().filter_map(read).collect()
 }

@@ -58,6 +58,10 @@ pub struct AcceptanceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub withdrawn: Vec<WithdrawnApproval>,
+    /// The newest revision that Syncs were given, where it is newer than what is accepted: it passed what is asked of a
+    /// commit as a whole, and some step up to it lacks approval. They stay with it while a newer one is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
     /// What was accepted before: the steps from there are looked at again while a plan of them waits for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -69,6 +73,22 @@ pub struct AcceptanceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub broken_glass: Vec<BrokenGlass>,
+    /// Commits that went ahead of their review at any time, newest last: one that comes again has no other time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub glass_seen: Vec<GlassSeen>,
+}
+
+/// The time of a commit that went ahead of its review.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GlassSeen {
+    /// The commit.
+    pub commit: String,
+    /// When the agent first saw it.
+    pub seen_at: String,
+    /// Until when it went ahead.
+    pub until: String,
 }
 
 /// A commit that goes ahead of its review, or went ahead.

@@ -12,7 +12,9 @@ mod source;
 mod standard;
 mod sync;
 
-pub use acceptance::{Acceptance, AcceptanceRecord, AcceptanceSpec, ApprovedPlan, BrokenGlass, WithdrawnApproval};
+pub use acceptance::{
+    Acceptance, AcceptanceRecord, AcceptanceSpec, ApprovedPlan, BrokenGlass, GlassSeen, WithdrawnApproval,
+};
 pub use condition::{Condition, ConditionStatus, ConditionType, RevisionText};
 pub use forge::{
     Check, CheckCommit, CheckCoverage, CommitStatusSettings, DeploymentSettings, Forge, ForgeType, PlanSettings,

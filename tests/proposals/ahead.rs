@@ -46,6 +46,28 @@ fn told(stage: &Stage<'_>, head: &str, state: &str, words: &[&str]) {
 }
 
 #[test]
+fn what_would_wait_for_an_earlier_commit_of_the_branch_is_not_green() {
+    let mut stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    tell(&stage);
+    let pull = stage.propose("ada", "one", "main", &["one"]);
+    let head = stage.git(&["rev-parse", "HEAD"]);
+    stage.approve("dana", pull);
+    told(&stage, &head, "success", &["approved by dana"]);
+    // Somebody pushes to the branch what nobody has approved.
+    stage.git(&["checkout", "-q", "-B", "direct", &stage.accepted]);
+    stage.write(&[("deploy/b.yaml", &config("b", "{v: direct}"))], "direct");
+    stage.push("ada", "main", false);
+    let direct = stage.git(&["rev-parse", "HEAD"]);
+    stage.held(&direct, &[]);
+    told(&stage, &head, "pending", &["the branch itself waits", &direct[..10], "approved by dana"]);
+    stage.back();
+    told(&stage, &head, "success", &["approved by dana"]);
+    let merged = stage.merge("ada", pull, "squash", "main");
+    stage.applied(&merged, "one");
+}
+
+#[test]
 fn what_is_missing_is_told_before_the_merge_and_the_same_holds_after_it() {
     let mut stage = Stage::new(Lab::shared());
     let _agent = Lab::shared_agent();

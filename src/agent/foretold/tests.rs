@@ -67,6 +67,19 @@ fn what_counts_of_plans_is_signed_not_over_and_not_taken_back() {
 }
 
 #[test]
+fn what_was_taken_back_stands_in_the_record_once_and_with_what_stood_there() {
+    let withdrawal = |head: &str| Withdrawal { key: "k".into(), head: head.into(), at: at("2026-11-30T09:00:00Z") };
+    let heads = |record: &AcceptanceRecord| record.withdrawn.iter().map(|one| one.head.clone()).collect::<Vec<_>>();
+    let record = taken_back(AcceptanceRecord::default(), &[withdrawal("a")]);
+    assert_eq!(taken_back(record.clone(), &[]), record, "that nobody says so any more changes nothing");
+    assert_eq!(taken_back(record.clone(), &[withdrawal("a")]), record);
+    assert_eq!(heads(&taken_back(record.clone(), &[withdrawal("b"), withdrawal("b")])), ["a", "b"]);
+    let many: Vec<_> = (0..REMEMBERED).map(|number| withdrawal(&number.to_string())).collect();
+    let full = taken_back(record, &many);
+    assert_eq!((full.withdrawn.len(), heads(&full)[0].as_str()), (REMEMBERED, "0"), "the oldest one goes");
+}
+
+#[test]
 fn what_was_foretold_is_recalled_as_it_was_or_not_at_all() {
     let cache = tempfile::TempDir::new().expect("a folder");
     let memory = Memory::new(cache.path());

@@ -117,15 +117,22 @@ impl Teller {
         let Said { repository, proposals } = said;
         let said = Evidence { forge: host(&base.source.url), repository, proposals, since: now, failed: None };
         let check = ReviewCheck { now, ..check.clone() };
-        let foreseen = {
+        let (foreseen, mut withdrawals) = {
             let _turn = self.world.turn(&self.key.namespace).await;
             self.world.workers.foresee(&base.source, &base.listed, (proposed, &said), &check).await?
         };
+        // Who removes the note before it is merged brings nothing back.
+        withdrawals.retain(|withdrawal| !check.withdrawals.contains(withdrawal));
+        self.ahead.take_back(withdrawals);
         Ok(match foreseen {
-            Foreseen::Judged(judged) if judged.is_approved() => {
-                Outlook::Approved(judged.verdict.by.iter().map(|vote| vote.person.clone()).collect())
+            Foreseen::Judged { judged, behind } if judged.is_approved() => {
+                let by = judged.verdict.by.iter().map(|vote| vote.person.clone()).collect();
+                match behind {
+                    None => Outlook::Approved(by),
+                    Some(commit) => Outlook::Behind { by, commit },
+                }
             }
-            Foreseen::Judged(judged) => Outlook::Lacks(judged.in_short()),
+            Foreseen::Judged { judged, .. } => Outlook::Lacks(judged.in_short()),
             Foreseen::Conflicts => Outlook::Conflicts,
             Foreseen::Unknown(why) => Outlook::Unknown(why),
             // A forge may tell of a head before it hands it out.

@@ -13,12 +13,18 @@ use super::verify::Objects;
 use crate::failure::Failed;
 use crate::git::{self, Cache, GitError, InMemory, Listed, Source};
 use crate::revision::proposal::{Evidence, Proposal};
+use crate::revision::review::note::Withdrawal;
 
 /// What would become of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Foreseen {
     /// It is judged like this.
-    Judged(Box<Judged>),
+    Judged {
+        /// The merge.
+        judged: Box<Judged>,
+        /// The first commit of the branch before it that lacks approval: what reads what that changes waits for it, too.
+        behind: Option<String>,
+    },
     /// It does not merge: both sides changed the same.
     Conflicts,
     /// What the forge says of it is of another head than the remote hands out.
@@ -27,7 +33,8 @@ pub enum Foreseen {
     Unknown(String),
 }
 
-/// Judges the merge of a proposal that is open. `said` is what the forge says of it.
+/// Judges the merge of a proposal that is open. `said` is what the forge says of it. With all that was taken back, as far
+/// as it was ever seen.
 ///
 /// # Errors
 /// The repository or its remote cannot be read.
@@ -36,17 +43,18 @@ pub(super) fn foresee(
     asked: &Proposed,
     said: &Evidence,
     check: &ReviewCheck,
-) -> Result<Foreseen, Failed> {
+) -> Result<(Foreseen, Vec<Withdrawal>), Failed> {
     let of = |error: GitError| Failed::from(&error);
     let url = &source.url;
+    let only = |foreseen| Ok((foreseen, check.withdrawals.clone()));
     let Some(proposal) = said.proposals.first().filter(|one| is_open_at(one, &asked.head)) else {
-        return Ok(Foreseen::Moved);
+        return only(Foreseen::Moved);
     };
     let made = match attempt(cache, source, listed, asked).map_err(of)? {
         Attempt::Made(made) => made,
-        Attempt::Conflicts => return Ok(Foreseen::Conflicts),
-        Attempt::Moved => return Ok(Foreseen::Moved),
-        Attempt::Unknown(why) => return Ok(Foreseen::Unknown(why)),
+        Attempt::Conflicts => return only(Foreseen::Conflicts),
+        Attempt::Moved => return only(Foreseen::Moved),
+        Attempt::Unknown(why) => return only(Foreseen::Unknown(why)),
     };
     git::fetch_notes(cache, source, None).map_err(of)?;
     let base = &listed.revision.commit;
@@ -54,13 +62,18 @@ pub(super) fn foresee(
     let merged = Evidence { proposals: vec![as_merged(proposal, &commit)], failed: None, ..said.clone() };
     let evidence = check.evidence.clone().into_iter().chain([(commit.clone(), merged)]).collect::<BTreeMap<_, _>>();
     let reviewed = review(&InHand { made: &made, url }, &commit, &ReviewCheck { evidence, ..check.clone() })?;
-    Ok(match (reviewed.way, reviewed.steps.into_iter().next_back()) {
-        (Way::Mainline, Some(judged)) => Foreseen::Judged(Box::new(judged)),
+    let mut steps = reviewed.steps;
+    let last = steps.pop();
+    let behind = steps.into_iter().find(|step| !step.is_approved()).map(|step| step.commit);
+    let foreseen = match (reviewed.way, last) {
+        (Way::Mainline, Some(judged)) => Foreseen::Judged { judged: Box::new(judged), behind },
         (Way::NoOwners(why) | Way::Unknown(why), _) => Foreseen::Unknown(why),
+        (Way::Gone, _) => Foreseen::Unknown("what was accepted is not at hand".to_owned()),
         (Way::Elsewhere | Way::Mainline, _) => {
             Foreseen::Unknown("the branch does not follow what was accepted".to_owned())
         }
-    })
+    };
+    Ok((foreseen, reviewed.withdrawals))
 }
 
 fn is_open_at(proposal: &Proposal, head: &str) -> bool {

@@ -12,6 +12,7 @@ use crate::failure::Failed;
 use crate::git::{Listed, Source};
 use crate::revision::checks::Said;
 use crate::revision::proposal::Evidence;
+use crate::revision::review::note::Withdrawal;
 
 impl Workers {
     /// Whether each step that leads to what was found (and fetched) is approved. Asks the remote for notes, unless they were
@@ -56,18 +57,18 @@ impl Workers {
     }
 
     /// What review would say of a proposal if it were merged into what was listed (and fetched). `said` is what the forge
-    /// says of it. Asks the remote for its head and for notes.
+    /// says of it. With all that was taken back, as far as it was ever seen. Asks the remote for its head and for notes.
     pub async fn foresee(
         &self,
         source: &Source,
         listed: &Listed,
         (proposed, said): (&Proposed, &Evidence),
         check: &ReviewCheck,
-    ) -> Result<Foreseen, Failed> {
+    ) -> Result<(Foreseen, Vec<Withdrawal>), Failed> {
         let (proposed, said, check) = (proposed.clone(), said.clone(), check.clone());
         let question = Question::Foresee { source: source.clone(), listed: listed.clone(), proposed, said, check };
         match self.ask_remote(source, question, 8).await? {
-            Part::Foreseen(foreseen) => Ok(foreseen),
+            Part::Foreseen(foreseen, withdrawals) => Ok((foreseen, withdrawals)),
             _ => Err(nonsense()),
         }
     }

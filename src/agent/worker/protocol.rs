@@ -19,6 +19,7 @@ use crate::render::helm::Asked;
 use crate::render::{Need, Options, ReadSet};
 use crate::revision::checks::Said;
 use crate::revision::proposal::Evidence;
+use crate::revision::review::note::Withdrawal;
 use crate::revision::{Ancestry, Wanted};
 
 /// A question, with the folder of the cache.
@@ -83,7 +84,7 @@ pub(super) enum Part {
     Coverage(BTreeMap<String, Vec<Said>>),
     OwnersDigest(String),
     Trial(Trial),
-    Foreseen(Foreseen),
+    Foreseen(Foreseen, Vec<Withdrawal>),
     Unchanged(Vec<bool>),
     Manifests(Vec<Manifest>),
     Problems(Vec<Problem>),

@@ -64,6 +64,8 @@ pub enum Way {
     Elsewhere,
     /// History could not be read that far.
     Unknown(String),
+    /// The accepted one is neither in the cache nor handed out by the remote.
+    Gone,
     /// The owners file of the accepted commit is missing or wrong.
     NoOwners(String),
 }
@@ -161,6 +163,16 @@ pub fn review(history: &impl Objects, new: &str, check: &ReviewCheck) -> Result<
             return Ok(told);
         }
     };
+    // Its history may be there without it, and after a rewrite nothing leads to it.
+    let there = || {
+        history
+            .open(|repository| Ok(git::raw(repository, history.url(), &check.accepted, ObjectType::Commit)?.is_some()))
+    };
+    let at_hand = there().map_err(of)? || history.fetch_commit(&check.accepted).map_err(of)? && there().map_err(of)?;
+    if !at_hand {
+        told.way = Way::Gone;
+        return Ok(told);
+    }
     let landings = match told.way {
         Way::Mainline if !check.evidence.is_empty() => landings(history, &steps, check).map_err(of)?,
         _ => Landings::default(),

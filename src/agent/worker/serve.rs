@@ -112,7 +112,8 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
         Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
         Question::Propose { source, listed, proposed } => Part::Trial(trial(cache, &source, &listed, &proposed)?),
         Question::Foresee { source, listed, proposed, said, check } => {
-            Part::Foreseen(foresee((cache, &source, &listed), &proposed, &said, &check)?)
+            let (foreseen, withdrawals) = foresee((cache, &source, &listed), &proposed, &said, &check)?;
+            Part::Foreseen(foreseen, withdrawals)
         }
         Question::Render { url, at, path, options } => return render_at(cache, &url, &at, (&path, &options), reply),
         Question::CommitInfo { url, commit } => {

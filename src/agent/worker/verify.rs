@@ -66,6 +66,13 @@ pub trait Objects {
     /// # Errors
     /// The remote cannot be reached.
     fn fetch_tag(&self) -> Result<bool, GitError>;
+    /// Fetches a commit by its id, whatever leads to it; `false` where it cannot be had.
+    ///
+    /// # Errors
+    /// The remote cannot be reached.
+    fn fetch_commit(&self, _commit: &str) -> Result<bool, GitError> {
+        Ok(false)
+    }
     /// For messages of errors.
     fn url(&self) -> &str;
 }
@@ -90,6 +97,18 @@ impl Objects for Cached<'_> {
 
     fn fetch_tag(&self) -> Result<bool, GitError> {
         git::fetch_again(self.cache, self.source, self.listed)
+    }
+
+    fn fetch_commit(&self, commit: &str) -> Result<bool, GitError> {
+        let revision = Revision { commit: commit.to_owned(), ..self.listed.revision.clone() };
+        let alone = Listed { revision, reference: None, tag: None, received_bytes: 0 };
+        match git::fetch(self.cache, self.source, &alone) {
+            Err(error) if matches!(error.kind, Kind::CommitUnavailable | Kind::RefNotFound | Kind::TooLarge) => {
+                tracing::debug!(%error, "a commit is not handed out");
+                Ok(false)
+            }
+            other => other.map(|_| true),
+        }
     }
 
     fn url(&self) -> &str {
