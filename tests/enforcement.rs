@@ -760,3 +760,42 @@ fn healing_never_waits_for_a_new_standard_not_even_after_a_restart() {
     stage.app.push("2");
     stage.wait_held("StandardViolated", &["a names no owner"]);
 }
+
+#[test]
+fn a_standard_is_in_force_as_the_agent_wrote_it_and_not_as_its_status_says() {
+    let lab = Lab::start("standard-status");
+    let mut agent = Agent::start(&lab);
+    let stage = Stage::new(&lab);
+    let what = format!("standard/{}", stage.name);
+    stage.ops.write("lax/p.yaml", &owned(&["Audit"]));
+    stage.standard(&owned(&["Deny"]), "");
+    let good = stage.wait_ready()["status"]["acceptedSource"].clone();
+    stage.app.write("deploy/a.yaml", &config("a", "{owner: shop, v: '1'}"));
+    let first = stage.app.push("1");
+    stage.deploy("");
+    stage.tenant.wait_applied("sync", &first);
+    // The newest revision is broken, so that what was in force is all that there is.
+    let broken = owned(&["Deny"]).replace("\"validations\"", "\"validatoins\"");
+    stage.policies(&broken);
+    stage.wait_refused("StandardInvalid", &["stays in force"]);
+    agent.kill();
+    agent.restart();
+    agent.wait_ready();
+    stage.app.write("deploy/a.yaml", &config("a", "{v: '2'}"));
+    let second = stage.app.push("nobody's");
+    stage.wait_held("StandardViolated", &["a names no owner", &second]);
+    assert_eq!(lab.get("", &what)["status"]["acceptedSource"], good);
+
+    // Somebody writes that another folder of the same commit is in force, which lets it pass.
+    agent.kill();
+    let patch = json!({"status": {"acceptedSource": {"path": "lax"}}}).to_string();
+    lab.k(&["patch", &what, "--subresource=status", "--type=merge", "-p", &patch]);
+    agent.restart();
+    stage.wait_refused("StandardInvalid", &["nothing is in force"]);
+    stage.wait_held("StandardNotReady", &[&stage.name]);
+    lab.wait_event("default", "StatusForged", &["status.acceptedSource", "lax"]);
+    assert!(stage.tenant.writes(&second).is_empty());
+    stage.stays_healed("a", "v", "1");
+    stage.policies(&owned(&["Warn"]));
+    stage.tenant.wait_applied("sync", &second);
+}

@@ -68,13 +68,13 @@ pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, to
     let handle = Handle { inner: inner.clone() };
     let inquiry = Inquiry::new(world.aheads.of(&key));
     let task = Watcher {
+        record: Record::of(&world, &key, &repository),
         world,
         key,
         inbox: inner,
         followed: None,
         versions: Versions::new(),
         given: None,
-        record: Record::of(&repository),
         progress: Progress::default(),
         hearing: Hearing::default(),
         notes: String::new(),

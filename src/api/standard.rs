@@ -208,6 +208,9 @@ pub struct StandardSource {
     pub url: String,
     /// `spec.path` at that time.
     pub path: String,
+    /// The agent's signature over this and the revision: what somebody else writes here counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// What is in force.

@@ -268,6 +268,9 @@ pub struct SyncStatus {
     /// The revision that may be deployed: what drift is healed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_revision: Option<RevisionText>,
+    /// The agent's signature over that: what somebody else writes there counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_seal: Option<String>,
     /// The newest revision that was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted_revision: Option<RevisionText>,

@@ -222,6 +222,14 @@ fn news<'a>(
     (!same).then_some((old, new))
 }
 
+/// A status says something that the agent did not write, or wrote with a key that it has no more.
+pub fn of_forged_status(field: &str, value: &str) -> Event {
+    let text = format!(
+        "status.{field} is not what this agent wrote ({value}): it counts for nothing, and all is judged anew; hint: the audit log of the API server says who wrote it"
+    );
+    Event::new(EventType::Warning, Reason::StatusForged, "Recall", &text)
+}
+
 /// A change by hand was put right.
 pub fn of_repair(repair: &Repair) -> Event {
     Event::new(EventType::Normal, Reason::DriftRepaired, "Repair", &message::repair(repair)).about(&repair.id)
