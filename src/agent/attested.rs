@@ -4,10 +4,13 @@
 //! same object, put back, is one that the agent did write: it says less than is known, so there is only more to judge
 //! from there.
 
+use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use jiff::Timestamp;
-
+use crate::api;
+use crate::cluster::KindInfo;
+use crate::cluster::own::remove_from_status;
 use crate::failure::Failed;
 use crate::report::event::of_forged_status;
 use crate::revision::signature::judge_text;
@@ -65,16 +68,34 @@ impl World {
             .ok()
     }
 
-    /// Whether this agent wrote what a status says; where it did not, that is told.
-    pub fn wrote(&self, word: &Word<'_>, seal: Option<&str>, uid: Option<&str>) -> bool {
+    /// Whether this agent wrote what a status says; where it did not, that is told, and `stored`, the field as it stands, goes.
+    pub fn wrote(&self, word: &Word<'_>, (seal, stored): (Option<&str>, &impl Serialize), uid: Option<&str>) -> bool {
         let mine = self.seal.attests(word, seal);
         if !mine {
             let Word { kind, key, field, value } = word;
             tracing::warn!(kind, of = %key, field, %value, "a status says what this agent did not write; it counts for nothing");
             let event = of_forged_status(field, &value.to_string());
             self.news.tell(kind, key, uid.unwrap_or_default(), &event);
+            self.remove(word, json!(stored));
         }
         mine
+    }
+
+    /// Takes a field out of a status, unless it says something else by then: what others wrote there stays where the agent
+    /// applies, and half of a field may be none that the API server takes.
+    fn remove(&self, word: &Word<'_>, stored: Value) {
+        let (cluster, key, field) = (self.cluster.clone(), word.key.clone(), word.field);
+        let kind = match word.kind {
+            "Repository" => KindInfo::of::<api::Repository>(),
+            "Standard" => KindInfo::of::<api::Standard>(),
+            _ => KindInfo::of::<api::Sync>(),
+        };
+        tokio::spawn(async move {
+            let place = (key.namespace.as_str(), key.name.as_str());
+            if let Err(error) = remove_from_status(&cluster.own(), &kind, place, (field, &stored)).await {
+                tracing::warn!(kind = kind.kind, of = %key, field, %error, "what it did not write stays in a status");
+            }
+        });
     }
 }
 

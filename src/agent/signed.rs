@@ -31,7 +31,8 @@ impl Record {
         let stored = repository.status.as_ref().and_then(|status| status.verified.clone());
         let read = stored.and_then(|stored| Some((Revision::parse(&stored.revision)?, stored)));
         let uid = repository.metadata.uid.as_deref();
-        let mine = |(_, told): &(Revision, VerifiedRevision)| world.wrote(&word(key, told), told.seal.as_deref(), uid);
+        let mine =
+            |(_, told): &(Revision, VerifiedRevision)| world.wrote(&word(key, told), (told.seal.as_deref(), told), uid);
         Self { verified: read.filter(|_| repository.spec.verify.is_some()).filter(mine) }
     }
 

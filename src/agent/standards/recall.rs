@@ -15,7 +15,7 @@ use crate::revision::Revision;
 pub(super) fn recalled(world: &World, name: &str, status: &StandardStatus, uid: Option<&str>) -> StandardFacts {
     let (facts, key) = (recall_standard(status), Key::new("", name));
     let mine = |(revision, source): &(Revision, StandardSource)| {
-        world.wrote(&word(&key, revision, source), source.seal.as_deref(), uid)
+        world.wrote(&word(&key, revision, source), (source.seal.as_deref(), source), uid)
     };
     let accepted = facts.accepted.clone().filter(mine);
     StandardFacts { accepted, ..facts }

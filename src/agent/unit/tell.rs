@@ -159,7 +159,9 @@ impl Unit {
 /// as good as new: its Repository says what it may have, and what it owns stands in its inventory.
 pub(super) fn recalled(world: &World, key: &Key, status: &SyncStatus, uid: Option<&str>) -> SyncFacts {
     let facts = recall(status);
-    let mine = |accepted: &Revision| world.wrote(&accepted_word(key, accepted), facts.accepted_seal.as_deref(), uid);
+    let mine = |accepted: &Revision| {
+        world.wrote(&accepted_word(key, accepted), (facts.accepted_seal.as_deref(), &status.accepted_revision), uid)
+    };
     match &facts.accepted {
         Some(accepted) if !mine(accepted) => SyncFacts { accepted: None, accepted_seal: None, ..facts },
         _ => facts,
