@@ -270,7 +270,8 @@ impl Follower {
     /// Judges the step from what is in force to what was found, as that of a Sync is.
     async fn may_follow(&self, tip: &Tip, found: &Found) -> Result<Option<Hold>, Failed> {
         let Some((accepted, _)) = &self.facts.accepted else { return Ok(None) };
-        if accepted.commit == found.commit() {
+        // Under review, how it stands to what was accepted was judged for the Repository: also a rewrite that people approved.
+        if accepted.commit == found.commit() || tip.standing.is_some() {
             return Ok(None);
         }
         let ancestry = self.world.ancestries.between(&self.world.workers, found, &accepted.commit).await?;
