@@ -508,6 +508,84 @@ fn a_repository_that_asks_less_than_the_floor_deploys_nothing_new() {
 }
 
 #[test]
+fn a_repository_without_the_checks_of_the_floor_deploys_nothing_new() {
+    let (lab, _) = shared();
+    let stage = Stage::new(lab);
+    let keys = crate::signing::Keys::new();
+    let (ci, eve) = (keys.ssh("ci", &["-t", "ed25519"]), keys.ssh("eve", &["-t", "ed25519"]));
+    stage.standard(&owned(&["Audit"]), "");
+    stage.wait_ready();
+    let write = |value: &str| stage.app.write("deploy/a.yaml", &config("a", &format!("{{v: '{value}'}}")));
+    write("1");
+    let first = stage.app.push("1");
+    stage.deploy("");
+    stage.tenant.wait_applied("sync", &first);
+    let check = |key: &str, min: u32| json!({"context": "coverage", "keys": [key], "coverage": {"min": min}});
+    // An API server has the same to say of a floor as of a Repository.
+    let none = json!({"spec": {"floor": {"checks": [{"context": "coverage", "keys": [ci.public]}]}}}).to_string();
+    let refused = lab.kubectl().args(["patch", "standard", &stage.name, "--type=merge", "-p", &none]).output();
+    let refused = both(&refused.expect("kubectl runs"));
+    assert!(refused.contains("coverage must say how much is enough"), "{refused}");
+    stage.patch(&json!({"floor": {"checks": [check(&ci.public, 80)]}}));
+    write("2");
+    let second = stage.app.push("2");
+    let held = |words: &str| {
+        stage.wait_held("BelowStandard", &[second.as_str(), "asks less than it must", &stage.name, words]);
+        stage.stays_healed("a", "v", "1");
+        assert!(stage.tenant.writes(&second).is_empty());
+    };
+    held("spec.checks does not ask for coverage of the commit that is deployed");
+    let asks = |checks: &Value| {
+        let patch = json!({"spec": {"checks": checks}}).to_string();
+        lab.k(&["-n", stage.namespace(), "patch", "repository", "repo", "--type=merge", "-p", &patch]);
+    };
+    asks(&json!([{"context": "coverage", "keys": [ci.public, eve.public], "coverage": {"min": 80}}]));
+    held("signed by the keys that it lists, and no others");
+    asks(&json!([check(&ci.public, 79)]));
+    held("spec.checks asks coverage for less than 80% of coverage");
+    // Asked for as it must be, it is the check itself that is waited for, and one that is met deploys.
+    asks(&json!([check(&ci.public, 80)]));
+    stage.wait_held("ChecksPending", &[second.as_str(), "no listed key has attached a coverage file yet"]);
+    stage.patch(&json!({"floor": {"checks": null}}));
+    asks(&json!([]));
+    stage.tenant.wait_applied("sync", &second);
+}
+
+#[test]
+fn a_repository_that_a_sync_ships_is_under_the_floor_as_any_other() {
+    let (lab, _) = shared();
+    let stage = Stage::new(lab);
+    let namespace = stage.namespace();
+    stage.standard(&owned(&["Audit"]), "");
+    stage.wait_ready();
+    stage.patch(&json!({"floor": {"review": "Observe"}}));
+    let review = ", review: {profile: Observe, trustFirst: true}";
+    let inner = Repo::new();
+    inner.write("inner/b.yaml", &config("b", "{v: '1'}"));
+    let wanted = inner.push("what the inner one deploys");
+    let ships = |more: &str| {
+        let repository = stage.tenant.repository_yaml("inner", &inner.url, &format!("interval: 1s{more}"));
+        let sync = stage.tenant.sync_yaml("inner", "inner", "").replace("{name: repo}", "{name: inner}");
+        stage.app.write("deploy/inner.yaml", &(repository + &sync));
+        stage.app.push(&format!("ships inner{more}"))
+    };
+    // The outer one asks what it must; what it ships asks nothing.
+    ships("");
+    stage.tenant.repository_at("repo", &stage.app.url, &format!("interval: 1s{review}"));
+    stage.tenant.sync("sync", "deploy", "");
+    let held = stage.tenant.wait_reason("inner", "Held", "BelowStandard");
+    let message = condition_of(&held, "Held").expect("Held")["message"].as_str().expect("words").to_owned();
+    assert!(message.contains(&wanted) && message.contains(&stage.name) && message.contains("spec.review"), "{message}");
+    assert!(lab.absent(namespace, "configmap/b") && stage.tenant.writes(&wanted).is_empty());
+    assert_eq!(lab.get(namespace, "repository/inner")["metadata"]["labels"]["tandemcd.io/sync-name"], "sync");
+    // One that asks it is deployed from.
+    let second = ships(review);
+    stage.tenant.wait_applied("inner", &wanted);
+    stage.tenant.wait_applied("sync", &second);
+    assert_eq!(lab.get(namespace, "configmap/b")["data"]["v"], "1");
+}
+
+#[test]
 fn where_operations_guard_only_syncs_and_a_noted_group_write_objects_of_tandem() {
     let lab = Lab::start("guard");
     let _agent = Agent::start(&lab);
@@ -759,4 +837,43 @@ fn healing_never_waits_for_a_new_standard_not_even_after_a_restart() {
     stage.app.write("deploy/a.yaml", &config("a", "{v: '2'}"));
     stage.app.push("2");
     stage.wait_held("StandardViolated", &["a names no owner"]);
+}
+
+#[test]
+fn a_standard_is_in_force_as_the_agent_wrote_it_and_not_as_its_status_says() {
+    let lab = Lab::start("standard-status");
+    let mut agent = Agent::start(&lab);
+    let stage = Stage::new(&lab);
+    let what = format!("standard/{}", stage.name);
+    stage.ops.write("lax/p.yaml", &owned(&["Audit"]));
+    stage.standard(&owned(&["Deny"]), "");
+    let good = stage.wait_ready()["status"]["acceptedSource"].clone();
+    stage.app.write("deploy/a.yaml", &config("a", "{owner: shop, v: '1'}"));
+    let first = stage.app.push("1");
+    stage.deploy("");
+    stage.tenant.wait_applied("sync", &first);
+    // The newest revision is broken, so that what was in force is all that there is.
+    let broken = owned(&["Deny"]).replace("\"validations\"", "\"validatoins\"");
+    stage.policies(&broken);
+    stage.wait_refused("StandardInvalid", &["stays in force"]);
+    agent.kill();
+    agent.restart();
+    agent.wait_ready();
+    stage.app.write("deploy/a.yaml", &config("a", "{v: '2'}"));
+    let second = stage.app.push("nobody's");
+    stage.wait_held("StandardViolated", &["a names no owner", &second]);
+    assert_eq!(lab.get("", &what)["status"]["acceptedSource"], good);
+
+    // Somebody writes that another folder of the same commit is in force, which lets it pass.
+    agent.kill();
+    let patch = json!({"status": {"acceptedSource": {"path": "lax"}}}).to_string();
+    lab.k(&["patch", &what, "--subresource=status", "--type=merge", "-p", &patch]);
+    agent.restart();
+    stage.wait_refused("StandardInvalid", &["nothing is in force"]);
+    stage.wait_held("StandardNotReady", &[&stage.name]);
+    lab.wait_event("default", "StatusForged", &["status.acceptedSource", "lax"]);
+    assert!(stage.tenant.writes(&second).is_empty());
+    stage.stays_healed("a", "v", "1");
+    stage.policies(&owned(&["Warn"]));
+    stage.tenant.wait_applied("sync", &second);
 }

@@ -1,5 +1,7 @@
 //! What a render needs beside the tree: ConfigMaps and Secrets that a Sync names.
 
+use std::collections::BTreeSet;
+
 use crate::lab::manifests::config;
 use crate::lab::{Lab, Repo, Tenant, condition_of};
 
@@ -229,6 +231,33 @@ fn a_changed_source_is_applied_without_a_commit() {
     lab.k(&["-n", namespace, "patch", "secret", "token", "-p", "{\"stringData\": {\"PASSWORD\": \"two\"}}"]);
     wait_data(lab, namespace, "web", "url", "pg://app:two@db");
     tenant.wait_applied("sync", &commit);
+    // Each is an entry of its own in the history: the same commit, with another digest, of which nothing can be guessed.
+    let history = || lab.get(namespace, "sync/sync")["status"]["history"].as_array().cloned().unwrap_or_default();
+    let told = history();
+    let digests: BTreeSet<_> = told.iter().map(|run| run["inputs"].as_str().expect("a digest").to_owned()).collect();
+    assert_eq!((told.len(), digests.len()), (3, 3), "{told:#?}");
+    assert!(told.iter().all(|run| run["revision"].as_str().is_some_and(|of| of.ends_with(&commit))), "{told:#?}");
+    // What was before is known again, and drift that is healed is no other input.
+    lab.k(&["-n", namespace, "patch", "configmap", "vars", "-p", "{\"data\": {\"REGION\": \"north\"}}"]);
+    lab.k(&["-n", namespace, "patch", "secret", "token", "-p", "{\"stringData\": {\"PASSWORD\": \"one\"}}"]);
+    lab.wait(namespace, "sync/sync", |sync| match &sync["status"]["history"][0]["inputs"] {
+        newest if *newest == told[2]["inputs"] => Ok(()),
+        other => Err(format!("{other}, wanted {}", told[2]["inputs"])),
+    });
+    lab.k(&["-n", namespace, "delete", "configmap", "web"]);
+    wait_data(lab, namespace, "web", "region", "north");
+    assert_eq!(history()[0]["inputs"], told[2]["inputs"]);
+    // A value that nothing is rendered with is another input all the same.
+    let before = history()[0]["at"].clone();
+    lab.k(&["-n", namespace, "patch", "configmap", "vars", "-p", "{\"data\": {\"UNUSED\": \"1\"}}"]);
+    lab.wait(namespace, "sync/sync", |sync| match &sync["status"]["history"][0] {
+        run if run["inputs"] != told[2]["inputs"]
+            && run["summary"].as_str().is_some_and(|s| s.contains("unchanged")) =>
+        {
+            Ok(())
+        }
+        other => Err(format!("{other}, after {before}")),
+    });
 
     // The spec's own value wins, and what it leaves out is refused with its place.
     patch(lab, namespace, "{\"substitute\": {\"vars\": {\"REGION\": \"west\"}}}");

@@ -157,6 +157,23 @@ fn suspended_it_rests_and_asked_it_answers() {
     lab.wait_event(namespace, "Resumed", &["followed"]);
     assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "2");
 
+    // A Repository that is suspended is told as well, and fetches nothing.
+    lab.k(&["-n", namespace, "patch", "repository", "repo", "--type=merge", "-p", "{\"spec\": {\"suspend\": true}}"]);
+    let told = |reason: &'static str| {
+        lab.wait(namespace, "events.events.k8s.io", |list| {
+            let mut events = list["items"].as_array().into_iter().flatten();
+            let of =
+                |event: &serde_json::Value| event["reason"] == reason && event["regarding"]["kind"] == "Repository";
+            if events.any(of) { Ok(()) } else { Err(format!("no {reason} of a Repository")) }
+        });
+    };
+    told("Suspended");
+    repo.write("deploy/config.yaml", &config_map("web", "3"));
+    let third = repo.push("third");
+    lab.k(&["-n", namespace, "patch", "repository", "repo", "--type=merge", "-p", "{\"spec\": {\"suspend\": false}}"]);
+    tenant.wait_applied("sync", &third);
+    told("Resumed");
+
     lab.k(&["-n", namespace, "annotate", "sync", "sync", "tandemcd.io/requestedAt=today"]);
     lab.wait(namespace, "sync/sync", |sync| match sync["status"]["lastHandledReconcileAt"].as_str() {
         Some("today") => Ok(()),

@@ -14,6 +14,7 @@ use crate::forge::People;
 use crate::git_remote::{Served, commit, git};
 use crate::lab::manifests::config;
 use crate::lab::{Agent, Lab, Tenant, both, root, wait_for};
+use crate::sops::program::{AgeKey, encrypt};
 
 const REPOSITORY: &str = People::REPOSITORY;
 const CONTEXT: &str = "tandem/lab/plan";
@@ -137,6 +138,37 @@ impl<'a> Stage<'a> {
         })
     }
 
+    /// Eve has a fork, and the repository the label; its number.
+    fn forked(&self) -> u64 {
+        self.forge.ok("eve", "POST", &format!("{REPOSITORY}/forks"), &json!({"name": "deploy"}));
+        let label = json!({"name": LABEL, "color": "#00aabb"});
+        let label = self.forge.ok("tandem", "POST", &format!("{REPOSITORY}/labels"), &label);
+        label["id"].as_u64().expect("a number")
+    }
+
+    /// Ada, who may write, gives a pull request the label, until the comment speaks of this head with all of these words.
+    fn labelled(&self, pull: u64, label: u64, head: &str, words: &[&str]) {
+        wait_for("the label to count", || {
+            // Times of the forge are whole seconds, so the label may have come in that of the comment.
+            self.forge.ok("ada", "DELETE", &format!("{REPOSITORY}/issues/{pull}/labels"), &Value::Null);
+            self.forge.ok("ada", "POST", &format!("{REPOSITORY}/issues/{pull}/labels"), &json!({"labels": [label]}));
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(4);
+            loop {
+                let all = self.comments(pull);
+                let body = all.iter().find(|one| one["user"]["login"] == "agent").and_then(|one| one["body"].as_str());
+                let body = body.unwrap_or_default().to_owned();
+                assert!(!body.contains(CANARY), "{body}");
+                if body.contains(head) && words.iter().all(|word| body.contains(word)) {
+                    return Ok(());
+                }
+                if std::time::Instant::now() > deadline {
+                    return Err(body);
+                }
+                std::thread::park_timeout(std::time::Duration::from_millis(200));
+            }
+        });
+    }
+
     /// Waits until the head has this status.
     fn status(&self, head: &str, state: &str, words: &str) {
         wait_for(&format!("the status {state} with {words}"), || {
@@ -239,10 +271,7 @@ fn a_fork_is_told_what_its_files_say_and_one_head_of_it_is_planned_with_a_label(
     lab.apply(&format!(
         "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: private, namespace: {namespace}}}, data: {{v: {CANARY}}}}}"
     ));
-    stage.forge.ok("eve", "POST", &format!("{REPOSITORY}/forks"), &json!({"name": "deploy"}));
-    let label =
-        stage.forge.ok("tandem", "POST", &format!("{REPOSITORY}/labels"), &json!({"name": LABEL, "color": "#00aabb"}));
-    let label = label["id"].as_u64().expect("a number");
+    let label = stage.forked();
     // It would take over what is there, and show what it was.
     let files = [("deploy/p.yaml", &*config("private", "{v: mine}"))];
     let (pull, first) = stage.propose("eve", "eve", "theirs", &files);
@@ -262,32 +291,11 @@ fn a_fork_is_told_what_its_files_say_and_one_head_of_it_is_planned_with_a_label(
     assert!(stage.asked(&second).is_empty());
 
     // Somebody who may write labels what was told: this head is planned, and no value of what is not the Sync's is shown.
-    let labelled = |head: &str, words: &[&str]| {
-        wait_for("the label to count", || {
-            // Times of the forge are whole seconds, so the label may have come in that of the comment.
-            stage.forge.ok("ada", "DELETE", &format!("{REPOSITORY}/issues/{pull}/labels"), &Value::Null);
-            stage.forge.ok("ada", "POST", &format!("{REPOSITORY}/issues/{pull}/labels"), &json!({"labels": [label]}));
-            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(4);
-            loop {
-                let all = stage.comments(pull);
-                let body = all.iter().find(|one| one["user"]["login"] == "agent").and_then(|one| one["body"].as_str());
-                let body = body.unwrap_or_default().to_owned();
-                assert!(!body.contains(CANARY), "{body}");
-                if body.contains(head) && words.iter().all(|word| body.contains(word)) {
-                    return Ok(());
-                }
-                if std::time::Instant::now() > deadline {
-                    return Err(body);
-                }
-                std::thread::park_timeout(std::time::Duration::from_millis(200));
-            }
-        });
-    };
     stage.git(&["checkout", "-q", "theirs"]);
     stage.write(&[("deploy/q.yaml", &config("q", "{v: q}"))], "mended");
     let third = stage.push("eve", "eve", "theirs");
     stage.told(pull, &third, &apart[..1]);
-    labelled(&third, &["1 to create, 1 to configure", "ConfigMap/"]);
+    stage.labelled(pull, label, &third, &["1 to create, 1 to configure", "ConfigMap/"]);
     assert!(!stage.asked(&third).is_empty(), "the cluster was asked");
     assert_eq!(stage.told(pull, &third, &["-   data.v: &#34;***&#34;"]).0, id);
 
@@ -465,6 +473,76 @@ fn what_is_secret_is_not_known_where_pull_requests_are_planned() {
     let asked = stage.asked(&head);
     let dry: Vec<_> = asked.iter().filter(|(verb, ..)| verb == "patch").map(|(_, what, _)| what.as_str()).collect();
     assert_eq!(dry, ["configmaps/a"], "what is not known is not asked about: {asked:?}");
+}
+
+#[test]
+fn a_fork_learns_no_secret_neither_without_a_label_nor_with_one() {
+    let (lab, agent) = shared();
+    let stage = Stage::new(lab);
+    let namespace = stage.tenant.namespace.as_str();
+    let key = AgeKey::generate();
+    let private = key.private.replace('\n', "\n    ");
+    lab.apply(&format!(
+        "---\n{{apiVersion: v1, kind: Secret, metadata: {{name: vars, namespace: {namespace}}}, stringData: {{PASSWORD: {CANARY}}}}}\n\
+         ---\napiVersion: v1\nkind: Secret\nmetadata: {{name: keys, namespace: {namespace}}}\nstringData:\n  age.agekey: |\n    {private}\n"
+    ));
+    let more = "substitute: {from: [{kind: Secret, name: vars}]}\ndecryption: {secretRef: {name: keys}}";
+    stage.tenant.sync("sync", "deploy", more);
+    let label = stage.forked();
+    let plain =
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: sealed}}\nstringData: {{token: {CANARY}-sealed}}\n");
+    let sealed = encrypt("s.yaml", &plain, &["--age", &key.public, "--encrypted-regex", "^stringData$"]);
+    // Where a value goes that everybody may read, once it is known.
+    let open = config("open", "{v: 'x-${PASSWORD}'}")
+        .replace("name: open", "name: open, annotations: {a.example/b: '${PASSWORD}'}");
+    let files = [("deploy/a.yaml", &*config("a", "{v: '1'}")), ("deploy/s.yaml", &*sealed), ("deploy/v.yaml", &*open)];
+    let (pull, head) = stage.propose("eve", "eve", "curious", &files);
+    // That neither comments nor statuses, nor what the agent writes of itself, has a value; and nobody read a Secret for it.
+    let nothing_told = || {
+        let encoded = STANDARD.encode(CANARY);
+        let statuses =
+            stage.forge.ok("tandem", "GET", &format!("{REPOSITORY}/commits/{head}/statuses?limit=50"), &Value::Null);
+        let comments = json!(stage.comments(pull));
+        let own = lab.k(&["-n", namespace, "get", "syncs,repositories,events", "-o", "json"]);
+        for told in [statuses.to_string(), comments.to_string(), own, agent.log()] {
+            assert!(!told.contains(CANARY) && !told.contains(encoded.trim_end_matches('=')), "{told}");
+        }
+        let account = format!("system:serviceaccount:{namespace}:tandem-plan");
+        let read = lab.audit("secrets", |event| {
+            let of =
+                |name: &str| event["objectRef"]["resource"] == name && event["objectRef"]["namespace"] == namespace;
+            let for_it = event["impersonatedUser"]["username"] == account.as_str()
+                || event["userAgent"].as_str().is_some_and(|agent| agent.contains(&head));
+            of("secrets") && for_it
+        });
+        assert!(read.is_empty(), "{read:#?}");
+    };
+    stage.told(pull, &head, &["It comes from a fork, so the cluster was not asked", "3 objects are in it"]);
+    stage.status(&head, "success", "");
+    assert!(stage.asked(&head).is_empty());
+    nothing_told();
+    let planned = [
+        "2 to create, 1 to configure",
+        "names the Secret vars, which is not known here",
+        "encrypted in the repository",
+    ];
+    stage.labelled(pull, label, &head, &planned);
+    let asked = stage.asked(&head);
+    assert!(asked.iter().any(|(_, what, _)| what == "configmaps/a"), "the cluster was asked: {asked:?}");
+    nothing_told();
+
+    // Merged, the same files have their values, which the account of the Sync reads.
+    wait_for("the merge", || {
+        let (status, answer) =
+            stage.forge.ask("ada", "POST", &format!("{REPOSITORY}/pulls/{pull}/merge"), &json!({"Do": "merge"}));
+        if status == 200 { Ok(()) } else { Err(format!("{status} {answer}")) }
+    });
+    lab.wait(namespace, "configmap/open", |open| match open["data"]["v"].as_str() {
+        Some(v) if v == format!("x-{CANARY}") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let token = lab.get(namespace, "secret/sealed")["data"]["token"].clone();
+    assert_eq!(token, json!(STANDARD.encode(format!("{CANARY}-sealed"))));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::enforcement::stage as enforcement;
 use crate::git_remote::{Repositories, Served, WorkingCopy, serve};
 use crate::lab::manifests::config;
 use crate::lab::{Agent, Lab, Tenant, both, condition_of, tandem, wait_for};
@@ -66,6 +67,22 @@ impl<'a> Stage<'a> {
             "metadata": {"name": "repo", "namespace": self.tenant.namespace},
             "spec": {"url": self.server.repository("app"), "ref": {"branch": "main"}, "interval": "1s", "review": review},
         })
+    }
+
+    /// The Secret with the keys that may sign, where that is asked for.
+    fn signers(&self, keys: &[&SshKey]) -> String {
+        let allowed: String = keys.iter().map(|key| format!("*@example.com {}\n", key.public)).collect();
+        let metadata = json!({"name": "signers", "namespace": self.tenant.namespace});
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"allowed_signers": allowed}})
+            .to_string()
+    }
+
+    /// A Repository under review that asks for signatures too.
+    fn verifying(&self, review: &Value) -> Value {
+        let mut repository = self.repository(review);
+        repository["spec"]["verify"] = json!({"secretRef": {"name": "signers"}});
+        repository["spec"]["serviceAccountName"] = json!("deployer");
+        repository
     }
 
     pub fn since(&self, commit: &str) -> Value {
@@ -420,6 +437,65 @@ fn break_glass_goes_ahead_of_review_alone_and_never_past_its_own_rules() {
 }
 
 #[test]
+fn break_glass_goes_past_neither_signatures_nor_standards() {
+    let (lab, _) = enforcement::shared();
+    let stage = Stage::new(lab);
+    let namespace = &stage.tenant.namespace;
+    let owners = stage.owners("") + "  breakGlass: {people: [ada, bob], lasts: 1h}\n";
+    let first = stage.copy.push("1", &[(".tandem/owners.yaml", &owners), ("deploy/a.yaml", &value("1"))]);
+    stage.lab.apply(&stage.signers(&[&stage.ada]));
+    stage.lab.apply(&stage.verifying(&stage.since(&first)).to_string());
+    stage.tenant.sync("sync", "deploy", "");
+    stage.applied(&first, "1");
+    let push = |text: &str, object: &str| {
+        let message = format!("{text}\n\nBreak-Glass: it burns");
+        stage.copy.commit(&message, &[("deploy/a.yaml", object)]);
+        stage.copy.git(&["push", "-q", "--force", "origin", "HEAD:main"]);
+        stage.copy.git(&["rev-parse", "HEAD"])
+    };
+    // Who may go ahead of review, with a key that may sign nothing.
+    stage.keys.use_ssh(&stage.copy, &stage.bob);
+    let foreign = push("2", &value("2"));
+    stage.wait_held("SignerUnknown", &[&foreign]);
+    stage.stays_healed("1");
+    assert!(stage.tenant.writes(&foreign).is_empty());
+    stage.copy.git(&["reset", "-q", "--hard", &first]);
+    stage.keys.use_ssh(&stage.copy, &stage.ada);
+    let known = push("3", &value("3"));
+    stage.applied(&known, "3");
+    stage.tenant.wait_message("sync", "Ready", &["(not reviewed: break glass)"]);
+    stage.approve(&stage.bob, &[&known]);
+    stage.accepted(&known);
+
+    // And with an object that a Standard refuses.
+    let ops = crate::lab::Repo::new();
+    let named = json!([{"expression": "has(object.data) && has(object.data.owner)", "message": "it names no owner"}]);
+    let spec = json!({"matchConstraints": enforcement::rules("", "configmaps", &["*"]), "validations": named});
+    ops.write("policy/p.yaml", &enforcement::policy("owned", &spec, &["Deny"]));
+    ops.push("policies");
+    stage.tenant.repository("ops", &ops);
+    let name = crate::lab::unique("glass");
+    let standard = json!({"apiVersion": "tandemcd.io/v1alpha1", "kind": "Standard", "metadata": {"name": name}, "spec": {
+        "repositoryRef": {"name": "ops", "namespace": namespace}, "path": "policy",
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}});
+    lab.apply(&standard.to_string());
+    lab.wait("", &format!("standard/{name}"), |standard| match condition_of(standard, "Ready") {
+        Some(ready) if ready["status"] == "True" => Ok(()),
+        _ => Err(format!("{:#}", standard["status"])),
+    });
+    let refused = push("4", &value("4"));
+    stage.tenant.wait_message("sync", "Held", &[&refused, "it names no owner", &name]);
+    stage.tenant.wait_reason("sync", "Held", "StandardViolated");
+    stage.stays_healed("3");
+    assert!(stage.tenant.writes(&refused).is_empty());
+    stage.copy.git(&["reset", "-q", "--hard", &known]);
+    let honest = push("5", &config("a", "{owner: shop, v: '5'}"));
+    stage.applied(&honest, "5");
+    stage.tenant.wait_message("sync", "Ready", &["(not reviewed: break glass)"]);
+    lab.k(&["delete", "standard", &name]);
+}
+
+#[test]
 fn a_freeze_is_lifted_only_with_operations() {
     let stage = Stage::new(Lab::shared());
     let _agent = Lab::shared_agent();
@@ -504,17 +580,10 @@ fn strict_needs_dev_ops_and_signatures_and_each_merge_is_a_step_of_its_own() {
     let stage = Stage::new(Lab::shared());
     let _agent = Lab::shared_agent();
     let first = stage.first();
-    let allowed = format!("ada@example.com {}\n", stage.ada.public);
-    let metadata = json!({"name": "signers", "namespace": stage.tenant.namespace});
-    let secret =
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"allowed_signers": allowed}});
-    stage.lab.apply(&secret.to_string());
+    stage.lab.apply(&stage.signers(&[&stage.ada]));
     let mut review = stage.since(&first);
     review["profile"] = json!("Strict");
-    let mut repository = stage.repository(&review);
-    repository["spec"]["verify"] = json!({"secretRef": {"name": "signers"}});
-    repository["spec"]["serviceAccountName"] = json!("deployer");
-    stage.lab.apply(&repository.to_string());
+    stage.lab.apply(&stage.verifying(&review).to_string());
     stage.tenant.sync("sync", "deploy", "prune: Enabled");
     stage.applied(&first, "1");
 
@@ -677,4 +746,53 @@ fn the_profile_observe_applies_and_never_says_reviewed() {
         assert!(told.expect_err("refused").contains(words), "{review}");
     }
     assert!(stage.keys.home().exists());
+}
+
+#[test]
+fn a_standard_follows_a_rewrite_of_history_that_people_approved() {
+    let (lab, _) = enforcement::shared();
+    let stage = Stage::new(lab);
+    let namespace = &stage.tenant.namespace;
+    let named = json!([{"expression": "has(object.data) && has(object.data.owner)"}]);
+    let spec = json!({"matchConstraints": enforcement::rules("", "configmaps", &["*"]), "validations": named});
+    let policy = |action: &str| enforcement::policy("owned", &spec, &[action]);
+    // What belongs to a Standard needs operations, and who rewrote history is not proven: so two of them.
+    let owners = stage.owners("").replace("ops: [olga]", "ops: [olga, bob]");
+    let files = [(".tandem/owners.yaml", owners.as_str()), ("policy/p.yaml", &policy("Deny"))];
+    let first = stage.copy.push("1", &files);
+    lab.apply(&stage.repository(&stage.since(&first)).to_string());
+    let name = crate::lab::unique("reviewed");
+    let standard = json!({"apiVersion": "tandemcd.io/v1alpha1", "kind": "Standard", "metadata": {"name": name}, "spec": {
+        "repositoryRef": {"name": "repo", "namespace": namespace}, "path": "policy",
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}});
+    lab.apply(&standard.to_string());
+    let in_force = |commit: &str| {
+        lab.wait("", &format!("standard/{name}"), |standard| {
+            let ready = condition_of(standard, "Ready").is_some_and(|ready| ready["status"] == "True");
+            let accepted = standard["status"]["acceptedRevision"].as_str().is_some_and(|of| of.ends_with(commit));
+            if ready && accepted { Ok(()) } else { Err(format!("{:#}", standard["status"])) }
+        });
+    };
+    in_force(&first);
+    let second = stage.copy.push("2", &[("policy/p.yaml", &policy("Audit"))]);
+    stage.approve(&stage.olga, &[]);
+    in_force(&second);
+
+    // Back to where it was: nobody follows before that is approved, and then the Standard does as well.
+    stage.copy.git(&["push", "-q", "--force", "origin", &format!("{first}:refs/heads/main")]);
+    let held = |what: &str, namespace: &str| {
+        lab.wait(namespace, what, |object| match condition_of(object, "Held") {
+            Some(held) if held["reason"] == "Rewound" => Ok(()),
+            _ => Err(format!("{:#}", object["status"])),
+        })
+    };
+    held("repository/repo", namespace);
+    let told = held(&format!("standard/{name}"), "");
+    assert!(told["status"]["acceptedRevision"].as_str().is_some_and(|of| of.ends_with(&second)), "{told:#}");
+    stage.copy.git(&["reset", "-q", "--hard", &first]);
+    for person in [&stage.bob, &stage.olga] {
+        stage.approve(person, &[&first, "--base", &second]);
+    }
+    in_force(&first);
+    lab.k(&["delete", "standard", &name]);
 }

@@ -363,3 +363,67 @@ fn what_was_verified_outlives_the_agent_its_cache_and_the_repository_object() {
     let honest = stage.push("4");
     stage.applied(&honest, "4");
 }
+
+#[test]
+fn a_status_that_is_written_by_hand_lets_nothing_pass_that_is_not_signed() {
+    let lab = Lab::start("verify-status");
+    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
+    let stage = Stage::new(&lab);
+    let namespace = stage.tenant.namespace.as_str();
+    let (alice, bob) = (stage.keys.ssh("alice", &["-t", "ed25519"]), stage.keys.ssh("bob", &["-t", "ed25519"]));
+    stage.keys.use_ssh(&stage.copy, &alice);
+    stage.trust(&[lines(&[&alice])]);
+    let first = stage.push("1");
+    stage.follow(&branch(), &commits());
+    stage.applied(&first, "1");
+    sign(&stage.copy, false);
+    let second = stage.push("2");
+    stage.wait_held("SignatureMissing", &[&second]);
+    let honest = stage.verified();
+
+    // Untouched, it outlives a restart: nobody is asked again for what alice signed.
+    agent.kill();
+    stage.trust(&[lines(&[&bob])]);
+    agent.restart();
+    stage.wait_held("SignatureMissing", &[&second]);
+    stage.stays_healed("1");
+    assert_eq!(stage.verified(), honest);
+    agent.kill();
+
+    // What is written by hand counts for nothing: of the Repository, of the Sync, and of both.
+    let revision = format!("main@sha1:{second}");
+    let forge = |what: &str, status: &Value| {
+        let patch = json!({"status": status}).to_string();
+        lab.k(&["-n", namespace, "patch", what, "--subresource=status", "--type=merge", "-p", &patch]);
+    };
+    let verified = json!({"verified": {"revision": revision}});
+    let accepted = json!({"acceptedRevision": revision, "appliedRevision": revision});
+    forge("repository/repo", &verified);
+    agent.restart();
+    lab.wait_event(namespace, "StatusForged", &["status.verified", &second]);
+    let gone = |what: &str, field: &str| {
+        lab.wait(namespace, what, |object| match &object["status"][field] {
+            Value::Null => Ok(()),
+            told => Err(told.to_string()),
+        })
+    };
+    gone("repository/repo", "verified");
+    stage.wait_held("SignatureMissing", &[&second]);
+    stage.stays_healed("1");
+    agent.kill();
+    forge("repository/repo", &verified);
+    forge("sync/sync", &accepted);
+    agent.restart();
+    lab.wait_event(namespace, "StatusForged", &["status.acceptedRevision", &second]);
+    gone("repository/repo", "verified");
+    gone("sync/sync", "acceptedRevision");
+    stage.wait_held("SignatureMissing", &[&second]);
+    assert!(stage.tenant.writes(&second).is_empty());
+    assert_eq!(lab.get(namespace, "configmap/a")["data"]["v"], "1");
+
+    // What is signed is applied.
+    stage.keys.use_ssh(&stage.copy, &bob);
+    stage.copy.git(&["reset", "-q", "--hard", &first]);
+    let third = stage.push("3");
+    stage.applied(&third, "3");
+}

@@ -16,6 +16,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::failure::{Failed, Fault};
 use crate::plan::Essence;
 use crate::plan::signed::{self, Foretold, SignedPlan};
+use crate::revision::Revision;
 use crate::revision::signature::{KeyFile, Trust, judge_text};
 
 use super::tip::Key;
@@ -28,9 +29,9 @@ const FOLDER: &str = "acceptances";
 /// The agent's key, and where it keeps what it signed.
 pub struct Seal {
     key: PrivateKey,
-    trust: Trust,
+    pub(super) trust: Trust,
     folder: PathBuf,
-    cluster: String,
+    pub(super) cluster: String,
     /// Its public key, as a line of OpenSSH.
     pub public: String,
 }
@@ -45,6 +46,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The revision that was accepted.
+    pub fn revision(&self) -> Option<Revision> {
+        Revision::parse(&self.record.as_ref()?.revision)
+    }
+
     /// Whether the cluster has what counts.
     pub fn is_stored(&self) -> bool {
         self.object.as_ref().map(|object| &object.spec.record) == self.record.as_ref()
@@ -138,7 +144,7 @@ impl Seal {
         self.signed(NAMESPACE, &text(record).map_err(failed)?)
     }
 
-    fn signed(&self, namespace: &str, text: &str) -> Result<String, Failed> {
+    pub(super) fn signed(&self, namespace: &str, text: &str) -> Result<String, Failed> {
         let failed = |why: String| Failed::new("Internal", Fault::Internal, format!("signing: {why}"));
         let signature = self.key.sign(namespace, HashAlg::Sha512, text.as_bytes());
         signature.and_then(|signature| signature.to_pem(LineEnding::LF)).map_err(|error| failed(error.to_string()))

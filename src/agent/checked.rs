@@ -238,13 +238,21 @@ fn required(check: &Check, number: u64) -> Result<Required, Failed> {
             return Err(invalid(&message));
         }
     };
-    let subject = match check.commit {
+    Ok(Required { context: check.context.clone(), source, subject: subject_of(check), coverage: coverage_of(check) })
+}
+
+/// Of which commit a check is.
+pub(super) fn subject_of(check: &Check) -> Subject {
+    match check.commit {
         CheckCommit::Merged => Subject::Merged,
         CheckCommit::Head => Subject::Head,
-    };
-    let coverage = check.coverage.as_ref().map(|CheckCoverage { min, max_drop }| Coverage {
+    }
+}
+
+/// How much must be covered.
+pub(super) fn coverage_of(check: &Check) -> Option<Coverage> {
+    check.coverage.as_ref().map(|CheckCoverage { min, max_drop }| Coverage {
         min: min.saturating_mul(100),
         max_drop: max_drop.map(|drop| drop.saturating_mul(100)),
-    });
-    Ok(Required { context: check.context.clone(), source, subject, coverage })
+    })
 }

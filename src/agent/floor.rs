@@ -1,11 +1,12 @@
 //! Whether a Repository asks as much as the Standards of its namespace want.
 
-use crate::api::{Repository, RepositoryFloor, ReviewInputs};
+use crate::api::{Check, Repository, RepositoryFloor, ReviewInputs};
 use crate::failure::{Failed, Fault};
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
-use crate::revision::review::floor::{Asked, Floor, below};
+use crate::revision::review::floor::{self, Asked, Floor, Source, below};
 
+use super::checked::{coverage_of, subject_of};
 use super::repository::Watcher;
 use super::reviewed::is_pinned;
 use super::tip::Found;
@@ -25,7 +26,8 @@ impl Watcher {
 
     /// Why nothing that was found may be deployed, where the Repository asks less than it must.
     pub(super) fn below_standard(&self, found: &Found, floors: &[(String, Floor)]) -> Option<Hold> {
-        let asked = asked(&self.repository, found);
+        let checks: Vec<_> = self.repository.spec.checks.iter().map(check).collect();
+        let asked = asked(&self.repository, found, &checks);
         let mut told = Vec::new();
         for (standard, floor) in floors {
             let less = below(floor, &asked);
@@ -42,15 +44,31 @@ impl Watcher {
     }
 }
 
-fn asked<'a>(repository: &'a Repository, found: &'a Found) -> Asked<'a> {
+fn asked<'a>(repository: &'a Repository, found: &'a Found, checks: &'a [floor::Check]) -> Asked<'a> {
     let spec = &repository.spec;
+    let heard = spec.review.as_ref().is_some_and(|review| review.forge)
+        || spec.checks.iter().any(|check| check.keys.is_empty());
     Asked {
         url: &spec.url,
         reference: found.listed.reference.as_deref(),
         review: spec.review.as_ref().map(|review| review.profile),
         verify: spec.verify.is_some(),
+        checks,
+        forge: spec.forge.as_ref().filter(|_| heard).and_then(|forge| forge.api_url.as_deref()),
         pinned: spec.review.as_ref().is_some_and(is_pinned),
     }
+}
+
+fn check(check: &Check) -> floor::Check {
+    // What stands behind a key is a word about it.
+    let key = |key: &String| key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    let source = match (check.creator, check.app, check.keys.is_empty()) {
+        (Some(creator), None, true) => Source::Creator(creator),
+        (None, Some(app), true) => Source::App(app),
+        (None, None, false) => Source::Keys(check.keys.iter().map(key).collect()),
+        _ => Source::Unknown,
+    };
+    floor::Check { context: check.context.clone(), source, subject: subject_of(check), coverage: coverage_of(check) }
 }
 
 impl From<&RepositoryFloor> for Floor {
@@ -60,6 +78,7 @@ impl From<&RepositoryFloor> for Floor {
             refs: floor.refs.clone(),
             review: floor.review,
             verify: floor.verify,
+            checks: floor.checks.iter().map(check).collect(),
             pinned: floor.inputs == Some(ReviewInputs::Pinned),
         }
     }

@@ -3,6 +3,7 @@
 mod acceptance;
 mod ahead;
 mod ancestry;
+mod attested;
 mod backoff;
 mod checked;
 mod claims;

@@ -68,13 +68,13 @@ pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, to
     let handle = Handle { inner: inner.clone() };
     let inquiry = Inquiry::new(world.aheads.of(&key));
     let task = Watcher {
+        record: Record::of(&world, &key, &repository),
         world,
         key,
         inbox: inner,
         followed: None,
         versions: Versions::new(),
         given: None,
-        record: Record::of(&repository),
         progress: Progress::default(),
         hearing: Hearing::default(),
         notes: String::new(),
@@ -376,8 +376,8 @@ impl Watcher {
         let place = (self.key.namespace.as_str(), self.key.name.as_str());
         match write_status(&self.world.cluster.own(), &kind, place, &after).await {
             Ok(_) => {
-                if let Some(event) = of_repository_transition(&before.conditions, &after.conditions) {
-                    let uid = self.repository.metadata.uid.clone().unwrap_or_default();
+                let uid = self.repository.metadata.uid.clone().unwrap_or_default();
+                for event in of_repository_transition(&before.conditions, &after.conditions) {
                     self.world.news.tell("Repository", &self.key, &uid, &event);
                 }
                 self.repository.status = Some(after);

@@ -324,4 +324,7 @@ pub struct VerifiedRevision {
     /// Whose signature its commit or tag has; none where it was trusted as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
+    /// The agent's signature over this: what somebody else writes here counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }

@@ -9,6 +9,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forge::Check;
 use super::{Condition, ReviewInputs, RevisionText, StatusProblem};
 use crate::revision::review::Profile;
 use crate::standard;
@@ -71,6 +72,12 @@ pub struct RepositoryFloor {
     /// Whether `verify` must be there: commits are signed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verify: bool,
+    /// Checks that must be asked for: each under the same name, by the same user, app or keys (these, or fewer), of the same
+    /// commit, and with as much coverage at least. Where any is written, or `review` is, a forge is asked at the host of its
+    /// URL alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub checks: Vec<Check>,
     /// `Pinned`: nothing is rendered that stands in no commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<ReviewInputs>,
@@ -208,6 +215,9 @@ pub struct StandardSource {
     pub url: String,
     /// `spec.path` at that time.
     pub path: String,
+    /// The agent's signature over this and the revision: what somebody else writes here counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// What is in force.

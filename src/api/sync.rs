@@ -268,6 +268,9 @@ pub struct SyncStatus {
     /// The revision that may be deployed: what drift is healed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_revision: Option<RevisionText>,
+    /// The agent's signature over that: what somebody else writes there counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_seal: Option<String>,
     /// The newest revision that was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempted_revision: Option<RevisionText>,
@@ -351,6 +354,10 @@ pub struct AppliedRun {
     pub reason: String,
     /// What changed, as `2 created, 1 configured`.
     pub summary: String,
+    /// Keyed digest of what was rendered with beside the commit, where the Sync names ConfigMaps or Secrets: another one is
+    /// another revision of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
     /// When the run ended.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub at: Timestamp,

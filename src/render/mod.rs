@@ -172,13 +172,17 @@ impl Options {
     }
 
     /// What the name of an object may be before variables are put in.
-    fn names(&self) -> object::Names {
-        if self.substitute.is_some() { object::Names::WithVariables } else { object::Names::Settled }
+    fn names(&self) -> object::Reading {
+        self.reading(if self.substitute.is_some() { object::Names::WithVariables } else { object::Names::Settled })
     }
 
     /// The same for what a kustomization makes.
-    fn names_made(&self) -> object::Names {
-        if self.made == Made::Anything { object::Names::Any } else { self.names() }
+    fn names_made(&self) -> object::Reading {
+        if self.made == Made::Anything { self.reading(object::Names::Any) } else { self.names() }
+    }
+
+    fn reading(&self, names: object::Names) -> object::Reading {
+        object::Reading { names, sealed: self.decryption.are_withheld() }
     }
 }
 
@@ -221,7 +225,7 @@ pub fn render(tree: &dyn Tree, path: &str, options: &Options) -> Rendered {
     tree.secrets().mark(&mut rendered.manifests);
     // Last: what was encrypted is found by its value, which a variable in it changes.
     if let Some(variables) = &options.substitute {
-        substitute::apply(&mut rendered, &tree, variables, &options.limits);
+        substitute::apply(&mut rendered, &tree, variables, options);
     }
     rendered.needs.extend(tree.into_needs());
     rendered

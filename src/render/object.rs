@@ -27,8 +27,24 @@ pub enum Names {
     Any,
 }
 
+/// How an object is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What the parts of its identity may be.
+    pub names: Names,
+    /// Whether cipher texts stand in a Secret for what nobody may know here.
+    pub sealed: bool,
+}
+
+impl From<Names> for Reading {
+    fn from(names: Names) -> Self {
+        Self { names, sealed: false }
+    }
+}
+
 /// The manifest of a value, or all that is wrong with it.
-pub fn manifest(body: Value, origin: Origin, names: Names) -> Result<Manifest, Vec<Fault>> {
+pub fn manifest(body: Value, origin: Origin, how: impl Into<Reading>) -> Result<Manifest, Vec<Fault>> {
+    let Reading { names, sealed } = how.into();
     if !body.is_object() {
         return Err(vec![no_object(&body)]);
     }
@@ -43,7 +59,9 @@ pub fn manifest(body: Value, origin: Origin, names: Names) -> Result<Manifest, V
             faults.extend(not_texts(&body));
         }
         faults.extend(encrypted(&body));
-        faults.extend(cipher_texts(&body));
+        if !sealed {
+            faults.extend(cipher_texts(&body));
+        }
         for fault in &mut faults {
             fault.problem.object = Some(id.to_string());
         }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use serde_json::Value;
 
 use super::Options;
-use super::object::{self, Names};
+use super::object::{self, Reading};
 use crate::object::near::nearest;
 use crate::object::yaml::{self, Document, Lines};
 use crate::object::{Cause, Causes, Manifest, Origin, Problem};
@@ -21,7 +21,7 @@ pub struct File<'a> {
     /// Whether each object is to say which line gave each of its fields.
     explain: bool,
     /// What objects may be called.
-    pub names: Names,
+    pub names: Reading,
     /// Objects of the file.
     pub manifests: Vec<Manifest>,
     /// What is wrong in the file.

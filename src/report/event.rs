@@ -148,23 +148,7 @@ const OUTSIDE_RUNS: &[Reason] =
 /// stalls it outside a run, that it is suspended and goes on, and health lost and won. Equal statuses and reasons tell nothing.
 pub fn of_transition(before: &[Condition], after: &[Condition]) -> Vec<Event> {
     let mut events = Vec::new();
-    if let Some((old, ready)) = news(before, after, ConditionType::Ready) {
-        let is = |condition: &Condition| condition.reason == Reason::Suspended.as_str();
-        match (old.is_some_and(is), is(ready)) {
-            (false, true) => {
-                events.push(Event::new(EventType::Normal, Reason::Suspended, "Suspend", &ready.message));
-            }
-            (true, false) => {
-                events.push(Event::new(
-                    EventType::Normal,
-                    Reason::Resumed,
-                    "Resume",
-                    "it is followed and healed again",
-                ));
-            }
-            _ => {}
-        }
-    }
+    events.extend(of_suspension(before, after, "it is followed and healed again"));
     if let Some((_, held)) = news(before, after, ConditionType::Held) {
         let text = format!("{}: {}", held.reason, held.message);
         events.push(Event::new(EventType::Warning, Reason::Held, "Accept", &text));
@@ -186,10 +170,22 @@ pub fn of_transition(before: &[Condition], after: &[Condition]) -> Vec<Event> {
     events
 }
 
-/// What a change of a Repository's conditions tells: that fetching fails, for which new reason, and
-/// that it works again.
-pub fn of_repository_transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
-    of_ready(before, after, "Fetch")
+/// What a change of a Repository's conditions tells: that it is suspended and goes on, that fetching fails, for which new
+/// reason, and that it works again.
+pub fn of_repository_transition(before: &[Condition], after: &[Condition]) -> Vec<Event> {
+    let suspension = of_suspension(before, after, "its remote is asked again");
+    suspension.into_iter().chain(of_ready(before, after, "Fetch")).collect()
+}
+
+/// That something is suspended, and goes on.
+fn of_suspension(before: &[Condition], after: &[Condition], goes_on: &str) -> Option<Event> {
+    let (old, ready) = news(before, after, ConditionType::Ready)?;
+    let is = |condition: &Condition| condition.reason == Reason::Suspended.as_str();
+    match (old.is_some_and(is), is(ready)) {
+        (false, true) => Some(Event::new(EventType::Normal, Reason::Suspended, "Suspend", &ready.message)),
+        (true, false) => Some(Event::new(EventType::Normal, Reason::Resumed, "Resume", goes_on)),
+        _ => None,
+    }
 }
 
 /// A commit goes ahead of its review.
@@ -220,6 +216,14 @@ fn news<'a>(
     let old = before.iter().find(|c| c.type_ == type_);
     let same = old.is_some_and(|old| old.status == new.status && old.reason == new.reason);
     (!same).then_some((old, new))
+}
+
+/// A status says something that the agent did not write, or wrote with a key that it has no more.
+pub fn of_forged_status(field: &str, value: &str) -> Event {
+    let text = format!(
+        "status.{field} is not what this agent wrote ({value}): it counts for nothing, and all is judged anew; hint: the audit log of the API server says who wrote it"
+    );
+    Event::new(EventType::Warning, Reason::StatusForged, "Recall", &text)
 }
 
 /// A change by hand was put right.

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
-use crate::api::{AppliedRun, BrokenGlass, Mode, ReviewStatus, StandardCounts, StandardSource, StandardVerdicts};
+use crate::api::{
+    AppliedRun, BrokenGlass, Mode, ReviewStatus, StandardCounts, StandardSource, StandardVerdicts, VerifiedRevision,
+};
 use crate::failure::Failed;
 use crate::health::SetHealth;
 use crate::object::{ObjectId, Problem};
@@ -28,6 +30,8 @@ pub struct SyncFacts {
     pub source: Source,
     /// What may be deployed, and drift is healed to.
     pub accepted: Option<Revision>,
+    /// The agent's signature over that.
+    pub accepted_seal: Option<String>,
     /// The newest that was tried.
     pub attempted: Option<Revision>,
     /// The newest that was applied whole.
@@ -287,8 +291,8 @@ pub struct RepositoryFacts {
     pub fetch: Fetch,
     /// A newer revision, held back.
     pub hold: Option<Hold>,
-    /// Newest revision whose signatures were verified, with its signer.
-    pub verified: Option<(Revision, Option<String>)>,
+    /// Newest revision whose signatures were verified.
+    pub verified: Option<VerifiedRevision>,
     /// How far review is asked for.
     pub review: Option<Profile>,
     /// Commits that went ahead of their review.

@@ -95,6 +95,9 @@ pub struct Outcome {
     /// Objects that are otherwise than the API server had said, where that was approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<String>,
+    /// Keyed digest of the ConfigMaps and Secrets that it was rendered with, where the Sync names any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
     /// What failed, and in which stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<(Stage, Failed)>,
@@ -113,6 +116,7 @@ impl Outcome {
             changes: Vec::new(),
             problems: Vec::new(),
             differs: Vec::new(),
+            inputs: None,
             failure: None,
             stages: Vec::new(),
             ended,
@@ -168,14 +172,18 @@ impl Outcome {
             revision: self.id.revision.clone(),
             reason: self.reason().as_str().to_owned(),
             summary: super::message::bounded(&self.summary(), 512),
+            inputs: self.inputs.clone(),
             at: super::status::whole_seconds(self.ended),
         }
     }
 
     /// The history with this outcome, newest first, at most [`REMEMBERED`]. An outcome that changed
-    /// nothing is not remembered, unless what it found is not what was approved.
+    /// nothing is not remembered, unless what it found is not what was approved, or it went well with other ConfigMaps or
+    /// Secrets than the one before.
     pub fn remember(&self, history: &[AppliedRun]) -> Vec<AppliedRun> {
-        let news = self.counts.changed() > 0 || !self.differs.is_empty();
+        let failed = self.failure.is_some() || !self.problems.is_empty();
+        let other = history.first().is_some_and(|newest| self.inputs.is_some() && newest.inputs != self.inputs);
+        let news = self.counts.changed() > 0 || !self.differs.is_empty() || other && !failed;
         let newest = news.then(|| self.history_entry());
         newest.into_iter().chain(history.iter().cloned()).take(REMEMBERED).collect()
     }

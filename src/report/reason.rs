@@ -95,6 +95,7 @@ reasons! {
     // The source
     RepositoryMissing: "The Repository object that the Sync or Standard names is not there.",
     RepositoryNotReady: "The Repository has not yielded a revision yet.",
+    StatusForged: "A status says something of weight that the agent did not write there; it counts for nothing.",
     AccessDenied: "The Repository does not allow Syncs of this namespace.",
     InvalidUrl: "The URL cannot be used.",
     InvalidCredentials: "A Secret does not hold the credentials that the URL needs, or holds them in a form that cannot be read.",

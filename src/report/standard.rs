@@ -137,7 +137,10 @@ mod tests {
         StandardFacts {
             source: Source::Ready,
             attempted: Some(revision.clone()),
-            accepted: Some((revision, StandardSource { url: "https://git/ops".into(), path: "policy".into() })),
+            accepted: Some((
+                revision,
+                StandardSource { url: "https://git/ops".into(), path: "policy".into(), seal: Some("sealed".into()) },
+            )),
             counts: Some(StandardCounts { policies: 2, bindings: 2, waivers: 0 }),
             trial: Trial::Accepted,
             ..StandardFacts::default()

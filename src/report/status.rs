@@ -5,9 +5,7 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use super::condition::{conditions, repository_conditions};
 use super::facts::{Hold, RepositoryFacts, SyncFacts, Verdict};
 use super::message;
-use crate::api::{
-    ConditionStatus, ConditionType, ObjectCounts, RepositoryStatus, StatusProblem, SyncStatus, VerifiedRevision,
-};
+use crate::api::{ConditionStatus, ConditionType, ObjectCounts, RepositoryStatus, StatusProblem, SyncStatus};
 use crate::object::Problem;
 use crate::revision::Revision;
 use crate::revision::review::Profile;
@@ -24,6 +22,7 @@ pub fn sync_status(facts: &SyncFacts, previous: &SyncStatus, now: Timestamp) -> 
         observed_generation: facts.generation,
         conditions: conditions(facts, &previous.conditions, now),
         accepted_revision: written(&facts.accepted),
+        accepted_seal: facts.accepted_seal.clone(),
         attempted_revision: written(&facts.attempted),
         applied_revision: written(&facts.applied),
         objects: (counts.total() > 0).then(|| ObjectCounts {
@@ -51,10 +50,7 @@ pub fn repository_status(facts: &RepositoryFacts, previous: &RepositoryStatus, n
         observed_generation: facts.generation,
         revision: facts.revision.as_ref().map(ToString::to_string),
         review: Some(facts.review.map_or("Unreviewed", Profile::word).to_owned()),
-        verified: facts
-            .verified
-            .as_ref()
-            .map(|(revision, signer)| VerifiedRevision { revision: revision.to_string(), signer: signer.clone() }),
+        verified: facts.verified.clone(),
         review_status: facts.reviewed.clone(),
         webhook_path: facts.webhook_path.clone(),
         conditions: repository_conditions(facts, &previous.conditions, now),
@@ -76,6 +72,7 @@ pub fn recall(status: &SyncStatus) -> SyncFacts {
         generation: status.observed_generation,
         handled_request: status.last_handled_reconcile_at.clone(),
         accepted: read(&status.accepted_revision),
+        accepted_seal: status.accepted_seal.clone(),
         attempted: read(&status.attempted_revision),
         applied: read(&status.applied_revision),
         history: status.history.clone(),

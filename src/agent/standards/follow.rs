@@ -22,12 +22,13 @@ use crate::render::ReadSet;
 use crate::report::event::of_standard_transition;
 use crate::report::facts::{Hold, Source, StandardFacts, Trial};
 use crate::report::message;
-use crate::report::standard::{recall_standard, standard_status};
+use crate::report::standard::standard_status;
 use crate::report::status::changed;
 use crate::revision::{Acceptance, Revision, accept};
 use crate::standard::{Coverage, Standard};
 
 use super::read::{Read, read};
+use super::recall::{recalled, word};
 use super::{Entry, Force, InForce};
 
 /// Pause before a status is written that could not be.
@@ -65,13 +66,14 @@ impl Handle {
 pub fn start(world: Arc<World>, mut standard: api::Standard) -> (Handle, JoinHandle<()>) {
     let inbox = Arc::new(Inbox::default());
     let status = standard.status.take().unwrap_or_default();
+    let name = standard.metadata.name.clone().unwrap_or_default();
     let handle = Handle { uid: standard.metadata.uid.clone(), inbox: inbox.clone() };
     let follower = Follower {
-        name: standard.metadata.name.clone().unwrap_or_default(),
         facts: StandardFacts {
             generation: standard.metadata.generation.unwrap_or_default(),
-            ..recall_standard(&status)
+            ..recalled(&world, &name, &status, standard.metadata.uid.as_deref())
         },
+        name,
         world,
         inbox,
         standard,
@@ -223,13 +225,15 @@ impl Follower {
             self.settle(this);
             return;
         }
-        let source = StandardSource { url: found.source.url.clone(), path: self.standard.spec.path.clone() };
+        let (url, path) = (found.source.url.clone(), self.standard.spec.path.clone());
+        let source = StandardSource { url, path, seal: None };
         match read(&self.world, &source.url, revision, &source.path).await {
             Read::Accepted(standard, coverage, read_set) => {
                 tracing::info!(standard = %self.name, %revision, "in force");
                 self.read_set = Some((read_set, self.generation()));
                 self.facts.trial = Trial::Accepted;
-                self.enforce(revision.clone(), source, *standard, coverage);
+                let seal = self.world.attest(&word(&Key::new("", &self.name), revision, &source));
+                self.enforce(revision.clone(), StandardSource { seal, ..source }, *standard, coverage);
                 self.settle(this);
             }
             Read::Not(trial) => self.not(trial, this),
@@ -266,7 +270,8 @@ impl Follower {
     /// Judges the step from what is in force to what was found, as that of a Sync is.
     async fn may_follow(&self, tip: &Tip, found: &Found) -> Result<Option<Hold>, Failed> {
         let Some((accepted, _)) = &self.facts.accepted else { return Ok(None) };
-        if accepted.commit == found.commit() {
+        // Under review, how it stands to what was accepted was judged for the Repository: also a rewrite that people approved.
+        if accepted.commit == found.commit() || tip.standing.is_some() {
             return Ok(None);
         }
         let ancestry = self.world.ancestries.between(&self.world.workers, found, &accepted.commit).await?;

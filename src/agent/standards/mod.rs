@@ -8,6 +8,7 @@ mod crew;
 mod follow;
 mod namespaces;
 mod read;
+mod recall;
 pub mod verdicts;
 
 use std::collections::BTreeMap;

@@ -49,6 +49,8 @@ pub(super) struct Given {
     pub options: Options,
     /// Keyed: nothing can be guessed from it.
     pub digest: Digest,
+    /// The same, where something of it stands in no commit and in no spec.
+    pub named: Option<String>,
 }
 
 struct Watched {
@@ -151,7 +153,8 @@ impl Unit {
         let options = inputs::options(&self.key, &self.sync.spec, &contents, Limits::agent())?;
         let bytes = serde_json::to_vec(&options).map(Zeroizing::new).unwrap_or_default();
         let digest = self.world.key.digest_bytes(&bytes);
-        Ok(Given { options, digest })
+        let named = (!named.is_empty()).then(|| digest.to_string());
+        Ok(Given { options, digest, named })
     }
 
     /// Watches exactly these, as the account.

@@ -43,7 +43,7 @@ use crate::plan::Observed;
 use crate::render::ReadSet;
 use crate::report::facts::SyncFacts;
 use crate::report::reason::Reason;
-use crate::report::status::recall;
+use crate::revision::Revision;
 
 use super::dependency::SyncState;
 use super::fight::Repairs;
@@ -57,6 +57,7 @@ use inputs::Inputs;
 use judge::Judged;
 use ledger::Ledger;
 use order::Watched;
+use tell::recalled;
 
 /// Time that a step may take where the spec says none.
 const TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -168,6 +169,8 @@ struct Unit {
     unhealthy_since: Option<Instant>,
     /// The commit whose way to health is being timed.
     clock: Option<Found>,
+    /// The accepted revision of which there is a seal.
+    sealed: Option<Revision>,
     gone: bool,
 }
 
@@ -181,7 +184,7 @@ enum Told {
 impl Unit {
     fn new(world: Arc<World>, key: Key, mailbox: Mailbox, mut sync: Sync, chunks: Vec<Inventory>) -> Self {
         let status = sync.status.take().unwrap_or_default();
-        let facts = recall(&status);
+        let facts = recalled(&world, &key, &status, sync.metadata.uid.as_deref());
         let uid = sync.metadata.uid.clone().unwrap_or_default();
         Self {
             ledger: Ledger::read(&uid, chunks),
@@ -189,6 +192,7 @@ impl Unit {
             key,
             mailbox,
             sync,
+            sealed: facts.accepted.clone(),
             facts,
             status,
             lens: Arc::default(),

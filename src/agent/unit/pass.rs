@@ -220,6 +220,7 @@ impl Unit {
         self.look_at_lost(target).await?;
         let kept = self.untouched_since_restart(target, &given).await;
         let mut outcome = if kept.is_some() { self.outcome(target) } else { self.begin(target) };
+        outcome.inputs.clone_from(&given.named);
         let content = if kept.is_some() { Content::Accepted } else { Content::Read };
         let rendered = match kept {
             Some(rendered) => Ok(rendered),

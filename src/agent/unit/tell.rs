@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::time::Instant;
 
+use crate::agent::attested::Word;
+use crate::agent::tip::Key;
+use crate::agent::world::World;
 use crate::api::{ConditionStatus, ConditionType, Sync, SyncStatus};
 use crate::cluster::own::write_status;
 use crate::cluster::{ClusterError, KindInfo};
 use crate::health::Status;
 use crate::report::condition::state;
 use crate::report::event::{self, Event};
+use crate::report::facts::SyncFacts;
 use crate::report::outcome::Outcome;
-use crate::report::status::{changed, sync_status};
+use crate::report::status::{changed, recall, sync_status};
 use crate::report::table::State;
+use crate::revision::Revision;
 
 use super::{COALESCE, RECALL, Told, Unit};
 
@@ -26,6 +32,7 @@ impl Unit {
         if self.gone || !self.world.leading() {
             return;
         }
+        self.seal_accepted();
         let next = sync_status(&self.facts, &self.status, Timestamp::now());
         if !changed(Some(&self.status), &next) {
             (self.tell_at, self.tell_since) = (None, None);
@@ -47,6 +54,16 @@ impl Unit {
             self.tell_events(&events);
         } else {
             self.tell_at = Some(now + COALESCE * 5);
+        }
+    }
+
+    /// What is accepted is written under the agent's seal: after a restart nothing else is healed to.
+    fn seal_accepted(&mut self) {
+        if self.sealed != self.facts.accepted {
+            let accepted = self.facts.accepted.as_ref();
+            self.facts.accepted_seal =
+                accepted.and_then(|accepted| self.world.attest(&accepted_word(&self.key, accepted)));
+            self.sealed = accepted.cloned();
         }
     }
 
@@ -136,6 +153,23 @@ impl Unit {
             self.world.news.tell("Sync", &self.key, self.uid(), event);
         }
     }
+}
+
+/// What a restarted agent takes over from a status: what was accepted, where this agent wrote it. Where it did not, the Sync is
+/// as good as new: its Repository says what it may have, and what it owns stands in its inventory.
+pub(super) fn recalled(world: &World, key: &Key, status: &SyncStatus, uid: Option<&str>) -> SyncFacts {
+    let facts = recall(status);
+    let mine = |accepted: &Revision| {
+        world.wrote(&accepted_word(key, accepted), (facts.accepted_seal.as_deref(), &status.accepted_revision), uid)
+    };
+    match &facts.accepted {
+        Some(accepted) if !mine(accepted) => SyncFacts { accepted: None, accepted_seal: None, ..facts },
+        _ => facts,
+    }
+}
+
+fn accepted_word<'a>(key: &'a Key, accepted: &Revision) -> Word<'a> {
+    Word { kind: "Sync", key, field: "acceptedRevision", value: json!(accepted.to_string()) }
 }
 
 fn seconds_to_millis(seconds: f64) -> u64 {

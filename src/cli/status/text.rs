@@ -105,7 +105,9 @@ fn details(status: &SyncStatus, unwell: &[LiveObject], now: Timestamp, paint: Pa
     }
     for run in &status.history {
         let when = format!("{:>5} ago", age(run.at, now));
-        text.push_str(&format!("    {when}  {}  {}: {}\n", short_revision(&run.revision), run.reason, run.summary));
+        let inputs = run.inputs.as_ref().map(|inputs| format!(" with inputs {:.8}", inputs)).unwrap_or_default();
+        let revision = short_revision(&run.revision);
+        text.push_str(&format!("    {when}  {revision}{inputs}  {}: {}\n", run.reason, run.summary));
     }
     text
 }
@@ -162,6 +164,7 @@ status:
   - {rule: DeletionBudget, message: 12 deletions are held}
   history:
   - {revision: 'main@sha1:COMMIT', reason: Applied, summary: '2 created, 1 configured', at: 2026-01-09T11:00:00Z}
+  - {revision: 'main@sha1:COMMIT', reason: Applied, summary: '1 configured', inputs: 89abcdef0123, at: 2026-01-09T10:00:00Z}
 ",
             &[unwell],
         );
@@ -181,6 +184,7 @@ status:
             12 deletions are held (DeletionBudget)
           History
               25h ago  main@01234567  Applied: 2 created, 1 configured
+              26h ago  main@01234567 with inputs 89abcdef  Applied: 1 configured
         ");
     }
 }

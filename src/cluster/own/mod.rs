@@ -13,4 +13,4 @@ pub use event::{Events, News, NewsType};
 pub use inventory::{create_inventory, delete_inventory, list_inventories, read_inventory, update_inventory};
 pub use secret::{digest_key, read_secret, signing_key};
 pub use source::{SourceData, kind_info, read_source};
-pub use status::{set_finalizers, write_status};
+pub use status::{remove_from_status, set_finalizers, write_status};

@@ -31,6 +31,25 @@ pub async fn write_status<S: Serialize + Sync>(
     session.send(call).await?.object()
 }
 
+/// Takes a field out of a status, whoever wrote it, while it has this value. An apply leaves what others wrote.
+///
+/// # Errors
+/// [`ClusterError::Refused`], also where it has another value by now; or a failure to send.
+pub async fn remove_from_status(
+    session: &Session,
+    kind: &KindInfo,
+    (namespace, name): (&str, &str),
+    (field, value): (&str, &Value),
+) -> Result<(), ClusterError> {
+    let at = format!("/status/{field}");
+    let patch = json!([{"op": "test", "path": at, "value": value}, {"op": "remove", "path": at}]);
+    let path = object_path(kind, namespace, name)? + "/status?fieldManager=" + STATUS_MANAGER;
+    let call = Call::of("patch", Method::PATCH, kind, namespace, name, path)
+        .with_json("application/json-patch+json", &patch)
+        .once();
+    session.send(call).await?.object().map(drop)
+}
+
 /// Sets the finalizers of an object that is still at its resourceVersion. Returns the object as it
 /// is now.
 ///

@@ -154,6 +154,11 @@ impl Keys {
         Self { place: Place::Nowhere, ..Self::default() }
     }
 
+    /// Whether there is none, and none is needed.
+    pub fn are_withheld(&self) -> bool {
+        self.place == Place::Nowhere
+    }
+
     /// Where it is.
     pub fn place(&self) -> Place {
         self.place

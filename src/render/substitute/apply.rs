@@ -9,12 +9,14 @@ use super::text::{Expression, Piece, pieces};
 use super::variables::Variables;
 use crate::object::yaml::{self, Lines};
 use crate::object::{Cause, Causes, Manifest, ObjectId, Origin, Problem};
-use crate::render::object::{Fault, Names, manifest};
-use crate::render::{Limits, Rendered, Tree};
+use crate::render::object::{Fault, Names, Reading, manifest};
+use crate::render::{Limits, Options, Rendered, Tree};
 
 /// Puts the variables in. Objects that something is wrong with are left out, and told.
-pub fn apply(rendered: &mut Rendered, tree: &dyn Tree, variables: &Variables, limits: &Limits) {
-    let mut step = Step { tree, limits, files: HashMap::new() };
+pub fn apply(rendered: &mut Rendered, tree: &dyn Tree, variables: &Variables, options: &Options) {
+    let limits = &options.limits;
+    let how = Reading { names: Names::Settled, sealed: options.decryption.are_withheld() };
+    let mut step = Step { tree, limits, how, files: HashMap::new() };
     let mut places: BTreeMap<ObjectId, Origin> = BTreeMap::new();
     let mut problems = Vec::new();
     let mut memory = 0;
@@ -56,6 +58,7 @@ pub fn apply(rendered: &mut Rendered, tree: &dyn Tree, variables: &Variables, li
 struct Step<'a> {
     tree: &'a dyn Tree,
     limits: &'a Limits,
+    how: Reading,
     /// Files in which something is wrong.
     files: HashMap<String, File>,
 }
@@ -85,7 +88,7 @@ impl Step<'_> {
         masked.extend(secrets);
         masked.sort_unstable();
         masked.dedup();
-        let after = manifest(body, origin.clone(), Names::Settled).map_err(|faults| self.told(faults, &origin))?;
+        let after = manifest(body, origin.clone(), self.how).map_err(|faults| self.told(faults, &origin))?;
         let causes = match (causes, unfilled) {
             (Some(causes), Some(mut unfilled)) => {
                 unmark(&mut unfilled);

@@ -126,12 +126,17 @@ fn a_repository_tells_that_it_fails_and_that_it_works_again() {
     let failed = of(Fetch::Failed(Failed::new("ConnectFailed", Fault::Transient, "connection refused")));
     let other = of(Fetch::Failed(Failed::new("Timeout", Fault::Transient, "no answer in 60 s")));
     let (new, done) = (of(Fetch::None), of(Fetch::Done));
-    let between = |before: &[Condition], after: &[Condition]| {
-        of_repository_transition(before, after).map_or_else(String::new, |e| told(&[e]))
-    };
+    let between = |before: &[Condition], after: &[Condition]| told(&of_repository_transition(before, after));
     assert_eq!(between(&new, &done), "");
     assert_eq!(between(&done, &failed), "Warning ConnectFailed Fetch: connection refused\n");
     assert_eq!(between(&failed, &failed), "");
     assert_eq!(between(&failed, &other), "Warning Timeout Fetch: no answer in 60 s\n");
     assert_eq!(between(&other, &done), "Normal Succeeded Fetch: fetched\n");
+    let rests = |suspended| RepositoryFacts { suspended, fetch: Fetch::Done, ..RepositoryFacts::default() };
+    let rests = repository_conditions(&rests(true), &[], Timestamp::UNIX_EPOCH);
+    assert_eq!(between(&done, &rests), "Normal Suspended Suspend: suspended\n");
+    assert_eq!(between(&rests, &rests), "");
+    assert_eq!(between(&rests, &done), "Normal Resumed Resume: its remote is asked again\n");
+    let fails = "Normal Resumed Resume: its remote is asked again\nWarning ConnectFailed Fetch: connection refused\n";
+    assert_eq!(between(&rests, &failed), fails);
 }

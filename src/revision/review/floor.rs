@@ -1,7 +1,10 @@
 //! The least that a Repository must ask before anything is deployed from it, where operations say so.
 
+use std::collections::BTreeSet;
+
 use super::Profile;
-use super::note::repository_id;
+use super::note::{host, repository_id};
+use crate::revision::checks::{Coverage, Subject};
 
 /// What is asked at least.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +17,36 @@ pub struct Floor {
     pub review: Option<Profile>,
     /// Whether signatures are asked for.
     pub verify: bool,
+    /// Checks.
+    pub checks: Vec<Check>,
     /// Whether nothing may be rendered that stands in no commit.
     pub pinned: bool,
+}
+
+/// A check that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Under which name.
+    pub context: String,
+    /// By whom.
+    pub source: Source,
+    /// Of which commit.
+    pub subject: Subject,
+    /// How much of the code must be covered, where it is such a check.
+    pub coverage: Option<Coverage>,
+}
+
+/// By whom a check is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A user of the forge.
+    Creator(u64),
+    /// A GitHub App.
+    App(u64),
+    /// Any of these public keys, each as type and key alone.
+    Keys(BTreeSet<String>),
+    /// It is not said, so that nothing is as good.
+    Unknown,
 }
 
 /// What a Repository asks.
@@ -29,6 +60,10 @@ pub struct Asked<'a> {
     pub review: Option<Profile>,
     /// Whether signatures are asked for.
     pub verify: bool,
+    /// Checks.
+    pub checks: &'a [Check],
+    /// Where a forge is asked, if that is said apart from the address of the repository.
+    pub forge: Option<&'a str>,
     /// Whether nothing is rendered that stands in no commit.
     pub pinned: bool,
 }
@@ -58,10 +93,77 @@ pub fn below(floor: &Floor, asked: &Asked<'_>) -> Vec<String> {
     if floor.verify && !asked.verify {
         found.push("spec.verify is not there".to_owned());
     }
+    found.extend(floor.checks.iter().filter_map(|least| lacks(least, asked.checks)));
+    if let Some(forge) = asked.forge.filter(|_| floor.review.is_some() || !floor.checks.is_empty())
+        && !is_forge_of(forge, asked.url)
+    {
+        // Whoever answers there could say that anything was approved, and that all checks have passed.
+        found.push(format!("spec.forge.apiURL asks {}, which is not the host of spec.url", host(forge)));
+    }
     if floor.pinned && !asked.pinned {
         found.push("spec.review.inputs is not Pinned".to_owned());
     }
     found
+}
+
+/// Why no check of a Repository is as strict as one that it must ask for.
+fn lacks(least: &Check, asked: &[Check]) -> Option<String> {
+    let Check { context, source, subject, coverage } = least;
+    let by = asked.iter().filter(|check| check.context == *context && is_by(&check.source, source));
+    let same: Vec<&Check> = by.filter(|check| check.subject == *subject).collect();
+    let who = match source {
+        Source::Creator(id) => format!("by the user {id}"),
+        Source::App(id) => format!("by the app {id}"),
+        Source::Keys(_) => "signed by the keys that it lists, and no others".to_owned(),
+        Source::Unknown => "by whom the Standard itself does not say".to_owned(),
+    };
+    let of = match subject {
+        Subject::Merged => "of the commit that is deployed",
+        Subject::Head => "of the heads of pull requests (commit: Head)",
+    };
+    match (same.is_empty(), coverage) {
+        (true, _) => Some(format!("spec.checks does not ask for {context} {of}, {who}")),
+        (false, Some(least)) if !same.iter().any(|check| check.coverage.is_some_and(|asked| covers(asked, *least))) => {
+            let drop = least.max_drop.map(|drop| format!(", and no more than {}% below what is deployed", drop / 100));
+            Some(format!(
+                "spec.checks asks {context} for less than {}% of coverage{}",
+                least.min / 100,
+                drop.unwrap_or_default()
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Whether who is asked for is who must be. Of keys any one suffices, so none may be another.
+fn is_by(asked: &Source, least: &Source) -> bool {
+    match (asked, least) {
+        (Source::Unknown, _) | (_, Source::Unknown) => false,
+        (Source::Keys(asked), Source::Keys(least)) => !asked.is_empty() && asked.is_subset(least),
+        _ => asked == least,
+    }
+}
+
+fn covers(asked: Coverage, least: Coverage) -> bool {
+    let drops = match (asked.max_drop, least.max_drop) {
+        (_, None) => true,
+        (Some(asked), Some(least)) => asked <= least,
+        (None, Some(_)) => false,
+    };
+    asked.min >= least.min && drops
+}
+
+/// Whether an API is that of the forge that has a repository, whatever the port.
+fn is_forge_of(api: &str, url: &str) -> bool {
+    let name = |url: &str| {
+        let host = host(url);
+        match host.rsplit_once(':') {
+            Some((name, _)) => name.to_owned(),
+            None => host,
+        }
+    };
+    let (api, url) = (name(api), name(url));
+    api == url || (api.as_str(), url.as_str()) == ("api.github.com", "github.com")
 }
 
 /// Whether a repository is what is allowed, or below it. A path that leads elsewhere than it says is below nothing.
@@ -96,8 +198,89 @@ mod tests {
         reference: Some("refs/heads/main"),
         review: Some(Profile::Reviewed),
         verify: true,
+        checks: &[],
+        forge: None,
         pinned: true,
     };
+
+    fn check(source: Source, subject: Subject, coverage: Option<(u32, Option<u32>)>) -> Check {
+        let coverage =
+            coverage.map(|(min, max_drop)| Coverage { min: min * 100, max_drop: max_drop.map(|drop| drop * 100) });
+        Check { context: "ci".to_owned(), source, subject, coverage }
+    }
+
+    fn keys(all: &[&str]) -> Source {
+        Source::Keys(all.iter().map(|key| (*key).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_check_must_be_asked_for_as_strictly_as_the_floor_says() {
+        use Subject::{Head, Merged};
+        let other = |check: Check| Check { context: "other".to_owned(), ..check };
+        let by = |source| check(source, Merged, None);
+        let signed = |all: &[&str], coverage| check(keys(all), Merged, Some(coverage));
+        for (least, less, words, twin) in [
+            (
+                by(Source::App(1)),
+                vec![],
+                "does not ask for ci of the commit that is deployed, by the app 1",
+                by(Source::App(1)),
+            ),
+            (by(Source::App(1)), vec![by(Source::App(2))], "by the app 1", by(Source::App(1))),
+            (by(Source::App(1)), vec![by(Source::Creator(1))], "by the app 1", by(Source::App(1))),
+            (
+                by(Source::Creator(1)),
+                vec![other(by(Source::Creator(1)))],
+                "does not ask for ci",
+                by(Source::Creator(1)),
+            ),
+            (by(Source::Creator(1)), vec![by(Source::Unknown)], "by the user 1", by(Source::Creator(1))),
+            (
+                check(Source::App(1), Head, None),
+                vec![by(Source::App(1))],
+                "(commit: Head)",
+                check(Source::App(1), Head, None),
+            ),
+            (by(Source::App(1)), vec![check(Source::App(1), Head, None)], "is deployed", by(Source::App(1))),
+            (signed(&["a"], (80, None)), vec![signed(&["b"], (80, None))], "signed by", signed(&["a"], (80, None))),
+            (
+                signed(&["a"], (80, None)),
+                vec![signed(&["a", "b"], (80, None))],
+                "no others",
+                signed(&["a"], (90, None)),
+            ),
+            (
+                signed(&["a"], (80, None)),
+                vec![signed(&["a"], (79, None))],
+                "less than 80%",
+                signed(&["a"], (80, Some(1))),
+            ),
+            (
+                signed(&["a"], (0, Some(1))),
+                vec![signed(&["a"], (0, None))],
+                "no more than 1% below",
+                signed(&["a"], (0, Some(0))),
+            ),
+            (
+                signed(&["a"], (0, Some(1))),
+                vec![signed(&["a"], (0, Some(2)))],
+                "no more than 1% below",
+                signed(&["a"], (0, Some(1))),
+            ),
+            (
+                check(Source::App(1), Merged, Some((80, None))),
+                vec![by(Source::App(1))],
+                "less than 80%",
+                check(Source::App(1), Merged, Some((80, None))),
+            ),
+        ] {
+            let floor = Floor { checks: vec![least], ..Floor::default() };
+            let told = below(&floor, &Asked { checks: &less, ..ASKED });
+            assert!(told.len() == 1 && told[0].contains(words), "{less:?}: {told:?}");
+            let both = [less, vec![twin]].concat();
+            assert_eq!(below(&floor, &Asked { checks: &both, ..ASKED }), Vec::<String>::new(), "{both:?}");
+        }
+    }
 
     #[test]
     fn what_asks_less_is_named_and_its_twin_passes() {
@@ -108,6 +291,7 @@ mod tests {
         let at = |url| Asked { url, ..ASKED };
         let named = |reference| Asked { reference, ..ASKED };
         let with = |review| Asked { review, ..ASKED };
+        let forge = |forge| Asked { forge: Some(forge), ..ASKED };
         let shop = || repositories(&["forge.example/shop/"]);
         for (floor, less, words, twin) in [
             (
@@ -135,6 +319,12 @@ mod tests {
             (review(Profile::Observe), with(None), "less than the profile Observe", with(Some(Profile::Observe))),
             (Floor { verify: true, ..Floor::default() }, Asked { verify: false, ..ASKED }, "spec.verify", ASKED),
             (Floor { pinned: true, ..Floor::default() }, Asked { pinned: false, ..ASKED }, "not Pinned", ASKED),
+            (
+                review(Profile::Reviewed),
+                forge("https://eve.example/api/v1"),
+                "spec.forge.apiURL asks eve.example",
+                forge("https://forge.example:3000/api/v1"),
+            ),
         ] {
             let told = below(&floor, &less);
             assert!(told.len() == 1 && told[0].contains(words), "{less:?}: {told:?}");
@@ -145,10 +335,11 @@ mod tests {
             refs: texts(&["x"]),
             review: Some(Profile::Strict),
             verify: true,
+            checks: vec![check(Source::App(1), Subject::Merged, None)],
             pinned: true,
         };
         let nothing = Asked { review: None, verify: false, pinned: false, ..ASKED };
-        assert_eq!(below(&all, &nothing).len(), 5, "all of it is told");
+        assert_eq!(below(&all, &nothing).len(), 6, "all of it is told");
         assert_eq!(below(&Floor::default(), &nothing), Vec::<String>::new());
     }
 }
