@@ -92,6 +92,8 @@ impl Unit {
         self.facts.hold = None;
         self.facts.withheld = None;
         self.validated.clear();
+        // It may leave to others what was fought over.
+        self.repairs.clear();
         self.refused = None;
         self.handled = None;
         self.planned = None;
@@ -223,8 +225,9 @@ impl Unit {
         }
     }
 
-    /// Sums up the health of what is owned.
+    /// Sums up the health of what is owned, and what is fought over.
     pub(super) fn assess(&mut self) {
+        self.fights();
         let unknown = Health::new(Status::Unknown, "not seen yet");
         let owned = self.ledger.owned();
         // What has run has run, whether or not its Job is still there.
