@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::agent::dependency::{Awaited, SyncState};
 use crate::agent::lens::Lens;
 use crate::agent::mailbox::{Loss, Pending, Sight};
-use crate::agent::observer::Standing;
+use crate::agent::observer::{Standing, Wanted};
 use crate::agent::tip::{Key, Tip};
 use crate::api::{GROUP, Sync};
 use crate::health::{Health, Status};
@@ -102,9 +102,12 @@ impl Unit {
         self.facts.unwatched.clear();
         self.failures = 0;
         self.retry_at = None;
-        let owned = self.ledger.owned().iter();
-        let objects =
-            owned.map(|(id, entry)| (id, plan::yields_of(id, &self.lens.ignore, Some(entry)), Standing::Owns));
+        let objects = self.ledger.owned().iter().map(|(id, entry)| Wanted {
+            id,
+            version: &entry.version,
+            yields: plan::yields_of(id, &self.lens.ignore, Some(entry)),
+            standing: Standing::Owns,
+        });
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         // Registered before the Repository is looked up, so that no news is missed in between.
         self.publish();

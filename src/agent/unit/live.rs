@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::agent::fight::{Repairs, Rival};
-use crate::agent::observer::Standing;
+use crate::agent::observer::{Before, Standing, Wanted};
 use crate::cluster::{Answer, KindInfo};
 use crate::health;
 use crate::inventory::Flag;
@@ -18,7 +18,7 @@ use crate::report::message::{Repair, RepairKind, Takeover};
 use crate::report::outcome::Outcome;
 
 use super::Unit;
-use super::pass::{Stop, Target};
+use super::pass::{Aim, Stop, Target};
 
 /// How much of a source could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,8 @@ impl Unit {
         }
         let entry = plan::record(&change, desired, self.ledger.owned().get(id), &told);
         self.ledger.set(id, entry);
-        let ours = (id, desired.yields.clone(), Standing::Owns);
+        let version = split_api_version(&desired.manifest.api_version).1;
+        let ours = Wanted { id, version, yields: desired.yields.clone(), standing: Standing::Owns };
         self.world.observer.route([ours], &self.mailbox, &self.lens);
         self.observed.insert(id.clone(), Live::Present(told.seen));
         self.health.insert(id.clone(), health::assess(&answer.object, &self.lens.expressions));
@@ -185,17 +186,20 @@ impl Unit {
     ) -> Result<(), Stop> {
         let snapshot = self.world.cluster.kinds().snapshot(&self.world.cluster.own()).await;
         let snapshot = snapshot.map_err(|error| Stop::failed(Stage::Plan, &error))?;
-        let mut wanted: BTreeMap<String, (KindInfo, BTreeSet<String>)> = BTreeMap::new();
         let owned = self.ledger.owned().iter().map(|(id, entry)| (id, entry.version.as_str()));
         let desired = desired.into_iter().map(|d| (d.id(), split_api_version(&d.manifest.api_version).1));
-        for (id, version) in owned.chain(desired) {
+        // What Git names is seen as Git has it, whatever it was before.
+        let versions: BTreeMap<&ObjectId, &str> = owned.chain(desired).collect();
+        let mut wanted: BTreeMap<KindInfo, BTreeSet<String>> = BTreeMap::new();
+        for (id, version) in versions {
             let kind = snapshot.get(&id.group, version, &id.kind).or_else(|| snapshot.preferred(&id.group, &id.kind));
             // A kind whose definition comes in the same revision is watched from the next pass on.
             let Some(kind) = kind else { continue };
-            let (_, namespaces) = wanted.entry(id.group_kind()).or_insert_with(|| (kind.clone(), BTreeSet::new()));
-            namespaces.insert(id.namespace.clone());
+            wanted.entry(kind.clone()).or_default().insert(id.namespace.clone());
         }
-        let open = self.world.observer.watch(&wanted, &target.session);
+        // Healing comes between two tries of a newer revision, which asks for more.
+        let before = if target.aim == Aim::Heal { Before::Keeps } else { Before::Ends };
+        let open = self.world.observer.watch(&self.key, &wanted, &target.session, before);
         match tokio::time::timeout(self.timeout().min(std::time::Duration::from_secs(30)), open).await {
             Ok(()) => Ok(()),
             Err(_) => {
