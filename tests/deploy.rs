@@ -217,7 +217,24 @@ fn who_changes_it_back_each_time_is_named_and_what_git_leaves_alone_is_not_touch
     tenant.wait_reason("sync", "Ready", "DriftFight");
     tenant.wait_message("sync", "Ready", &["ConfigMap", "web", "rival"]);
 
-    let left = greeting("hello").replace("{name: web}", "{name: web, annotations: {tandemcd.io/reconcile: disabled}}");
+    // Only repairs are slowed: what Git says anew is there when the commit counts as applied.
+    change("again");
+    repo.write("deploy/web.yaml", &greeting("good morning"));
+    let anew = repo.push("another greeting");
+    tenant.wait_applied("sync", &anew);
+    assert_eq!(lab.get(namespace, "configmap/web")["data"]["greeting"], "good morning");
+    assert!(tenant.writes(&anew).contains(&"patch configmaps/web".to_owned()), "{:?}", tenant.writes(&anew));
+
+    for round in 0..4 {
+        change(&format!("evening {round}"));
+        lab.wait(namespace, "configmap/web", |object| match object["data"]["greeting"].as_str() {
+            Some("good morning") => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    }
+    tenant.wait_reason("sync", "Ready", "DriftFight");
+
+    let left = greeting("good morning").replace("{name: web}", "{name: web, annotations: {tandemcd.io/reconcile: disabled}}");
     repo.write("deploy/web.yaml", &left);
     repo.write("deploy/more.yaml", &greeting("more").replace("name: web", "name: more"));
     let second = repo.push("web is left alone");
@@ -228,4 +245,11 @@ fn who_changes_it_back_each_time_is_named_and_what_git_leaves_alone_is_not_touch
     assert_eq!(lab.get(namespace, "configmap/web")["data"]["greeting"], "by hand");
     let touched = tenant.writes(&second);
     assert!(!touched.contains(&"patch configmaps/web".to_owned()), "{touched:?}");
+
+    // Git left the object to the rival: there is nothing to fight over any more.
+    tenant.wait_applied("sync", &second);
+    repo.write("deploy/more.yaml", &greeting("even more").replace("name: web", "name: more"));
+    let third = repo.push("and goes on");
+    let sync = tenant.wait_applied("sync", &third);
+    assert!(crate::lab::condition_of(&sync, "Stalled").is_none(), "{:#}", sync["status"]);
 }

@@ -36,16 +36,19 @@ async fn a_commit_is_listed_fetched_compared_and_rendered() {
     assert_eq!(workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
     assert_eq!(workers.unchanged(&source.url, &second, &read_sets).await, Ok(vec![true, true]));
 
-    let third = app.push("third", &[("deploy/one.yaml", &config_map("one", "2"))]);
+    // As a squash merge writes it: a line in the middle.
+    let squashed = "third (#7)\n\n* one\n\nTandem-Delete: shop/web 4\n\n* two\n\nReviewed-by: Eve";
+    let third = app.push(squashed, &[("deploy/one.yaml", &config_map("one", "2"))]);
     let found = readers.fetch(&source, "main").await.expect("fetched");
     assert_eq!(workers.unchanged(&source.url, &third, &read_sets).await, Ok(vec![false, true]));
     assert_eq!(workers.ancestry(&source, &first, &found).await, Ok(Ancestry::Descends));
 
-    let history = History { from: Some(first), to: third, path: None, without: Vec::new() };
+    let history = History { from: Some(first), to: third.clone(), path: None, without: Vec::new() };
     let trailers = workers.trailers(&source.url, history).await.expect("trailers");
     let lines: Vec<_> = trailers.iter().flat_map(|c| &c.trailers).map(|t| format!("{}: {}", t.key, t.value)).collect();
-    assert_eq!(lines, ["Tandem-Delete: shop/web 3", "Reviewed-by: Bob"]);
-    assert_eq!(trailers[0].commit.commit, second);
+    let expected = ["Tandem-Delete: shop/web 4", "Reviewed-by: Eve", "Tandem-Delete: shop/web 3", "Reviewed-by: Bob"];
+    assert_eq!(lines, expected);
+    assert_eq!(trailers.iter().map(|c| c.commit.commit.as_str()).collect::<Vec<_>>(), [&third, &second]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Order between Syncs, suspension, requests, shadow mode, rights, and that no secret is told.
 
 use crate::lab::manifests::{config, deployment};
-use crate::lab::{Lab, Repo, Tenant, condition_of, wait_for};
+use crate::lab::{Lab, Repo, Tenant, condition_of, unique, wait_for};
 
 fn config_map(name: &str, value: &str) -> String {
     config(name, &format!("{{value: '{value}'}}"))
@@ -128,7 +128,79 @@ fn it_waits_for_an_object_of_any_kind_without_polling() {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: gate, namespace: {namespace}}}\ndata: {{open: 'no'}}"
     ));
     assert!(lab.absent(namespace, "configmap/after"));
-    lab.k(&["-n", namespace, "patch", "configmap", "gate", "-p", "{\"data\": {\"open\": \"yes\"}}"]);
+    let say = |word: &str| {
+        let patch = format!("{{\"data\": {{\"open\": \"{word}\"}}}}");
+        lab.k(&["-n", namespace, "patch", "configmap", "gate", "-p", &patch]);
+    };
+    say("yes");
+    tenant.wait_applied("sync", &commit);
+    // The watch tells, and no clock: of three times the quickest, for the machine may be busy.
+    let time = |event: &serde_json::Value, field: &str| {
+        event[field].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).expect("a time")
+    };
+    let delay = |round: u32| {
+        say("no");
+        repo.write("deploy/config.yaml", &config_map("after", &format!("round {round}")));
+        let commit = repo.push("after the gate once more");
+        tenant.wait_reason("sync", "Ready", "DependencyNotReady");
+        lab.wait(namespace, "repository/repo", |object| match object["status"]["revision"].as_str() {
+            Some(revision) if revision.ends_with(&commit) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+        say("yes");
+        tenant.wait_applied("sync", &commit);
+        let of = |name: &str, mine: bool| {
+            let writes = lab.audit(namespace, |event| {
+                event["objectRef"]["namespace"] == namespace
+                    && event["objectRef"]["name"] == name
+                    && event["verb"] == "patch"
+                    && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"))
+                    && event["userAgent"].as_str().is_some_and(|agent| agent.contains(&commit)) == mine
+            });
+            writes
+        };
+        let opened = of("gate", false).last().map(|event| time(event, "stageTimestamp")).expect("it was opened");
+        let written = of("after", true).first().map(|event| time(event, "requestReceivedTimestamp")).expect("written");
+        assert!(written > opened, "{written} is before {opened}");
+        written.duration_since(opened)
+    };
+    let quickest = (0..3).map(delay).min().expect("three");
+    assert!(quickest < jiff::SignedDuration::from_secs(2), "{quickest:?}");
+}
+
+/// A kind that nobody serves yet is one more thing to wait for.
+#[test]
+fn it_waits_for_an_object_of_a_kind_that_comes_later() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let group = format!("{}.example.com", unique("later"));
+    repo.write("deploy/config.yaml", &config_map("after", "1"));
+    let commit = repo.push("after the gate");
+    tenant.repository("repo", &repo);
+    let gate = format!("dependsOn: [{{kind: Gate, apiVersion: {group}/v1, name: gate, ready: \"object.spec.open\"}}]");
+    tenant.sync("sync", "deploy", &gate);
+    let waits = tenant.wait_reason("sync", "Ready", "DependencyNotReady");
+    let message = condition_of(&waits, "Ready").expect("Ready")["message"].to_string();
+    assert!(message.contains("Gate") && message.contains(&group), "{message}");
+    lab.apply(&format!(
+        "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: gates.{group}}}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{kind: Gate, plural: gates, singular: gate, listKind: GateList}}
+  versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}]
+"
+    ));
+    lab.k(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/gates.{group}")]);
+    tenant.wait_message("sync", "Ready", &["Gate", "does not exist"]);
+    assert!(lab.absent(namespace, "configmap/after"));
+    lab.apply(&format!(
+        "{{apiVersion: {group}/v1, kind: Gate, metadata: {{name: gate, namespace: {namespace}}}, spec: {{open: true}}}}"
+    ));
     tenant.wait_applied("sync", &commit);
 }
 
@@ -181,15 +253,17 @@ fn suspended_it_rests_and_asked_it_answers() {
     });
 }
 
-/// Writes that a Sync in shadow mode may not cause: all in its namespace that are neither dry-runs nor the agent's own
-/// records.
+/// Writes that a Sync in shadow mode may not cause: all in its namespace, and of its account to what is in none, that are
+/// neither dry-runs nor the agent's own records.
 fn forbidden_to_shadows(lab: &Lab, namespace: &str) -> Vec<String> {
     let writes = lab.audit(namespace, |event| {
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let records = matches!(event["objectRef"]["resource"].as_str(), Some("inventories" | "events" | "leases"))
             || (event["objectRef"]["resource"] == "syncs" && event["objectRef"]["subresource"] == "status")
             || (event["objectRef"]["resource"] == "repositories" && event["objectRef"]["subresource"] == "status");
-        event["objectRef"]["namespace"] == namespace
+        let cluster_wide = event["objectRef"]["namespace"].is_null()
+            && text(&event["impersonatedUser"]["username"]).starts_with(&format!("system:serviceaccount:{namespace}:"));
+        (event["objectRef"]["namespace"] == namespace || cluster_wide)
             && matches!(event["verb"].as_str(), Some("create" | "update" | "patch" | "delete" | "deletecollection"))
             && (text(&event["userAgent"]).starts_with("tandem/") || event["impersonatedUser"].is_object())
             && !text(&event["requestURI"]).contains("dryRun=All")
@@ -202,15 +276,22 @@ fn forbidden_to_shadows(lab: &Lab, namespace: &str) -> Vec<String> {
 #[test]
 fn a_shadow_tells_and_sends_nothing_but_dry_runs() {
     let (lab, repo) = (Lab::shared(), Repo::new());
-    let tenant = Tenant::new(lab);
+    let tenant = Tenant::admin(lab);
     let namespace = tenant.namespace.as_str();
+    // What is in no namespace is written nowhere either.
+    let role = |verb: &str| {
+        format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {namespace}-reads}}\nrules:\n- {{apiGroups: [''], resources: [pods], verbs: [{verb}]}}\n"
+        )
+    };
+    repo.write("deploy/role.yaml", &role("get"));
     repo.write("deploy/config.yaml", &(config_map("web", "1") + &config_map("old", "1")));
     repo.push("first");
     tenant.deploy(&repo, "mode: Shadow");
     let sync = tenant.wait_reason("sync", "Ready", "ShadowDiffers");
     let message = condition_of(&sync, "Ready").expect("Ready")["message"].to_string();
-    assert!(message.contains("2 created"), "{message}");
-    assert!(lab.absent(namespace, "configmap/web"));
+    assert!(message.contains("3 created"), "{message}");
+    assert!(lab.absent(namespace, "configmap/web") && lab.absent("", &format!("clusterrole/{namespace}-reads")));
     assert_eq!(forbidden_to_shadows(lab, namespace), Vec::<String>::new());
 
     // Beside a Sync that did write: what is changed by hand, what leaves Git and what comes is told, and stays.
@@ -218,18 +299,18 @@ fn a_shadow_tells_and_sends_nothing_but_dry_runs() {
     lab.wait(namespace, "configmap/old", |_| Ok(()));
     tenant.wait_reason("sync", "Ready", "ReconciliationSucceeded");
     let written = forbidden_to_shadows(lab, namespace);
-    assert!(
-        written.iter().any(|write| write.contains("configmaps/web")),
-        "the log shows what Enforce does: {written:?}"
-    );
+    for what in ["configmaps/web".to_owned(), format!("clusterroles/{namespace}-reads")] {
+        assert!(written.iter().any(|write| write.contains(&what)), "the log shows what Enforce does: {written:?}");
+    }
     tenant.sync("sync", "deploy", "mode: Shadow");
     tenant.wait_reason("sync", "Ready", "ShadowEqual");
     let before = forbidden_to_shadows(lab, namespace).len();
     lab.k(&["-n", namespace, "patch", "configmap", "web", "-p", "{\"data\": {\"value\": \"by hand\"}}"]);
     tenant.wait_message("sync", "Ready", &["1 configured"]);
+    repo.write("deploy/role.yaml", &role("list"));
     repo.write("deploy/config.yaml", &(config_map("web", "1") + &config_map("new", "1")));
     let second = repo.push("one leaves and one comes");
-    let told = tenant.wait_message("sync", "Ready", &["1 created", "1 configured", "1 deleted"]);
+    let told = tenant.wait_message("sync", "Ready", &["1 created", "2 configured", "1 deleted"]);
     assert!(told["status"]["attemptedRevision"].as_str().is_some_and(|r| r.ends_with(&second)), "{told:#}");
     assert_eq!(lab.get(namespace, "configmap/web")["data"]["value"], "by hand");
     lab.get(namespace, "configmap/old");

@@ -2,10 +2,13 @@
 //! what it shows goes to the one Sync that owns the object. No object is kept: what leaves here is
 //! a fingerprint and a health.
 //!
+//! A Sync sees its objects in the version in which it applies them, for what it knows of their fields is of that one. What no
+//! Sync asks for any more is not watched any more.
+//!
 //! A kind that the agent may not list (Secrets above all) is watched as the Sync's account, in the
 //! namespaces of its objects.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use futures::StreamExt;
@@ -22,11 +25,13 @@ use crate::plan::{self, Live};
 
 use super::lens::Lens;
 use super::mailbox::{Mailbox, Trigger};
+use super::tip::Key;
 
-/// Which watch: a kind, as somebody, in a namespace or everywhere.
+/// Which watch: a version of a kind, as somebody, in a namespace or everywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct WatchId {
     group: String,
+    version: String,
     kind: String,
     actor: Actor,
     namespace: String,
@@ -57,9 +62,31 @@ pub enum Standing {
     Wants,
 }
 
+/// An object that a Sync asks to see.
+pub struct Wanted<'a> {
+    /// Which.
+    pub id: &'a ObjectId,
+    /// In which version it is seen.
+    pub version: &'a str,
+    /// Its fields that are left to others.
+    pub yields: Yields,
+    /// How the Sync stands to it.
+    pub standing: Standing,
+}
+
+/// Whether what a Sync asked for before is still wanted beside what it asks for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// It is.
+    Keeps,
+    /// It is not.
+    Ends,
+}
+
 /// Where sights of an object go.
 #[derive(Clone)]
 struct Route {
+    version: Arc<str>,
     standing: Standing,
     mailbox: Mailbox,
     lens: Arc<Lens>,
@@ -71,7 +98,29 @@ pub struct Observer {
     cluster: Cluster,
     key: DigestKey,
     routes: Arc<RwLock<HashMap<ObjectId, Route>>>,
-    watches: Mutex<HashMap<WatchId, Watch>>,
+    watches: Mutex<Watches>,
+}
+
+/// What is watched, and for whom.
+#[derive(Default)]
+struct Watches {
+    open: HashMap<WatchId, Watch>,
+    asked: HashMap<Key, HashSet<WatchId>>,
+}
+
+impl Watches {
+    /// What a Sync asks for from now on. What nobody asks for any more is closed.
+    fn settle(&mut self, asker: &Key, asks: HashSet<WatchId>) {
+        let before = if asks.is_empty() { self.asked.remove(asker) } else { self.asked.insert(asker.clone(), asks) };
+        let now = self.asked.get(asker);
+        for id in before.into_iter().flatten().filter(|id| now.is_none_or(|now| !now.contains(id))) {
+            if !self.asked.values().any(|asks| asks.contains(&id))
+                && let Some(watch) = self.open.remove(&id)
+            {
+                watch.task.abort();
+            }
+        }
+    }
 }
 
 impl Observer {
@@ -83,15 +132,13 @@ impl Observer {
     /// From now on sights of these objects go to this mailbox, seen through this lens, without the
     /// fields that each leaves to others. Of two Syncs the one that owns the object sees it; of
     /// equal ones the last to ask.
-    pub fn route<'a>(
-        &self,
-        objects: impl IntoIterator<Item = (&'a ObjectId, Yields, Standing)>,
-        mailbox: &Mailbox,
-        lens: &Arc<Lens>,
-    ) {
+    pub fn route<'a>(&self, objects: impl IntoIterator<Item = Wanted<'a>>, mailbox: &Mailbox, lens: &Arc<Lens>) {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        for (id, yields, standing) in objects {
-            let route = Route { standing, mailbox: mailbox.clone(), lens: lens.clone(), yields };
+        let mut versions: HashMap<&str, Arc<str>> = HashMap::new();
+        for Wanted { id, version, yields, standing } in objects {
+            // Of many objects few versions are known: each is kept once.
+            let version = versions.entry(version).or_insert_with(|| Arc::from(version)).clone();
+            let route = Route { version, standing, mailbox: mailbox.clone(), lens: lens.clone(), yields };
             place(&mut routes, id, route);
         }
     }
@@ -112,13 +159,23 @@ impl Observer {
         routes.get(id).is_some_and(|route| route.mailbox.is(mailbox))
     }
 
-    /// Opens what is needed to see objects of these kinds, and returns once all of it is open or
+    /// Opens what is needed for a Sync to see objects of these kinds, and returns once all of it is open or
     /// known to be forbidden. `account` is used where the agent's own rights do not suffice;
     /// `wanted` names the kinds with the namespaces of their objects.
-    pub async fn watch(&self, wanted: &BTreeMap<String, (KindInfo, BTreeSet<String>)>, account: &Session) {
+    pub async fn watch(
+        &self,
+        asker: &Key,
+        wanted: &BTreeMap<KindInfo, BTreeSet<String>>,
+        account: &Session,
+        before: Before,
+    ) {
+        let mut asked = match before {
+            Before::Keeps => self.lock().asked.get(asker).cloned().unwrap_or_default(),
+            Before::Ends => HashSet::new(),
+        };
         let mut opening = Vec::new();
-        for (kind, namespaces) in wanted.values() {
-            let shared = self.ensure(kind, &self.cluster.own(), "");
+        for (kind, namespaces) in wanted {
+            let shared = self.ensure(asker, kind, &self.cluster.own(), "", &mut asked);
             opening.push((kind, namespaces, shared));
         }
         for (kind, namespaces, shared) in opening {
@@ -127,23 +184,40 @@ impl Observer {
             }
             let mut by_account = Vec::new();
             for namespace in namespaces {
-                by_account.push(self.ensure(kind, account, namespace));
+                by_account.push(self.ensure(asker, kind, account, namespace, &mut asked));
             }
             for sight in by_account {
                 settled(sight).await;
             }
         }
+        self.lock().settle(asker, asked);
     }
 
-    fn ensure(&self, kind: &KindInfo, session: &Session, namespace: &str) -> watch::Receiver<Sight> {
+    /// A Sync is gone: it asks for nothing any more.
+    pub fn leave(&self, asker: &Key) {
+        self.lock().settle(asker, HashSet::new());
+    }
+
+    fn ensure(
+        &self,
+        asker: &Key,
+        kind: &KindInfo,
+        session: &Session,
+        namespace: &str,
+        asked: &mut HashSet<WatchId>,
+    ) -> watch::Receiver<Sight> {
         let id = WatchId {
             group: kind.group.clone(),
+            version: kind.version.clone(),
             kind: kind.kind.clone(),
             actor: session.actor().clone(),
             namespace: namespace.to_owned(),
         };
         let mut watches = self.lock();
-        if let Some(watch) = watches.get(&id).filter(|w| !w.task.is_finished()) {
+        asked.insert(id.clone());
+        // At once: another Sync may end its interest before this one has seen anything.
+        watches.asked.entry(asker.clone()).or_default().insert(id.clone());
+        if let Some(watch) = watches.open.get(&id).filter(|w| !w.task.is_finished()) {
             return watch.sight.clone();
         }
         // The agent never asks for Secrets as itself: it has no right to, and wants none.
@@ -163,18 +237,18 @@ impl Observer {
         };
         // The sender lives with the watch: a task that ends closes the channel.
         drop(tell);
-        watches.insert(id, Watch { sight: sight.clone(), task });
+        watches.open.insert(id, Watch { sight: sight.clone(), task });
         sight
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<WatchId, Watch>> {
+    fn lock(&self) -> MutexGuard<'_, Watches> {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        for watch in self.lock().values() {
+        for watch in self.lock().open.values() {
             watch.task.abort();
         }
     }
@@ -254,7 +328,7 @@ impl Follower {
                 && (self.namespace.is_empty() || id.namespace == self.namespace)
                 && !listed.contains(*id)
         });
-        for (id, route) in mine {
+        for (id, route) in mine.filter(|(_, route)| self.is_seen_by(route)) {
             route.mailbox.put(Trigger::Missed(id.clone()));
         }
     }
@@ -267,7 +341,13 @@ impl Follower {
     /// Where sights of an object go, and its id as it is kept there: no second one is kept elsewhere.
     fn route(&self, id: &ObjectId) -> Option<(ObjectId, Route)> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        routes.get_key_value(id).map(|(id, route)| (id.clone(), route.clone()))
+        let (id, route) = routes.get_key_value(id).filter(|(_, route)| self.is_seen_by(route))?;
+        Some((id.clone(), route.clone()))
+    }
+
+    /// Whether this is the version in which its Sync looks at an object: in another one its fields are others.
+    fn is_seen_by(&self, route: &Route) -> bool {
+        *route.version == *self.kind.version
     }
 }
 
@@ -280,6 +360,7 @@ mod tests {
         let id = ObjectId::new("shop", "a", "", "ConfigMap");
         let (owner, other) = (Mailbox::default(), Mailbox::default());
         let route = |mailbox: &Mailbox, standing| Route {
+            version: Arc::from("v1"),
             standing,
             mailbox: mailbox.clone(),
             lens: Arc::default(),
@@ -297,5 +378,75 @@ mod tests {
         check(&other, Standing::Wants, &other, "then the last one sees it");
         check(&owner, Standing::Owns, &owner, "and an owner always");
         check(&other, Standing::Owns, &other, "handed over");
+    }
+    /// A kind is watched in a version as long as somebody asks for it.
+    #[tokio::test]
+    async fn what_nobody_asks_for_any_more_is_not_watched_any_more() {
+        // Nothing may be listed: each watch is settled at once, and opened again as the account.
+        let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            let denied =
+                r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden"}"#;
+            let body = kube::client::Body::from(denied.as_bytes().to_vec());
+            Ok::<_, tower::BoxError>(http::Response::builder().status(403).body(body)?)
+        });
+        let cluster = Cluster::over(kube::Client::new(service, "default"), crate::cluster::ConnectOptions::default());
+        let observer = Observer::new(cluster.clone(), DigestKey::new([7; 32]));
+        let [web, api] = ["web", "api"].map(|name| Key::new("shop", name));
+        let asks = |versions: &[&str]| -> BTreeMap<KindInfo, BTreeSet<String>> {
+            let kind = |version: &&str| KindInfo::known("autoscaling", version, "HorizontalPodAutoscaler", "hpas");
+            versions.iter().map(kind).map(|kind| (kind.namespaced(), BTreeSet::new())).collect()
+        };
+        let open = || {
+            let watches = observer.lock();
+            let mut versions: Vec<String> = watches.open.keys().map(|id| id.version.clone()).collect();
+            versions.sort();
+            versions
+        };
+        let own = cluster.own();
+        for (asker, versions, before, expected) in [
+            (&web, &["v1"][..], Before::Ends, &["v1"][..]),
+            (&api, &["v1"], Before::Ends, &["v1"]),
+            (&web, &["v2"], Before::Keeps, &["v1", "v2"]),
+            (&web, &["v2"], Before::Ends, &["v1", "v2"]),
+            (&api, &["v2"], Before::Ends, &["v2"]),
+        ] {
+            observer.watch(asker, &asks(versions), &own, before).await;
+            assert_eq!(open(), expected, "{asker} asks for {versions:?}");
+        }
+        observer.leave(&web);
+        assert_eq!(open(), ["v2"], "the other one asks for it");
+        observer.leave(&api);
+        assert_eq!(open(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_sync_sees_an_object_in_its_own_version_only() {
+        let mailbox = Mailbox::default();
+        let id = ObjectId::new("shop", "a", "autoscaling", "HorizontalPodAutoscaler");
+        let route = Route {
+            version: Arc::from("v2"),
+            standing: Standing::Owns,
+            mailbox: mailbox.clone(),
+            lens: Arc::default(),
+            yields: Yields::none(),
+        };
+        let routes = Arc::new(RwLock::new(HashMap::from([(id.clone(), route)])));
+        for (version, seen) in [("v1", false), ("v2", true)] {
+            let kind = KindInfo::known("autoscaling", version, "HorizontalPodAutoscaler", "hpas").namespaced();
+            let metadata = serde_json::json!({"namespace": "shop", "name": "a", "uid": "u", "resourceVersion": "1"});
+            let object = serde_json::json!({"apiVersion": format!("autoscaling/{version}"), "metadata": metadata});
+            for events in [
+                vec![Event::ListBegan, Event::Listed(object.clone()), Event::ListEnded],
+                vec![Event::Applied(object.clone())],
+                vec![Event::Deleted(object)],
+                vec![Event::ListBegan, Event::ListEnded],
+            ] {
+                let (tell, _) = watch::channel(Sight::Opening);
+                let (kind, key, namespace) = (kind.clone(), DigestKey::new([7; 32]), String::new());
+                let follower = Follower { kind, namespace, key, routes: routes.clone() };
+                follower.follow(futures::stream::iter(events).boxed(), tell).await;
+                assert_eq!(mailbox.take_seen().contains_key(&id), seen, "{version}");
+            }
+        }
     }
 }

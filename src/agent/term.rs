@@ -204,6 +204,7 @@ impl Term {
             known.task.abort();
         }
         self.world.claims.leave(key);
+        self.world.observer.leave(key);
         self.world.registry.leave(key);
         self.world.metrics.forget_sync(&key.namespace, &key.name);
     }

@@ -24,6 +24,9 @@ use crate::failure::chain;
 /// Answers larger than this are not read; etcd keeps no object above 1.5 MiB.
 const MAX_ANSWER: usize = 32 << 20;
 
+/// Longest pause of our own between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// One attempt that brought no success, and what may come of it.
 struct Missed {
     error: ClusterError,
@@ -32,7 +35,7 @@ struct Missed {
 
 enum Again {
     No,
-    /// After the backoff, or after this long where the API server said it.
+    /// After the backoff, or after this long where the API server said it and it is longer.
     Yes(Option<Duration>),
 }
 
@@ -43,7 +46,7 @@ impl Session {
         let deadline = self.deadline();
         let mut delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(10))
+            .with_max_delay(LONGEST_PAUSE)
             .without_max_times()
             .with_jitter()
             .build();
@@ -53,7 +56,8 @@ impl Session {
                 Err(missed) => missed,
             };
             let Again::Yes(told) = missed.again else { return Err(missed.error) };
-            let delay = told.or_else(|| delays.next()).unwrap_or(Duration::from_secs(10));
+            // What is told may be nothing at all, and is no leave to ask without a pause.
+            let delay = delays.next().unwrap_or(LONGEST_PAUSE).max(told.unwrap_or_default());
             let resume = Instant::now() + delay;
             if resume >= deadline {
                 return Err(missed.error);

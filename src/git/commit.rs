@@ -12,6 +12,8 @@ use super::range::{Range, range};
 
 /// Commits that a reading of trailers looks at.
 const COMMITS: usize = 10_000;
+/// Trailers that count on any line of a message: a squash merge puts them in its middle.
+const ANYWHERE: &[&str] = &["Tandem-Delete"];
 /// Bytes of a subject that are kept.
 const SUBJECT_BYTES: usize = 500;
 
@@ -156,12 +158,21 @@ pub fn trailers_of(repository: &Repository, url: &str, commit: &str) -> Result<V
     trailers_in(&read(repository, url, oid(url, commit)?)?).map_err(failed)
 }
 
-/// Trailers of a message; none of one that is no text.
 fn trailers_in(commit: &git2::Commit<'_>) -> Result<Vec<Trailer>, git2::Error> {
-    let Ok(message) = std::str::from_utf8(commit.message_bytes()) else { return Ok(Vec::new()) };
-    let lines = git2::message_trailers_strs(message)?;
+    std::str::from_utf8(commit.message_bytes()).map_or_else(|_| Ok(Vec::new()), trailers_of_message)
+}
+
+/// Trailers of a message: those of its last paragraph, as git has it, and before them the lines that count on any line of
+/// their own, each once. These begin with their name, in the first column: a line that only looks like one to a person, with
+/// something before it, is none.
+fn trailers_of_message(message: &str) -> Result<Vec<Trailer>, git2::Error> {
     let trailer = |(key, value): (&str, &str)| Trailer { key: key.to_owned(), value: value.trim().to_owned() };
-    Ok(lines.iter().map(trailer).collect())
+    let anywhere = |key: &str| ANYWHERE.iter().any(|name| key.trim_end().eq_ignore_ascii_case(name));
+    let lines = message.lines().filter_map(|line| line.split_once(':')).filter(|(key, _)| anywhere(key));
+    let mut found: Vec<Trailer> = lines.map(trailer).collect();
+    let last = git2::message_trailers_strs(message)?;
+    found.extend(last.iter().filter(|(key, _)| !anywhere(key)).map(trailer));
+    Ok(found)
 }
 
 /// A commit, and all that its first parent does not have; `None` where that cannot be told.
@@ -186,5 +197,66 @@ fn touches(commit: &git2::Commit<'_>, path: &str) -> bool {
     match commit.parent(0) {
         Ok(parent) => id_in(commit) != id_in(&parent),
         Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revision::review::carries_trailers;
+
+    fn told(message: &str) -> Vec<String> {
+        let found = trailers_of_message(message).expect("read");
+        found.iter().map(|trailer| format!("{}: {}", trailer.key, trailer.value)).collect()
+    }
+
+    #[test]
+    fn a_deletion_counts_on_any_line_and_others_in_the_last_paragraph() {
+        let squashed =
+            "Drop it (#7)\n\n* drop\n\nTandem-Delete: ns/shop 12\n\n* more\n\nBreak-Glass: no\n\nReviewed-by: A";
+        assert_eq!(told(squashed), ["Tandem-Delete: ns/shop 12", "Reviewed-by: A"]);
+        let last = "x\n\nReviewed-by: A\nTandem-Delete: ns/shop 3\r\n";
+        assert_eq!(told(last), ["Tandem-Delete: ns/shop 3", "Reviewed-by: A"], "once, though git has it too");
+        assert_eq!(told("Tandem-Delete: ns/shop 3"), ["Tandem-Delete: ns/shop 3"], "also as the subject");
+        assert_eq!(told("x\n\ntandem-delete : ns/shop 3\n\nend"), ["tandem-delete : ns/shop 3"], "to be told as wrong");
+        assert_eq!(told("x\n\nTandem-Delete: a/b 1\n and 2\n\nend"), ["Tandem-Delete: a/b 1"], "one line and no more");
+    }
+
+    /// Whether a message steers is asked before its approvals count for it: whatever pays must be seen there.
+    #[test]
+    fn what_counts_begins_a_line_and_is_seen_by_who_asks_whether_a_message_steers() {
+        let line = "Tandem-Delete: ns/shop 3";
+        let breaks = ["\n", "\r\n", "\n\n", "\n\n\n"];
+        let befores = [
+            "",
+            " ",
+            "\t",
+            "> ",
+            "* ",
+            "\u{feff}",
+            "\u{a0}",
+            "\u{200b}",
+            "\u{2028}",
+            "\u{85}",
+            "\u{b}",
+            "\u{c}",
+            "\r",
+            "x",
+            "a: ",
+            "\u{202e}",
+            "\u{1b}[8m",
+        ];
+        for (before, end) in befores.iter().flat_map(|before| breaks.map(|end| (*before, end))) {
+            for after in ["", "\n\nmore", "\r"] {
+                let message = format!("subject{end}{before}{line}{after}");
+                let counts = told(&message).iter().any(|told| told.starts_with("Tandem-Delete"));
+                assert_eq!(counts, before.is_empty(), "{message:?}");
+                assert!(!counts || carries_trailers(&message), "{message:?} is not seen to steer");
+            }
+        }
+        let other = ["Tandem\u{2010}Delete: ns/shop 3", "Tandem-Delete\u{200b}: ns/shop 3", "Tаndem-Delete: ns/shop 3"];
+        for line in other {
+            assert_eq!(told(&format!("subject\n\n{line}\n\nmore")), [""; 0], "{line:?}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The body of a manifest as it is sent.
 
-use base64::Engine;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
+use base64::{Engine, alphabet};
 use serde_json::{Map, Value};
 
 use crate::object::fields::LAST_APPLIED;
@@ -9,6 +10,10 @@ use crate::object::mask::is_secret;
 use crate::object::{Manifest, Problem};
 
 use super::phase::is_built_in;
+
+/// As the API server's decoder does it: bits of the last character that belong to no byte may be anything.
+const AS_GO: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// What the API server alone writes.
 const SERVER_SET: &[&str] =
@@ -135,7 +140,7 @@ fn encode(body: &mut Map<String, Value>) -> Vec<Problem> {
             }
         };
         let joined: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-        match BASE64_STANDARD.decode(&joined) {
+        match AS_GO.decode(&joined) {
             Ok(bytes) => {
                 data.insert(key, BASE64_STANDARD.encode(bytes).into());
             }
@@ -198,6 +203,18 @@ mod tests {
             "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {a: x, c: ''}, data: {a: b2xk, b: \"Yg==\\n\"}}",
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "eA==", "b": "Yg==", "c": ""}}),
         );
+    }
+
+    #[test]
+    fn base64_is_read_as_go_reads_it() {
+        let bits = "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {a: YR==, b: \"YW\\r\\nJ=\"}}";
+        let answered = json!({"a": "YQ==", "b": "YWI="});
+        check(bits, json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": answered}));
+        for wrong in ["YQ", "YQ=", "Y===", "YQ==YQ==", "Y Q=="] {
+            let mut manifest =
+                manifest(&format!("{{apiVersion: v1, kind: Secret, metadata: {{name: a}}, data: {{a: {wrong:?}}}}}"));
+            assert_eq!(normalise(&mut manifest).len(), 1, "{wrong}");
+        }
     }
 
     #[test]

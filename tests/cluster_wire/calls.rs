@@ -69,6 +69,17 @@ async fn what_time_mends_is_sent_again_and_retry_after_is_honoured() {
     assert!(seen[1].at > seen[0].at, "not at once");
 }
 
+/// An API server that says to come back at once is not taken at its word.
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_nothing_is_no_leave_to_ask_without_a_pause() {
+    let fake = Fake::ruled(|_| Reply::Text(429, "retry-after", "0", "slow down"));
+    let session = account(&fake).until(Instant::now() + Duration::from_secs(30));
+    apply::dry_run(&session, &desired("ConfigMap", json!({}))).await.expect_err("in vain");
+    let seen = fake.seen();
+    assert!(seen.len() > 3 && seen.len() < 20, "{} requests", seen.len());
+    assert!(seen.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(100)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_deadline_bounds_all_attempts_together() {
     for reply in [

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::agent::dependency::{Awaited, SyncState};
 use crate::agent::lens::Lens;
 use crate::agent::mailbox::{Loss, Pending, Sight};
-use crate::agent::observer::Standing;
+use crate::agent::observer::{Standing, Wanted};
 use crate::agent::tip::{Key, Tip};
 use crate::api::{GROUP, Sync};
 use crate::health::{Health, Status};
@@ -92,6 +92,8 @@ impl Unit {
         self.facts.hold = None;
         self.facts.withheld = None;
         self.validated.clear();
+        // It may leave to others what was fought over.
+        self.repairs.clear();
         self.refused = None;
         self.handled = None;
         self.planned = None;
@@ -100,9 +102,12 @@ impl Unit {
         self.facts.unwatched.clear();
         self.failures = 0;
         self.retry_at = None;
-        let owned = self.ledger.owned().iter();
-        let objects =
-            owned.map(|(id, entry)| (id, plan::yields_of(id, &self.lens.ignore, Some(entry)), Standing::Owns));
+        let objects = self.ledger.owned().iter().map(|(id, entry)| Wanted {
+            id,
+            version: &entry.version,
+            yields: plan::yields_of(id, &self.lens.ignore, Some(entry)),
+            standing: Standing::Owns,
+        });
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         // Registered before the Repository is looked up, so that no news is missed in between.
         self.publish();
@@ -223,8 +228,9 @@ impl Unit {
         }
     }
 
-    /// Sums up the health of what is owned.
+    /// Sums up the health of what is owned, and what is fought over.
     pub(super) fn assess(&mut self) {
+        self.fights();
         let unknown = Health::new(Status::Unknown, "not seen yet");
         let owned = self.ledger.owned();
         // What has run has run, whether or not its Job is still there.

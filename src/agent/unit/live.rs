@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::agent::observer::Standing;
+use crate::agent::fight::{Repairs, Rival};
+use crate::agent::observer::{Before, Standing, Wanted};
 use crate::cluster::{Answer, KindInfo};
 use crate::health;
+use crate::inventory::Flag;
 use crate::object::{ObjectId, split_api_version};
 use crate::plan::{self, Change, Claim, Desired, Live, Owner, Reason};
 use crate::report::event;
@@ -15,7 +18,7 @@ use crate::report::message::{Repair, RepairKind, Takeover};
 use crate::report::outcome::Outcome;
 
 use super::Unit;
-use super::pass::{Stop, Target};
+use super::pass::{Aim, Stop, Target};
 
 /// How much of a source could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +85,14 @@ impl Unit {
         let before = self.observed.get(id).cloned().unwrap_or(Live::Unknown);
         let Some(told) = self.answer_of(desired, answer) else { return };
         let change = plan::refine(change, &told, &before);
+        if !self.is_applied(&change) {
+            // Git says something else of it now: whoever fought over what it said before may be content.
+            self.repairs.remove(id);
+        }
         let entry = plan::record(&change, desired, self.ledger.owned().get(id), &told);
         self.ledger.set(id, entry);
-        let ours = (id, desired.yields.clone(), Standing::Owns);
+        let version = split_api_version(&desired.manifest.api_version).1;
+        let ours = Wanted { id, version, yields: desired.yields.clone(), standing: Standing::Owns };
         self.world.observer.route([ours], &self.mailbox, &self.lens);
         self.observed.insert(id.clone(), Live::Present(told.seen));
         self.health.insert(id.clone(), health::assess(&answer.object, &self.lens.expressions));
@@ -93,9 +101,8 @@ impl Unit {
         for warning in &answer.warnings {
             tracing::warn!(sync = %self.key, object = %id, warning, "the API server warns");
         }
-        match change.reason {
-            Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing => self.repaired(&change, drift, millis),
-            _ => {}
+        if is_repair(change.reason) {
+            self.repaired(&change, drift, millis);
         }
         if !answer.kept.is_empty() {
             tracing::info!(sync = %self.key, object = %id, fields = ?answer.kept, "left to other managers");
@@ -118,15 +125,29 @@ impl Unit {
         self.tell_events(&[event::of_repair(&repair)]);
         let now = self.world.now();
         let repairs = self.repairs.entry(change.id.clone()).or_default();
-        repairs.note(now);
-        if repairs.is_fight() {
-            let fight =
-                Fight { id: change.id.clone(), field: drift.first().cloned(), author, rounds: repairs.rounds() };
-            if self.facts.drift.fight.is_none() {
-                self.tell_events(&[event::of_fight(&fight)]);
-            }
-            self.facts.drift.fight = Some(fight);
+        repairs.note(now, Rival { author, field: drift.first().cloned() });
+        if repairs.rounds() == 1 {
+            let begun = fight(&change.id, repairs);
+            self.tell_events(&[event::of_fight(&begun)]);
         }
+    }
+
+    /// The fight that lasts, of several the one with the newest repair. What is quiet again, no longer ours or left alone is
+    /// fought over no more.
+    pub(super) fn fights(&mut self) {
+        let (now, owned) = (self.world.now(), self.ledger.owned());
+        let left_alone = |id: &ObjectId| owned.get(id).is_none_or(|e| e.flags.contains(&Flag::ReconcileDisabled));
+        self.repairs.retain(|id, repairs| !repairs.is_over(now) && !left_alone(id));
+        let fights = || self.repairs.iter().filter(|(_, repairs)| repairs.is_fight());
+        let end = fights().filter_map(|(_, repairs)| repairs.ends()).min();
+        self.quiet_at = end.map(|end| Instant::now() + end.saturating_sub(now));
+        let newest = fights().max_by_key(|(_, repairs)| repairs.last());
+        self.facts.drift.fight = newest.map(|(id, repairs)| fight(id, repairs));
+    }
+
+    /// Whether what Git says of an object is what was applied last.
+    pub(super) fn is_applied(&self, change: &Change) -> bool {
+        self.ledger.owned().get(&change.id).is_some_and(|entry| entry.desired == change.desired)
     }
 
     /// Fields that another manager owned are ours now.
@@ -165,17 +186,20 @@ impl Unit {
     ) -> Result<(), Stop> {
         let snapshot = self.world.cluster.kinds().snapshot(&self.world.cluster.own()).await;
         let snapshot = snapshot.map_err(|error| Stop::failed(Stage::Plan, &error))?;
-        let mut wanted: BTreeMap<String, (KindInfo, BTreeSet<String>)> = BTreeMap::new();
         let owned = self.ledger.owned().iter().map(|(id, entry)| (id, entry.version.as_str()));
         let desired = desired.into_iter().map(|d| (d.id(), split_api_version(&d.manifest.api_version).1));
-        for (id, version) in owned.chain(desired) {
+        // What Git names is seen as Git has it, whatever it was before.
+        let versions: BTreeMap<&ObjectId, &str> = owned.chain(desired).collect();
+        let mut wanted: BTreeMap<KindInfo, BTreeSet<String>> = BTreeMap::new();
+        for (id, version) in versions {
             let kind = snapshot.get(&id.group, version, &id.kind).or_else(|| snapshot.preferred(&id.group, &id.kind));
             // A kind whose definition comes in the same revision is watched from the next pass on.
             let Some(kind) = kind else { continue };
-            let (_, namespaces) = wanted.entry(id.group_kind()).or_insert_with(|| (kind.clone(), BTreeSet::new()));
-            namespaces.insert(id.namespace.clone());
+            wanted.entry(kind.clone()).or_default().insert(id.namespace.clone());
         }
-        let open = self.world.observer.watch(&wanted, &target.session);
+        // Healing comes between two tries of a newer revision, which asks for more.
+        let before = if target.aim == Aim::Heal { Before::Keeps } else { Before::Ends };
+        let open = self.world.observer.watch(&self.key, &wanted, &target.session, before);
         match tokio::time::timeout(self.timeout().min(std::time::Duration::from_secs(30)), open).await {
             Ok(()) => Ok(()),
             Err(_) => {
@@ -187,4 +211,14 @@ impl Unit {
             }
         }
     }
+}
+
+/// Whether a change puts right what others did to what was applied.
+pub(super) fn is_repair(reason: Reason) -> bool {
+    matches!(reason, Reason::Drifted | Reason::ReplacedByOthers | Reason::Missing)
+}
+
+fn fight(id: &ObjectId, repairs: &Repairs) -> Fight {
+    let Rival { author, field } = repairs.rival().clone();
+    Fight { id: id.clone(), field, author, rounds: repairs.rounds() }
 }

@@ -145,6 +145,8 @@ struct Unit {
     retry_at: Option<Instant>,
     /// When the next repair of an object that is fought over is due.
     repair_at: Option<Instant>,
+    /// When a fight is over, unless another repair is made.
+    quiet_at: Option<Instant>,
     recheck_at: Option<Instant>,
     tell_at: Option<Instant>,
     /// Since when a status is held back.
@@ -219,6 +221,7 @@ impl Unit {
             failures: 0,
             retry_at: None,
             repair_at: None,
+            quiet_at: None,
             recheck_at: None,
             tell_at: None,
             tell_since: None,
@@ -263,7 +266,8 @@ impl Unit {
 
     /// Waits for news, or for the time of a retry, a full check or a held-back status.
     async fn rest(&mut self) {
-        let times = [self.retry_at, self.repair_at, self.recheck_at, self.tell_at, self.limit_at];
+        let times =
+            [self.retry_at, self.repair_at, self.quiet_at, self.recheck_at, self.tell_at, self.limit_at];
         let next = times.into_iter().flatten().min();
         match next {
             _ if self.work => return,

@@ -1,5 +1,7 @@
 //! `dependsOn`: other Syncs by what they publish, objects of any kind by a watch of their own.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -9,13 +11,16 @@ use crate::agent::mailbox::{Mailbox, Trigger};
 use crate::agent::tip::Key;
 use crate::api::DependencyRef;
 use crate::cluster::observe::{self, Event, Selector};
-use crate::cluster::{KindInfo, Session};
+use crate::cluster::{ClusterError, KindInfo, Session};
 use crate::health::{self, Expressions, Health, Rule, Status};
 use crate::object::split_api_version;
 use crate::report::facts::{Stage, Verdict};
 
 use super::Unit;
 use super::pass::{Stop, Target};
+
+/// After so long a kind that is not served yet is looked for again.
+const UNSERVED: Duration = Duration::from_secs(5);
 
 /// An object of any kind that must be ready first, watched as the Sync's account.
 pub(super) struct Watched {
@@ -61,14 +66,19 @@ impl Unit {
 
     async fn readiness(&mut self, session: &Session, reference: &DependencyRef) -> Result<Health, Stop> {
         if !self.watched.iter().any(|watched| watched.reference == *reference) {
-            let watched = follow(session, &self.mailbox, reference, &self.key.namespace).await?;
-            self.watched.push(watched);
+            match follow(session, &self.mailbox, reference, &self.key.namespace).await? {
+                Ok(watched) => self.watched.push(watched),
+                Err(unserved) => {
+                    // The definition that brings the kind makes the next pass due; it is served a moment after that.
+                    self.again_within(UNSERVED);
+                    return Ok(Health::new(Status::NotFound, unserved.to_string()));
+                }
+            }
         }
         let watched = self.watched.iter_mut().find(|watched| watched.reference == *reference);
         let Some(watched) = watched else { return Ok(Health::in_progress("not seen yet")) };
         // The first sight takes one list; after that the watch tells.
-        let first =
-            tokio::time::timeout(std::time::Duration::from_secs(5), watched.ready.wait_for(Option::is_some)).await;
+        let first = tokio::time::timeout(Duration::from_secs(5), watched.ready.wait_for(Option::is_some)).await;
         let seen = first.ok().and_then(Result::ok).and_then(|health| health.clone());
         Ok(seen
             .unwrap_or_else(|| Health::in_progress("it cannot be seen: the account must be able to list and watch it")))
@@ -86,20 +96,20 @@ fn told(reference: &DependencyRef, namespace: &str) -> String {
     format!("{kind} {}/{}", reference.namespace.as_deref().unwrap_or(namespace), reference.name)
 }
 
+/// Watches what a reference names; or why there is nothing to watch yet: no such kind is served.
 async fn follow(
     session: &Session,
     mailbox: &Mailbox,
     reference: &DependencyRef,
     namespace: &str,
-) -> Result<Watched, Stop> {
+) -> Result<Result<Watched, ClusterError>, Stop> {
     let kind = reference.kind.clone().unwrap_or_default();
     let api_version = reference.api_version.clone().unwrap_or_else(|| "v1".to_owned());
-    let info: KindInfo = session
-        .cluster()
-        .kinds()
-        .resolve(session, &api_version, &kind)
-        .await
-        .map_err(|error| Stop::failed(Stage::Plan, &error))?;
+    let info: KindInfo = match session.cluster().kinds().resolve(session, &api_version, &kind).await {
+        Ok(info) => info,
+        Err(error @ ClusterError::NoSuchKind { .. }) => return Ok(Err(error)),
+        Err(error) => return Err(Stop::failed(Stage::Plan, &error)),
+    };
     let expressions = match &reference.ready {
         None => Expressions::default(),
         Some(ready) => {
@@ -143,5 +153,5 @@ async fn follow(
             }
         }
     });
-    Ok(Watched { reference: reference.clone(), ready, task })
+    Ok(Ok(Watched { reference: reference.clone(), ready, task }))
 }

@@ -7,11 +7,12 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use crate::agent::mailbox::Trigger;
+use crate::agent::observer::Wanted as Asked;
 use crate::agent::tip::Key;
 use crate::agent::worker::{KILLS, killed};
 use crate::api::{Mode, OnInvalid};
 use crate::cluster::{Answer, ClusterError, Session, apply};
-use crate::object::{ObjectId, Problem};
+use crate::object::{ObjectId, Problem, split_api_version};
 use crate::plan::{self, Change, Desired, Live, Method, Plan, Refusals, Rules, Steer};
 use crate::render::Rendered;
 use crate::report::facts::{Stage, Verdict};
@@ -186,7 +187,12 @@ impl Unit {
         if source == Source::Whole && target.aim == Aim::Newest {
             self.planned = Some(target.found.commit().to_owned());
         }
-        let objects = desired.iter().map(|object| (object.id(), object.yields.clone(), self.standing(object.id())));
+        let objects = desired.iter().map(|object| Asked {
+            id: object.id(),
+            version: split_api_version(&object.manifest.api_version).1,
+            yields: object.yields.clone(),
+            standing: self.standing(object.id()),
+        });
         self.world.observer.route(objects, &self.mailbox, &self.lens);
         self.open_watches(target, desired).await?;
         // What the first lists of new watches have shown need not be asked for.

@@ -19,6 +19,7 @@ use ssh_key::private::Ed25519Keypair;
 use crate::agent::acceptance::Seal;
 use crate::agent::ancestry::Ancestries;
 use crate::agent::claims::ClaimBook;
+use crate::agent::fight::Rival;
 use crate::agent::foretold::Memory;
 use crate::agent::freezes::FreezeBook;
 use crate::agent::mailbox::{Loss, Sight, Trigger};
@@ -35,8 +36,9 @@ use crate::cluster::observe::Event;
 use crate::cluster::{Cluster, ConnectOptions, WritePermit};
 use crate::git::{Listed, Source};
 use crate::health::Status;
-use crate::inventory::Entry;
+use crate::inventory::{Entry, Flag};
 use crate::object::DigestKey;
+use crate::plan::{Action, Change, Phase, Reason};
 use crate::render::ReadRecord;
 use crate::report::facts::{Stage, Verdict};
 use crate::report::metrics::{Build, Metrics};
@@ -243,6 +245,11 @@ fn tip(commit: &str) -> Tip {
     }
 }
 
+/// A change of an object of which Git says what it said before.
+fn change(id: &ObjectId, reason: Reason) -> Change {
+    Change::new(id.clone(), "v1", Phase::Config, Action::Configured, reason)
+}
+
 /// A ConfigMap that was applied.
 fn owned(unit: &mut Unit) -> ObjectId {
     let id = ObjectId::new("shop", "a", "", "ConfigMap");
@@ -332,8 +339,8 @@ async fn a_repair_that_is_put_off_in_a_fight_is_made_when_it_is_due() {
     let mut unit = ground.unit(sync(json!({})));
     let id = owned(&mut unit);
     let now = ground.world.now();
-    (0..4).for_each(|_| unit.repairs.entry(id.clone()).or_default().note(now));
-    assert!(unit.fought_over(&id, now), "it is fought over");
+    (0..4).for_each(|_| unit.repairs.entry(id.clone()).or_default().note(now, Rival::default()));
+    assert!(unit.is_put_off(&change(&id, Reason::Drifted), now), "it is fought over");
     let found = tip(COMMIT).found.expect("found");
     let target = unit.target(found, Aim::Newest).map_err(|_| ()).expect("a target");
     unit.settle(&target);
@@ -344,7 +351,75 @@ async fn a_repair_that_is_put_off_in_a_fight_is_made_when_it_is_due() {
         }
     });
     assert!(rested.await.is_ok(), "nothing wakes it");
-    assert!(!unit.fought_over(&id, ground.world.now()), "it may be put right");
+    assert!(!unit.is_put_off(&change(&id, Reason::Drifted), ground.world.now()), "it may be put right");
+}
+
+/// What Git says anew is no repair, and is not put off: the revision counts as applied after this.
+#[tokio::test(start_paused = true)]
+async fn only_a_repair_of_what_was_applied_is_put_off_in_a_fight() {
+    let ground = Ground::lapsed();
+    let mut unit = ground.unit(sync(json!({})));
+    let id = owned(&mut unit);
+    let now = ground.world.now();
+    (0..4).for_each(|_| unit.repairs.entry(id.clone()).or_default().note(now, Rival::default()));
+    let new = Some(ground.world.key.digest_bytes(b"what Git says now"));
+    for (reason, desired, expected) in [
+        (Reason::Drifted, None, true),
+        (Reason::ReplacedByOthers, None, true),
+        (Reason::Missing, None, true),
+        (Reason::Missing, new, false),
+        (Reason::Changed, new, false),
+        (Reason::TakenOver, None, false),
+    ] {
+        let change = Change { desired, ..change(&id, reason) };
+        assert_eq!(unit.is_put_off(&change, now), expected, "{reason}");
+    }
+}
+
+/// It is told as long as it lasts, and no longer: the rival may have stopped, or Git may leave the object to it.
+#[tokio::test(start_paused = true)]
+async fn a_fight_ends_when_it_is_quiet_or_when_the_object_is_left_alone() {
+    let ground = Ground::lapsed();
+    let rival = || Rival { author: "keda".to_owned(), field: Some("spec.replicas".to_owned()) };
+    let fighting = || {
+        let mut unit = ground.unit(sync(json!({})));
+        let id = owned(&mut unit);
+        (0..4).for_each(|_| unit.repairs.entry(id.clone()).or_default().note(ground.world.now(), rival()));
+        unit.assess();
+        let told = unit.facts.drift.fight.clone().expect("it is told");
+        assert_eq!((&told.id, told.author.as_str(), told.rounds), (&id, "keda", 1));
+        unit.work = false;
+        (unit, id)
+    };
+    let over = |unit: &mut Unit| {
+        unit.assess();
+        unit.facts.drift.fight.is_none()
+    };
+
+    let (mut unit, _) = fighting();
+    let quiet = timeout(Duration::from_secs(61), async {
+        while !over(&mut unit) {
+            unit.rest().await;
+        }
+    });
+    assert!(quiet.await.is_ok(), "nothing wakes it when the fight is over");
+
+    let (mut unit, id) = fighting();
+    let mut entry = unit.ledger.owned()[&id].clone();
+    entry.flags.insert(Flag::ReconcileDisabled);
+    unit.ledger.set(&id, entry);
+    assert!(over(&mut unit), "Git leaves it alone");
+
+    let (mut unit, id) = fighting();
+    unit.forget(&id);
+    assert!(over(&mut unit), "it is not owned any more");
+
+    let (mut unit, _) = fighting();
+    unit.take_spec();
+    assert!(over(&mut unit), "another spec");
+
+    let (mut unit, _) = fighting();
+    assert!(!over(&mut unit), "nothing has changed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ use crate::report::outcome::Outcome;
 use super::Unit;
 use super::carry::{problem, still_running};
 use super::clear::unreachable;
+use super::live::is_repair;
 use super::pass::{Stop, Target, millis};
 use super::together::together;
 
@@ -88,7 +89,7 @@ impl Unit {
         let permit = self.world.permit().ok_or(Stop::NoPermit)?;
         let session = &target.session;
         let now = self.world.now();
-        let due: Vec<_> = step.changes.iter().filter(|change| !self.fought_over(&change.change.id, now)).collect();
+        let due: Vec<_> = step.changes.iter().filter(|change| !self.is_put_off(change.change, now)).collect();
         let (managers, timeout) = (&self.lens.managers, self.timeout());
         let mut writes = Vec::new();
         for change in due {
@@ -136,8 +137,14 @@ impl Unit {
         if step.phase == Phase::Definitions { self.establish(target, step).await } else { Ok(()) }
     }
 
+    /// Whether a change is a repair of an object that is fought over, and not due yet. What Git says anew is sent at once:
+    /// a revision counts as applied after this.
+    pub(super) fn is_put_off(&mut self, change: &plan::Change, now: Duration) -> bool {
+        is_repair(change.reason) && self.is_applied(change) && self.fought_over(&change.id, now)
+    }
+
     /// Whether an object is fought over, and its next repair not due.
-    pub(super) fn fought_over(&mut self, id: &ObjectId, now: Duration) -> bool {
+    fn fought_over(&mut self, id: &ObjectId, now: Duration) -> bool {
         let Some(at) = self.repairs.get(id).and_then(super::Repairs::not_before) else { return false };
         if at <= now {
             return false;
