@@ -151,6 +151,30 @@ fn revoked_openpgp_keys_count_no_more_wherever_the_revocation_stands() {
     assert!(stray.to_string().contains("is of none of the keys"), "{stray}");
 }
 
+/// What a key is for may change, and the newest word of it counts.
+#[test]
+fn a_key_that_is_not_for_signing_any_more_signs_nothing() {
+    let (keys, repositories) = (Keys::new(), Repositories::new());
+    let copy = repositories.create("app");
+    let changed = |key: &str, signer: &str, commands: &str| {
+        let signed = signed_by(&keys, &copy, signer);
+        let before = public(&keys, key);
+        let mut edit = asking(&keys);
+        edit.args(["--edit-key", key]);
+        answers(&mut edit, commands);
+        let after = public(&keys, key);
+        assert_ne!(before.text, after.text);
+        let of = |file: &KeyFile| judged(&signed, std::slice::from_ref(file), Timestamp::now());
+        row(signer, Flaw::SignerNotAllowed, of(&after), of(&before));
+    };
+    let key = keys.pgp(ALICE, "ed25519", "sign", "never", &[]);
+    changed(&key, &key, "change-usage\ns\nq\nsave\n");
+    let primary = keys.pgp("Bob <bob@example.com>", "ed25519", "cert", "never", &[]);
+    run(keys.gpg().args(["--quick-add-key", &primary, "ed25519", "sign", "never"]));
+    let subkey = keys.fingerprints(&primary)[1].clone();
+    changed(&primary, &subkey, "key 1\nchange-usage\ns\na\nq\nsave\n");
+}
+
 #[test]
 fn openpgp_subkeys_count_by_their_binding_their_flags_and_their_own_end() {
     let (keys, repositories) = (Keys::new(), Repositories::new());

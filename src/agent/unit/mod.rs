@@ -266,8 +266,7 @@ impl Unit {
 
     /// Waits for news, or for the time of a retry, a full check or a held-back status.
     async fn rest(&mut self) {
-        let times =
-            [self.retry_at, self.repair_at, self.quiet_at, self.recheck_at, self.tell_at, self.limit_at];
+        let times = [self.retry_at, self.repair_at, self.quiet_at, self.recheck_at, self.tell_at, self.limit_at];
         let next = times.into_iter().flatten().min();
         match next {
             _ if self.work => return,
