@@ -154,6 +154,14 @@ pub(super) fn download(
     depth: i32,
 ) -> Result<(), GitError> {
     let all = what.ends_with("/*");
+    // A reference is a file, and those below it are in a folder of that name: what another fetch left is in the way.
+    match repository.find_reference(INCOMING) {
+        Ok(mut left) if all => {
+            left.delete().map_err(|e| GitError::of_cache(&exchange.source.url, "forgetting what was fetched", &e))?;
+        }
+        _ if !all => forget_branches(repository, &exchange.source.url)?,
+        _ => {}
+    }
     let spec = if all { format!("+{what}:{INCOMING}/*") } else { format!("+{what}:{INCOMING}") };
     talk(exchange, what, || {
         let mut remote = repository.remote_anonymous(&exchange.address.url)?;

@@ -7,7 +7,7 @@ use crate::coverage::{attach, lcov};
 use crate::git_remote::git;
 use crate::lab::manifests::config;
 use crate::lab::{Agent, Lab, both, condition_of, wait_for};
-use crate::signing::SshKey;
+use crate::signing::{SshKey, sign};
 
 /// Waits until exactly these commits lack approval.
 fn waiting(stage: &Stage<'_>, commits: &[&str]) {
@@ -126,8 +126,10 @@ fn what_was_taken_back_stays_so_also_where_all_is_held_for_another_reason() {
     stage.applied(&second, "2");
     stage.accepted(&second);
 
-    // History is rewritten, which two people must approve by both names; one does, and takes it back.
+    // History is rewritten by a commit that nobody signed, so that two people must approve both names; one does, and takes
+    // it back.
     stage.copy.git(&["reset", "-q", "--hard", &first]);
+    sign(&stage.copy, false);
     let third = stage.push("3");
     stage.approve(&stage.bob, &["--base", &second]);
     stage.wait_held("Diverged", &[&third, "it has 1 of 2"]);
