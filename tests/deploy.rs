@@ -115,7 +115,8 @@ fn who_changes_it_back_each_time_is_named_and_what_git_leaves_alone_is_not_touch
     }
     tenant.wait_reason("sync", "Ready", "DriftFight");
 
-    let left = greeting("good morning").replace("{name: web}", "{name: web, annotations: {tandemcd.io/reconcile: disabled}}");
+    let left =
+        greeting("good morning").replace("{name: web}", "{name: web, annotations: {tandemcd.io/reconcile: disabled}}");
     repo.write("deploy/web.yaml", &left);
     repo.write("deploy/more.yaml", &greeting("more").replace("name: web", "name: more"));
     let second = repo.push("web is left alone");

@@ -38,7 +38,7 @@ impl Unit {
             leaving.into_iter().map(|change| (change.id.clone(), change.api_version.clone())).collect();
         for (id, api_version) in leaving {
             let session = &target.session;
-            let kind = session.cluster().kinds().resolve(session, &api_version, &id.kind).await;
+            let kind = session.cluster().kinds().any(session, &api_version, &id.kind).await;
             let kind = kind.map_err(|error| Stop::failed(Stage::Validate, &error))?;
             let live = apply::get(session, &kind, &id.namespace, &id.name).await;
             let Some(live) = live.map_err(|error| Stop::failed(Stage::Validate, &error))? else { continue };
