@@ -160,8 +160,6 @@ struct Unit {
     logged: [Option<(Reason, String)>; 2],
     /// The last plan waits for what other Syncs claim or plan.
     waits_for_others: bool,
-    /// Deletions that were carried out since a revision was last applied whole, and not paid for.
-    deleted_unpaid: u32,
     /// Newest commit that was planned from a whole source: what this Sync claims is of that.
     planned: Option<String>,
     /// What others were told last.
@@ -226,7 +224,6 @@ impl Unit {
             waiting_since: None,
             logged: [None, None],
             waits_for_others: false,
-            deleted_unpaid: 0,
             planned: None,
             published: None,
             unhealthy_since: None,
@@ -262,8 +259,7 @@ impl Unit {
 
     /// Waits for news, or for the time of a retry, a full check or a held-back status.
     async fn rest(&mut self) {
-        let times =
-            [self.retry_at, self.repair_at, self.quiet_at, self.recheck_at, self.tell_at, self.limit_at];
+        let times = [self.retry_at, self.repair_at, self.quiet_at, self.recheck_at, self.tell_at, self.limit_at];
         let next = times.into_iter().flatten().min();
         match next {
             _ if self.work => return,

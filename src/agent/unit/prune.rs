@@ -41,9 +41,7 @@ impl Unit {
                 match end {
                     Ok(deletion) => {
                         outcome.record(id, Action::Deleted);
-                        if !admitted.is_granted() {
-                            self.deleted_unpaid = self.deleted_unpaid.saturating_add(1);
-                        }
+                        self.count_deletion(admitted);
                         if deletion == Deletion::Begun {
                             begun.push(id);
                         } else {
