@@ -557,7 +557,8 @@ fn an_object_of_a_version_that_is_not_served_any_more_is_deleted_all_the_same() 
         if served.contains("v1beta1") { Err(served) } else { Ok(()) }
     });
     let there = |name: &str| lab.get(namespace, &format!("widgets.v1.{group}/{name}"));
-    (there("one"), there("two"));
+    there("one");
+    there("two");
     repo.remove("one/widget.yaml");
     let second = repo.push("it leaves");
     tenant.wait_applied("one", &second);

@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn what_others_need_goes_after_them_and_rights_go_last() {
         let id = |group: &str, kind: &str| ObjectId::new("shop", "x", group, kind);
-        let mut objects = vec![
+        let mut objects = [
             id("", "Namespace"),
             id("rbac.authorization.k8s.io", "RoleBinding"),
             id("", "ConfigMap"),
