@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::lab::manifests::{config, deployment};
+use crate::lab::manifests::{config, deployment, greeting, web};
 use crate::lab::{Lab, Repo, Tenant, condition_of, unique};
 
 /// A definition of a kind `Gadget` in a group of the test's own.
@@ -273,6 +273,7 @@ apiVersion: v1
 kind: Secret
 metadata: {name: login}
 stringData: {user: anna}
+data: {odd: YR==}
 ---
 apiVersion: v1
 kind: Service
@@ -293,6 +294,12 @@ status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
     tenant.wait_applied("sync", &first);
     let secret = lab.get(namespace, "secret/login");
     assert_eq!(secret["data"]["user"], "YW5uYQ==");
+    // Bits that belong to no byte are dropped, as the API server does it.
+    lab.apply(&format!(
+        "{{apiVersion: v1, kind: Secret, metadata: {{name: theirs, namespace: {namespace}}}, data: {{odd: YR==}}}}"
+    ));
+    assert_eq!(lab.get(namespace, "secret/theirs")["data"], serde_json::json!({"odd": "YQ=="}));
+    assert_eq!(secret["data"]["odd"], "YQ==");
     let service = lab.get(namespace, "service/web");
     assert_ne!(service["metadata"]["uid"], "00000000-0000-0000-0000-000000000000");
     assert!(service["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"].is_null());
@@ -567,4 +574,44 @@ fn a_commit_that_changes_one_object_of_many_sends_one_write() {
             && e["objectRef"]["namespace"] == tenant.namespace.as_str()
     });
     assert_eq!(objects.len(), 2, "{objects:#?}");
+}
+
+/// What is created anew may take long to go: nothing else waits for that, also not a newer commit of the same Sync.
+#[test]
+fn an_object_that_is_slow_to_go_before_it_is_created_anew_holds_nothing_else_up() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    let forced = |app: &str| {
+        let metadata = "{name: web, annotations: {tandemcd.io/force: enabled}, finalizers: [example.com/slow]}";
+        web().replacen("{name: web}", metadata, 1).replace("app: web", &format!("app: {app}"))
+    };
+    repo.write("deploy/web.yaml", &forced("one"));
+    repo.write("deploy/config.yaml", &greeting("hello"));
+    let first = repo.push("first");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    let before = uid(&lab.get(namespace, "deployment/web"));
+
+    repo.write("deploy/web.yaml", &forced("two"));
+    repo.push("another selector");
+    lab.wait(namespace, "deployment/web", |object| match object["metadata"]["deletionTimestamp"].as_str() {
+        Some(_) => Ok(()),
+        None => Err("it is not deleted".to_owned()),
+    });
+    repo.write("deploy/config.yaml", &greeting("good morning"));
+    let third = repo.push("and another greeting");
+    lab.wait(namespace, "configmap/web", |object| match object["data"]["greeting"].as_str() {
+        Some("good morning") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(uid(&lab.get(namespace, "deployment/web")), before, "it waits for its finalizer still");
+    let patch = "{\"metadata\": {\"finalizers\": null}}";
+    lab.k(&["-n", namespace, "patch", "deployment", "web", "--type=merge", "-p", patch]);
+    tenant.wait_applied("sync", &third);
+    let after = lab.get(namespace, "deployment/web");
+    assert_ne!(uid(&after), before);
+    assert_eq!(after["spec"]["selector"]["matchLabels"]["app"], "two");
+    let told = lab.k(&["-n", namespace, "get", "events", "-o", "jsonpath={.items[*].message}"]);
+    assert!(!told.contains("deleted by"), "{told}");
 }

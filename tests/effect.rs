@@ -465,6 +465,33 @@ fn what_is_left_of_an_approved_plan_needs_no_second_approval_and_what_is_not_of_
     }
 }
 
+/// A line that pays for deletions is spent by the run that goes ahead, and not by one that is held for its plan.
+#[test]
+fn a_line_that_pays_for_deletions_pays_once_the_plan_is_approved() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let review = &stage.stage;
+    let namespace = &review.tenant.namespace;
+    review.tenant.sync("sync", "deploy", "deletionBudget: {maxCount: 10, maxPercent: 10}");
+    let many: String = (0..12).map(|number| config(&format!("gone{number}"), "{a: b}")).collect();
+    let brings = |message: &str, text: &str| {
+        let commit = review.copy.push(message, &[("deploy/many.yaml", text)]);
+        review.approve(&review.bob, &[]);
+        let plan = stage.held("PlanMissing", &commit, &[]);
+        let paid = review.lab.get(namespace, "sync/sync")["status"]["deletionsPaid"].clone();
+        assert!(paid.is_null(), "nothing goes yet: {paid}");
+        assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+        let told = review.applied(&commit, "1");
+        (commit, told["status"]["deletionsPaid"].to_string())
+    };
+    let (_, paid) = brings("many", &many);
+    assert_eq!(paid, "null");
+    let line = format!("Tandem-Delete: lab/{namespace}/sync 12");
+    let (commit, paid) = brings(&format!("they go\n\n{line}"), "# nothing\n");
+    assert!(paid.contains(&format!("{commit} 12")), "{paid}");
+    assert!(review.lab.absent(namespace, "configmap/gone0"));
+}
+
 #[test]
 fn break_glass_needs_no_approved_plan_and_what_comes_after_it_does() {
     let stage = Stage::with(Lab::shared(), "  breakGlass: {people: [ada], lasts: 1h}\n");

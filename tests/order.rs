@@ -150,14 +150,13 @@ fn it_waits_for_an_object_of_any_kind_without_polling() {
         say("yes");
         tenant.wait_applied("sync", &commit);
         let of = |name: &str, mine: bool| {
-            let writes = lab.audit(namespace, |event| {
+            lab.audit(namespace, |event| {
                 event["objectRef"]["namespace"] == namespace
                     && event["objectRef"]["name"] == name
                     && event["verb"] == "patch"
                     && !event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"))
                     && event["userAgent"].as_str().is_some_and(|agent| agent.contains(&commit)) == mine
-            });
-            writes
+            })
         };
         let opened = of("gate", false).last().map(|event| time(event, "stageTimestamp")).expect("it was opened");
         let written = of("after", true).first().map(|event| time(event, "requestReceivedTimestamp")).expect("written");

@@ -1,7 +1,7 @@
 //! What leaves Git leaves the cluster, within a budget.
 
 use crate::lab::manifests::{config, web};
-use crate::lab::{Lab, Repo, Tenant, condition_of, unique, wait_for};
+use crate::lab::{Agent, Lab, Repo, Tenant, condition_of, unique, wait_for};
 
 /// A ConfigMap with more metadata, such as `, finalizers: [example.com/slow]`.
 fn named(name: &str, more: &str) -> String {
@@ -130,7 +130,8 @@ fn too_many_deletions_wait_for_a_line_in_a_commit_which_counts_once() {
     repo.push("twelve more leave");
     tenant.wait_message("sync", "Held", &[&line]);
     assert_eq!(count(lab, namespace, "next"), 12);
-    let again = repo.push(&format!("these too\n\n{line}"));
+    // As a squash merge writes it: a line in the middle.
+    let again = repo.push(&format!("these too (#7)\n\n* next\n\n{line}\n\n* and more words"));
     tenant.wait_applied("sync", &again);
     assert_eq!(count(lab, namespace, "next"), 0);
     assert_eq!(count(lab, namespace, "keep"), 8);
@@ -167,6 +168,44 @@ fn what_a_trailer_pays_for_is_recorded_before_the_first_deletion() {
     tenant.wait_applied("sync", &paid);
     let after = writes();
     assert!(after[before.len()..].starts_with("sd"), "{before} then {after}");
+}
+
+/// Deletions that are done count together until a revision is applied whole, whichever agent did them.
+#[test]
+fn deletions_that_are_done_count_after_a_restart_too() {
+    let (lab, repo) = (Lab::start("count"), Repo::new());
+    let mut agent = Agent::start_with(&lab, &["--lease-seconds", "3"]);
+    let tenant = Tenant::new(&lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/keep.yaml", &configs("keep", 4));
+    repo.write("deploy/a.yaml", &(configs("a", 7) + &named("slow", ", finalizers: [example.com/slow]")));
+    repo.write("deploy/b.yaml", &configs("b", 8));
+    let first = repo.push("many");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    repo.remove("deploy/a.yaml");
+    repo.push("eight leave, and one of them waits");
+    tenant.wait_message("sync", "Reconciling", &["slow"]);
+    lab.wait(namespace, "sync/sync", |sync| match &sync["status"]["deletionsUnpaid"] {
+        count if *count == 8 => Ok(()),
+        _ => Err(format!("{:#}", sync["status"])),
+    });
+    agent.kill();
+    repo.remove("deploy/b.yaml");
+    let second = repo.push("eight more leave");
+    agent.restart();
+    let line = format!("Tandem-Delete: lab/{namespace}/sync 16");
+    tenant.wait_message("sync", "Held", &["16 of", &line]);
+    assert_eq!(count(&lab, namespace, "b"), 8, "{second}");
+    let paid = repo.push(&format!("they are meant to go\n\n{line}"));
+    lab.wait(namespace, "sync/sync", |sync| match sync["status"]["deletionsPaid"].to_string().contains(&paid) {
+        true => Ok(()),
+        false => Err(format!("{:#}", sync["status"])),
+    });
+    release(&lab, namespace, "configmap/slow");
+    let told = tenant.wait_applied("sync", &paid);
+    assert!(told["status"]["deletionsUnpaid"].is_null(), "{:#}", told["status"]);
+    assert_eq!(count(&lab, namespace, "b"), 0);
 }
 
 #[test]
@@ -440,4 +479,189 @@ spec: {{maxUnavailable: 1, selector: {{matchLabels: {{app: {name}}}}}}}
     }
     let told = lab.k(&["-n", namespace, "get", "events", "-o", "jsonpath={.items[*].message}"]);
     assert!(!told.contains("deleted by"), "{told}");
+}
+
+/// What a Sync takes along goes as a prune would have it: what others need goes when these are gone.
+#[test]
+fn a_sync_that_goes_takes_along_who_removes_a_finalizer_after_what_has_it() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let group = format!("{}.example.com", unique("last"));
+    lab.apply(&versions(&group, true));
+    lab.k(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/widgets.{group}")]);
+    let widget = widget(&group, "v1").replace("{name: w}", "{name: w, finalizers: [example.com/operator]}");
+    repo.write("deploy/all.yaml", &(web() + &widget + &named("settings", "")));
+    let first = repo.push("an operator and its object");
+    tenant.deploy(&repo, "deletionPolicy: Prune");
+    tenant.wait_applied("sync", &first);
+
+    lab.k(&["-n", namespace, "delete", "sync", "sync", "--wait=false"]);
+    tenant.wait_message("sync", "Ready", &["waits for 1 objects to go", "Widget"]);
+    for what in ["deployment/web", "configmap/settings"] {
+        let stays = lab.get(namespace, what);
+        assert!(stays["metadata"]["deletionTimestamp"].is_null(), "{stays:#}");
+    }
+    release(lab, namespace, &format!("widgets.{group}/w"));
+    lab.wait_absent(namespace, "sync/sync");
+    assert!(lab.absent(namespace, "deployment/web") && lab.absent(namespace, "configmap/settings"));
+}
+
+/// The rights by which all else goes are the last to go, or the rest would stay for ever.
+#[test]
+fn a_sync_that_goes_takes_along_the_rights_of_its_account_last() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    let binding = format!(
+        "---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: deployer}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}
+subjects: [{{kind: ServiceAccount, name: deployer, namespace: {namespace}}}]
+"
+    );
+    repo.write("deploy/all.yaml", &(web() + &configs("c", 40) + &binding));
+    let first = repo.push("its rights too");
+    tenant.deploy(&repo, "deletionPolicy: Prune");
+    tenant.wait_applied("sync", &first);
+    lab.k(&["-n", namespace, "delete", "sync", "sync", "--timeout=60s"]);
+    assert_eq!(count(lab, namespace, "c"), 0);
+    assert!(lab.absent(namespace, "deployment/web") && lab.absent(namespace, "rolebinding/deployer"));
+}
+
+/// What was written in a version that is not served any more is there in the others, and goes.
+#[test]
+fn an_object_of_a_version_that_is_not_served_any_more_is_deleted_all_the_same() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::admin(lab);
+    let namespace = tenant.namespace.as_str();
+    let group = format!("{}.example.com", unique("old"));
+    lab.apply(&versions(&group, true));
+    lab.k(&["wait", "--for=condition=Established", "--timeout=60s", &format!("crd/widgets.{group}")]);
+    let of = |name: &str| widget(&group, "v1beta1").replace("name: w", &format!("name: {name}"));
+    repo.write("one/keep.yaml", &named("keep", ""));
+    repo.write("one/widget.yaml", &of("one"));
+    repo.write("two/widget.yaml", &of("two"));
+    let first = repo.push("in the old version");
+    tenant.repository("repo", &repo);
+    tenant.sync("one", "one", "");
+    tenant.sync("two", "two", "deletionPolicy: Prune");
+    tenant.wait_applied("one", &first);
+    tenant.wait_applied("two", &first);
+
+    lab.apply(&versions(&group, false));
+    wait_for("the old version to go", || {
+        let served = lab.k(&["get", "--raw", &format!("/apis/{group}")]);
+        if served.contains("v1beta1") { Err(served) } else { Ok(()) }
+    });
+    let there = |name: &str| lab.get(namespace, &format!("widgets.v1.{group}/{name}"));
+    there("one");
+    there("two");
+    repo.remove("one/widget.yaml");
+    let second = repo.push("it leaves");
+    tenant.wait_applied("one", &second);
+    lab.k(&["-n", namespace, "delete", "sync", "two", "--timeout=60s"]);
+    let left = lab.k(&["-n", namespace, "get", &format!("widgets.v1.{group}"), "-o", "name"]);
+    assert_eq!(left, "");
+}
+
+/// A definition of Widgets in two versions, of which the older is served or not.
+fn versions(group: &str, old: bool) -> String {
+    let version = |name: &str, served: bool, storage: bool| {
+        format!(
+            "{{name: {name}, served: {served}, storage: {storage}, schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}"
+        )
+    };
+    format!(
+        "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{name: widgets.{group}}}
+spec:
+  group: {group}
+  scope: Namespaced
+  names: {{kind: Widget, plural: widgets, singular: widget, listKind: WidgetList}}
+  versions: [{}, {}]
+",
+        version("v1", true, true),
+        version("v1beta1", old, false)
+    )
+}
+
+fn widget(group: &str, version: &str) -> String {
+    format!("---\napiVersion: {group}/{version}\nkind: Widget\nmetadata: {{name: w}}\nspec: {{size: 1}}\n")
+}
+
+/// What answers for an object may have lived in the namespace that goes: it keeps no finalizer there, and elsewhere it is
+/// waited for.
+#[test]
+fn a_webhook_that_is_gone_keeps_no_sync_in_a_namespace_that_is_deleted() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenants = Tenant::several(lab, 2);
+    let (other, hook) = (unique("elsewhere"), unique("gone"));
+    lab.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {other}}}\n"));
+    for tenant in &tenants {
+        let namespace = &tenant.namespace;
+        // The account may do all that it needs to the end: nothing is let go for want of rights.
+        lab.apply(&format!(
+            "---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: {namespace}, namespace: {other}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}}
+subjects: [{{kind: ServiceAccount, name: deployer, namespace: {namespace}}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {{name: {namespace}-as-deployer}}
+rules:
+- {{apiGroups: [''], resources: [serviceaccounts], resourceNames: [deployer], verbs: [impersonate]}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {namespace}-as-deployer}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {namespace}-as-deployer}}
+subjects: [{{kind: ServiceAccount, name: tandem, namespace: tandem-system}}]
+"
+        ));
+        repo.write(&format!("{namespace}/a.yaml"), &named(namespace, &format!(", namespace: {other}")));
+    }
+    let first = repo.push("into another namespace");
+    for tenant in &tenants {
+        tenant.repository("repo", &repo);
+        tenant.sync("sync", &tenant.namespace, "deletionPolicy: Prune");
+        tenant.wait_applied("sync", &first);
+    }
+    lab.apply(&format!(
+        "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {{name: {hook}}}
+webhooks:
+- name: {hook}.example.com
+  clientConfig: {{service: {{name: nobody, namespace: {other}, path: /}}}}
+  namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {other}}}}}
+  rules: [{{apiGroups: [''], apiVersions: [v1], resources: [configmaps], operations: [DELETE]}}]
+  sideEffects: None
+  admissionReviewVersions: [v1]
+  failurePolicy: Fail
+"
+    ));
+    wait_for("the webhook to be asked", || {
+        let refused =
+            lab.kubectl().args(["-n", &other, "delete", "configmap", "kube-root-ca.crt", "--dry-run=server"]).output();
+        let told = crate::lab::both(&refused.expect("kubectl runs"));
+        if told.contains("failed calling webhook") { Ok(()) } else { Err(told) }
+    });
+    let [goes, stays] = tenants.as_slice() else { panic!("two") };
+    lab.k(&["-n", &stays.namespace, "delete", "sync", "sync", "--wait=false"]);
+    stays.wait_message("sync", "Ready", &["failed calling webhook"]);
+    lab.k(&["delete", "namespace", &goes.namespace, "--timeout=120s"]);
+    lab.get(&other, &format!("configmap/{}", goes.namespace));
+    lab.get(&stays.namespace, "sync/sync");
+    lab.k(&["delete", "validatingwebhookconfiguration", &hook]);
+    lab.wait_absent(&stays.namespace, "sync/sync");
+    assert!(lab.absent(&other, &format!("configmap/{}", stays.namespace)));
 }

@@ -292,12 +292,20 @@ pub struct SyncStatus {
     /// Deletions that trailers paid for: commit of the trailer and how many were used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletions_paid: Vec<String>,
+    /// Deletions since a revision was last applied whole that nothing paid for: they count together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deletions_unpaid: u32,
     /// Value of the last `tandemcd.io/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// The plan that waits for approval, signed by the agent, for `tandem approve --plan -`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Objects by health.

@@ -65,6 +65,8 @@ pub struct SyncFacts {
     pub history: Vec<AppliedRun>,
     /// Deletions that trailers paid for.
     pub deletions_paid: Vec<String>,
+    /// Deletions since a revision was last applied whole that nothing paid for.
+    pub deletions_unpaid: u32,
 }
 
 impl SyncFacts {

@@ -39,6 +39,7 @@ pub fn sync_status(facts: &SyncFacts, previous: &SyncStatus, now: Timestamp) -> 
         standard: facts.standard.clone(),
         history: facts.history.clone(),
         deletions_paid: facts.deletions_paid.clone(),
+        deletions_unpaid: facts.deletions_unpaid,
         last_handled_reconcile_at: facts.handled_request.clone(),
         plan: facts.held().and_then(|hold| hold.plan.clone()),
     }
@@ -63,7 +64,7 @@ pub fn changed<S: PartialEq>(previous: Option<&S>, next: &S) -> bool {
     previous != Some(next)
 }
 
-/// What a restarted agent takes over from the stored status: revisions, history, and what is paid.
+/// What a restarted agent takes over from the stored status: revisions, history, and what is paid or counts still.
 /// Everything else is found out anew.
 pub fn recall(status: &SyncStatus) -> SyncFacts {
     let read = |text: &Option<String>| text.as_deref().and_then(Revision::parse);
@@ -77,6 +78,7 @@ pub fn recall(status: &SyncStatus) -> SyncFacts {
         applied: read(&status.applied_revision),
         history: status.history.clone(),
         deletions_paid: status.deletions_paid.clone(),
+        deletions_unpaid: status.deletions_unpaid,
         standard: status.standard.clone(),
         health_wait: if ready { super::facts::HealthWait::Settled } else { super::facts::HealthWait::First },
         ..SyncFacts::default()

@@ -38,7 +38,7 @@ pub(super) fn still_running(job: &ObjectId, stage: Stage) -> Stop {
 }
 
 impl Unit {
-    /// Whether the plan may be carried out: problems, budget.
+    /// Whether the plan may be carried out: problems, budget; with the trailers that pay for it.
     pub(super) async fn admit(
         &mut self,
         target: &Target,
@@ -47,7 +47,7 @@ impl Unit {
         refused: Refusals,
         wrong: &Wrong,
         outcome: &mut Outcome,
-    ) -> Result<Admitted, Stop> {
+    ) -> Result<(Admitted, Vec<Paid>), Stop> {
         let verdict = self.judge(target, &plan).await?;
         let on_invalid = match self.sync.spec.on_invalid {
             // What is accepted was taken whole once: healing does what can be done.
@@ -56,11 +56,9 @@ impl Unit {
         };
         match admit(plan, desired, &Acceptance::Accepted, &verdict, on_invalid, &refused) {
             Ok(admitted) => {
-                if let plan::Verdict::Paid { by, .. } = &verdict {
-                    self.record_paid(by).await?;
-                }
                 outcome.problems.clone_from(&admitted.plan().problems);
-                Ok(admitted)
+                let paid = if let plan::Verdict::Paid { by, .. } = verdict { by } else { Vec::new() };
+                Ok((admitted, paid))
             }
             Err(plan::Hold::Problems(problems)) => {
                 outcome.problems.clone_from(&problems);
@@ -92,7 +90,7 @@ impl Unit {
             plan,
             owned: self.ledger.owned(),
             along: &along,
-            done: self.deleted_unpaid,
+            done: self.facts.deletions_unpaid,
             trailers: &[],
             paid: &paid,
         };
@@ -182,10 +180,11 @@ impl Unit {
         Ok(apply::probe_create(&target.session, desired).await.is_ok())
     }
 
-    /// Writes into the status what trailers pay for. First that, then the marks in the inventory,
-    /// then the deletions: a crash in between asks for another trailer, never for none.
-    async fn record_paid(&mut self, by: &[Paid]) -> Result<(), Stop> {
-        if self.sync.spec.mode == api::Mode::Shadow {
+    /// Writes into the status what trailers pay for, where the run goes ahead: one that is held for something else pays for
+    /// nothing. First that, then the marks in the inventory, then the deletions: a crash in between asks for another trailer,
+    /// never for none.
+    pub(super) async fn record_paid(&mut self, by: &[Paid]) -> Result<(), Stop> {
+        if by.is_empty() {
             return Ok(());
         }
         let mut paid = self.facts.deletions_paid.clone();
@@ -196,6 +195,26 @@ impl Unit {
         self.facts.deletions_paid = paid;
         self.status = next;
         Ok(())
+    }
+
+    /// A deletion that nothing paid for counts with those after it.
+    pub(super) fn count_deletion(&mut self, admitted: &Admitted) {
+        if !admitted.is_granted() {
+            self.facts.deletions_unpaid = self.facts.deletions_unpaid.saturating_add(1);
+        }
+    }
+
+    /// Writes into the status how many there are, at once: the agent may end before the rest of it is told.
+    pub(super) async fn record_unpaid(&mut self) {
+        let next = SyncStatus { deletions_unpaid: self.facts.deletions_unpaid, ..self.status.clone() };
+        if next == self.status {
+            return;
+        }
+        match self.put_status(&next).await {
+            Ok(()) => self.status = next,
+            // It is told with the rest.
+            Err(error) => tracing::warn!(sync = %self.key, %error, "deletions cannot be recorded"),
+        }
     }
 
     /// Writes the inventory, before anything that it speaks of, and removes what is in the way.
@@ -242,8 +261,16 @@ impl Unit {
         };
         // Also after a stop: what was answered is recorded.
         let recorded = self.ledger.write(&own, &self.sync).await;
-        recorded.map_err(|error| Stop::failed(Stage::Apply, &error))?;
-        ended?;
+        let ended = recorded.map_err(|error| Stop::failed(Stage::Apply, &error)).and(ended);
+        let ended = ended.and_then(|()| self.whole(admitted, outcome));
+        if ended.is_err() {
+            self.record_unpaid().await;
+        }
+        ended
+    }
+
+    /// Whether all of it was carried out.
+    fn whole(&mut self, admitted: &Admitted, outcome: &Outcome) -> Result<(), Stop> {
         if !outcome.problems.is_empty() {
             let problems = outcome.problems.clone();
             let applied = Some(outcome.counts.changed() + outcome.counts.unchanged);

@@ -38,7 +38,7 @@ impl Unit {
             leaving.into_iter().map(|change| (change.id.clone(), change.api_version.clone())).collect();
         for (id, api_version) in leaving {
             let session = &target.session;
-            let kind = session.cluster().kinds().resolve(session, &api_version, &id.kind).await;
+            let kind = session.cluster().kinds().any(session, &api_version, &id.kind).await;
             let kind = kind.map_err(|error| Stop::failed(Stage::Validate, &error))?;
             let live = apply::get(session, &kind, &id.namespace, &id.name).await;
             let Some(live) = live.map_err(|error| Stop::failed(Stage::Validate, &error))? else { continue };
@@ -74,9 +74,8 @@ impl Unit {
             let end = end.map_err(|error| Stop::failed(Stage::Prune, &error))?;
             tracing::info!(sync = %self.key, object = %id, "deleted first: its webhook cannot be asked");
             outcome.record(id, Action::Deleted);
-            if !admitted.is_granted() {
-                self.deleted_unpaid = self.deleted_unpaid.saturating_add(1);
-            }
+            self.count_deletion(admitted);
+            self.record_unpaid().await;
             if end == Deletion::Begun {
                 let message = format!("{id} is being deleted: its webhook cannot be asked");
                 return Err(Stop::Waiting(Progress { stage: Stage::Prune, message }));

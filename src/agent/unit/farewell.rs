@@ -11,13 +11,15 @@ use crate::object::{ObjectId, Problem, annotation};
 use crate::standard::Operation;
 
 use super::Unit;
+use super::finish::{Dissolving, is_shut};
 use super::pass::Stop;
 use super::stages::read;
 use super::together::together;
 
 impl Unit {
     /// What Standards say against the deletions with which a Sync ends; what they do not hold is told. What is not there,
-    /// goes already, is another's or may not even be read by the account is none of its deletions.
+    /// goes already, is another's or may not even be read by the account is none of its deletions; nor is what nobody answers
+    /// for while its namespace is being deleted.
     ///
     /// # Errors
     /// The API server cannot be asked, or the policies cannot be evaluated.
@@ -25,6 +27,7 @@ impl Unit {
         &mut self,
         session: &Session,
         objects: &[(ObjectId, String)],
+        dissolving: Dissolving,
     ) -> Result<Vec<Problem>, Failed> {
         let snapshot = self.world.standards.snapshot().await;
         if snapshot.entries.is_empty() || objects.is_empty() {
@@ -41,6 +44,7 @@ impl Unit {
             let live = match found {
                 Ok(live) => live,
                 Err(error) if error.refusal().is_some_and(|refusal| refusal.code == 403) => None,
+                Err(error) if dissolving == Dissolving::Yes && is_shut(session, id, &error).await => None,
                 Err(error) => return Err(Failed::from(&error)),
             };
             let text = |live: &Value, of: &str, key: &str| live.pointer(of)?.get(key)?.as_str().map(str::to_owned);

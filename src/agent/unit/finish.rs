@@ -1,14 +1,19 @@
 //! A Sync is being deleted: what it owns is let go or pruned, then its finalizer goes.
 
-use futures::FutureExt;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use crate::api::{DeletionPolicy, FINALIZER, LABEL_SYNC_NAME, LABEL_SYNC_NAMESPACE, Sync};
 use crate::cluster::delete::{Deletion, Preconditions, Propagation, delete};
+use crate::cluster::observe::{self, Event, Selector};
 use crate::cluster::own::set_finalizers;
-use crate::cluster::{ClusterError, KindInfo, Session, WritePermit, apply, release};
+use crate::cluster::{ClusterError, KindInfo, RefusalReason, Session, WritePermit, apply, release};
 use crate::failure::{Failed, Fault};
 use crate::object::{ObjectId, Problem, annotation};
+use crate::plan::{Phase, phase_of_kind};
 use crate::report::facts::{Hold, Verdict};
 use crate::report::message;
 use crate::report::reason::Reason;
@@ -64,53 +69,98 @@ impl Unit {
         }
     }
 
-    /// Lets go of everything, or deletes it. What could not be done for want of rights is left;
-    /// what is still being deleted is returned. Nothing is deleted where a Standard denies any of it.
+    /// Lets go of everything, or deletes it, in reverse: what others need goes last, and not before these are gone. What could
+    /// not be done for want of rights is left; what is still being deleted is returned. Nothing is deleted where a Standard
+    /// denies any of it.
     async fn let_go(&mut self, permit: &WritePermit, session: &Session) -> Result<Left, Failed> {
         let pruned = self.sync.spec.deletion_policy == DeletionPolicy::Prune;
-        let mut objects: Vec<(ObjectId, String, bool)> = self
-            .ledger
-            .owned()
-            .iter()
-            .map(|(id, entry)| {
-                let keep = entry.flags.contains(&crate::inventory::Flag::PruneDisabled)
-                    || crate::plan::is_the_agents(id, &self.world.namespace);
-                (id.clone(), entry.version.clone(), pruned && !keep)
-            })
-            .collect();
-        let pruned = objects.iter().filter(|(_, _, prune)| *prune);
-        let pruned: Vec<(ObjectId, String)> =
-            pruned.map(|(id, version, _)| (id.clone(), api_version(id, version))).collect();
-        let denied = self.against_farewell(session, &pruned).await?;
+        let mut turns: BTreeMap<Reverse<Turn>, Vec<Parting>> = BTreeMap::new();
+        for (id, entry) in self.ledger.owned().iter() {
+            let keep = entry.flags.contains(&crate::inventory::Flag::PruneDisabled)
+                || crate::plan::is_the_agents(id, &self.world.namespace);
+            let parting =
+                Parting { id: id.clone(), api_version: api_version(id, &entry.version), prune: pruned && !keep };
+            turns.entry(Reverse(turn(id))).or_default().push(parting);
+        }
+        if turns.is_empty() {
+            return Ok(Left::Waiting(Vec::new()));
+        }
+        let dissolving = self.dissolving().await;
+        let pruned = turns.values().flatten().filter(|parting| parting.prune);
+        let pruned: Vec<(ObjectId, String)> = pruned.map(|p| (p.id.clone(), p.api_version.clone())).collect();
+        let denied = self.against_farewell(session, &pruned, dissolving).await?;
         if !denied.is_empty() {
             return Ok(Left::Denied(denied));
         }
-        // In reverse, as a prune would: what others need goes last.
-        objects.sort_by_key(|(id, ..)| std::cmp::Reverse((crate::plan::phase_of_kind(id), id.clone())));
-        let me = self.owner().to_string();
-        let mut farewells = Vec::new();
-        for (id, version, prune) in objects {
-            let me = &me;
-            let farewell = async move {
-                let end = one(permit, session, &id, &version, prune, me).await;
-                (id, end)
-            };
-            farewells.push(farewell.boxed());
+        for turn in turns.into_values() {
+            let waiting = self.part(permit, session, turn, dissolving).await?;
+            if !waiting.is_empty() {
+                return Ok(Left::Waiting(waiting));
+            }
         }
-        let ends = together(farewells).await;
+        Ok(Left::Waiting(Vec::new()))
+    }
+
+    /// One turn of it; what is still there. All of it is read before any of it goes: rights may be among it.
+    async fn part(
+        &mut self,
+        permit: &WritePermit,
+        session: &Session,
+        turn: Vec<Parting>,
+        dissolving: Dissolving,
+    ) -> Result<Vec<ObjectId>, Failed> {
+        let me = self.owner().to_string();
+        let me = me.as_str();
+        let mut ends = Vec::new();
+        let mut partings = Vec::new();
+        let looks = turn.into_iter().map(|parting| async move { (look(session, &parting, me).await, parting) }.boxed());
+        for (found, parting) in together(looks.collect()).await {
+            match found {
+                Ok(Some(there)) => {
+                    partings.push(async move { (one(permit, session, &parting, &there).await, parting.id) }.boxed())
+                }
+                Ok(None) => ends.push((Ok(Deletion::Absent), parting.id)),
+                Err(error) => ends.push((Err(error), parting.id)),
+            }
+        }
+        ends.extend(together(partings).await);
         let mut waiting = Vec::new();
-        for (id, end) in ends {
+        let mut failed = None;
+        for (end, id) in ends {
             match end {
                 Ok(Deletion::Gone | Deletion::Absent) => self.ledger.forget(&id),
                 Ok(Deletion::Begun) => waiting.push(id),
+                // It was changed since it was read: it is looked at again.
+                Err(error) if error.refusal().is_some_and(|r| r.why == RefusalReason::Stale) => waiting.push(id),
                 Err(error) if is_denied(&error) => {
                     tracing::warn!(sync = %self.key, object = %id, error = %error, "left as it is: the account may not");
                     self.ledger.forget(&id);
                 }
-                Err(error) => return Err(Failed::from(&error)),
+                Err(error) if dissolving == Dissolving::Yes && is_shut(session, &id, &error).await => {
+                    tracing::warn!(sync = %self.key, object = %id, error = %error, "left as it is: its namespace is being deleted, and nobody answers for it");
+                    self.ledger.forget(&id);
+                }
+                Err(error) => failed = Some(Failed::from(&error)),
             }
         }
-        Ok(Left::Waiting(waiting))
+        failed.map_or(Ok(waiting), Err)
+    }
+
+    /// Whether the Sync's own namespace is being deleted.
+    async fn dissolving(&self) -> Dissolving {
+        let own = self.world.cluster.own();
+        let kind = KindInfo::known("", "v1", "Namespace", "namespaces");
+        let mut events = Box::pin(observe::watch(&own, &kind, "", &Selector::name(&self.key.namespace)));
+        while let Some(event) = events.next().await {
+            match event {
+                Event::ListBegan => {}
+                Event::Listed(found) if found.pointer("/metadata/deletionTimestamp").is_some() => {
+                    return Dissolving::Yes;
+                }
+                _ => break,
+            }
+        }
+        Dissolving::No
     }
 
     async fn remove_finalizer(&mut self, finalizers: &[String]) {
@@ -160,39 +210,121 @@ fn api_version(id: &ObjectId, version: &str) -> String {
     if id.group.is_empty() { version.to_owned() } else { format!("{}/{version}", id.group) }
 }
 
-async fn one(
-    permit: &WritePermit,
-    session: &Session,
-    id: &ObjectId,
-    version: &str,
+/// An object of which it is time to part.
+struct Parting {
+    id: ObjectId,
+    api_version: String,
+    /// Whether it is deleted, and not only let go.
     prune: bool,
-    me: &str,
-) -> Result<Deletion, ClusterError> {
-    let kind = match session.cluster().kinds().resolve(session, &api_version(id, version), &id.kind).await {
+}
+
+/// Whether the Sync's own namespace is being deleted: then nothing may keep its finalizer for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dissolving {
+    No,
+    Yes,
+}
+
+/// The highest goes first. What gives rights goes last of all: what else is there goes by them.
+type Turn = (bool, Phase);
+
+fn turn(id: &ObjectId) -> Turn {
+    (id.group != "rbac.authorization.k8s.io", phase_of_kind(id))
+}
+
+/// An object that is this Sync's, as it stands.
+struct There {
+    kind: KindInfo,
+    uid: String,
+    resource_version: String,
+}
+
+async fn look(session: &Session, parting: &Parting, me: &str) -> Result<Option<There>, ClusterError> {
+    let id = &parting.id;
+    let kind = match session.cluster().kinds().any(session, &parting.api_version, &id.kind).await {
         Ok(kind) => kind,
-        Err(ClusterError::NoSuchKind { .. }) => return Ok(Deletion::Absent),
+        // A kind that is gone took its objects along.
+        Err(ClusterError::NoSuchKind { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(live) = apply::get(session, &kind, &id.namespace, &id.name).await? else { return Ok(Deletion::Absent) };
+    let Some(live) = apply::get(session, &kind, &id.namespace, &id.name).await? else { return Ok(None) };
     let text = |path: &str| live.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let owner = live
         .pointer("/metadata/annotations")
         .and_then(|a| a.get(annotation::OWNER))
         .and_then(serde_json::Value::as_str);
     if owner.is_some_and(|owner| owner != me) {
-        return Ok(Deletion::Absent);
+        return Ok(None);
     }
-    if prune {
-        let only = Preconditions { uid: text("/metadata/uid"), resource_version: None };
-        return delete(permit, session, &kind, (&id.namespace, &id.name), &only, Propagation::Background).await;
+    Ok(Some(There { kind, uid: text("/metadata/uid"), resource_version: text("/metadata/resourceVersion") }))
+}
+
+async fn one(
+    permit: &WritePermit,
+    session: &Session,
+    Parting { id, prune, .. }: &Parting,
+    there: &There,
+) -> Result<Deletion, ClusterError> {
+    let place = (id.namespace.as_str(), id.name.as_str());
+    if *prune {
+        let only = Preconditions { uid: there.uid.clone(), resource_version: Some(there.resource_version.clone()) };
+        return delete(permit, session, &there.kind, place, &only, Propagation::Background).await;
     }
     let marks = [LABEL_SYNC_NAME, LABEL_SYNC_NAMESPACE];
-    let place = (id.namespace.as_str(), id.name.as_str());
-    release(permit, session, &kind, place, &text("/metadata/uid"), &marks, &[annotation::OWNER]).await?;
+    release(permit, session, &there.kind, place, &there.uid, &marks, &[annotation::OWNER]).await?;
     Ok(Deletion::Gone)
 }
 
 /// Rights that are gone, as in a namespace that is being deleted.
 fn is_denied(error: &ClusterError) -> bool {
     error.refusal().is_some_and(|r| r.code == 403)
+}
+
+/// Whether whoever must answer for an object is not there: a webhook, or the server of an aggregated API. Both may have
+/// lived in the namespace.
+pub(super) async fn is_shut(session: &Session, id: &ObjectId, error: &ClusterError) -> bool {
+    match error {
+        ClusterError::GroupUnavailable { .. } => true,
+        ClusterError::Refused(refusal) => match &refusal.why {
+            RefusalReason::WebhookUnreachable(_) => true,
+            // Of an API server that is only busy it says nothing.
+            RefusalReason::Unavailable => {
+                let snapshot = session.cluster().kinds().refresh(&session.cluster().own()).await;
+                snapshot.is_ok_and(|snapshot| snapshot.stale.contains(&id.group))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_need_goes_after_them_and_rights_go_last() {
+        let id = |group: &str, kind: &str| ObjectId::new("shop", "x", group, kind);
+        let mut objects = [
+            id("", "Namespace"),
+            id("rbac.authorization.k8s.io", "RoleBinding"),
+            id("", "ConfigMap"),
+            id("apps", "Deployment"),
+            id("example.com", "Widget"),
+            id("apiextensions.k8s.io", "CustomResourceDefinition"),
+            id("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ];
+        objects.sort_by_key(|id| Reverse(turn(id)));
+        let kinds: Vec<_> = objects.iter().map(|id| id.kind.as_str()).collect();
+        let expected = [
+            "ValidatingWebhookConfiguration",
+            "Widget",
+            "Deployment",
+            "ConfigMap",
+            "CustomResourceDefinition",
+            "Namespace",
+            "RoleBinding",
+        ];
+        assert_eq!(kinds, expected);
+    }
 }

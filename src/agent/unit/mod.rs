@@ -161,8 +161,6 @@ struct Unit {
     logged: [Option<(Reason, String)>; 2],
     /// The last plan waits for what other Syncs claim or plan.
     waits_for_others: bool,
-    /// Deletions that were carried out since a revision was last applied whole, and not paid for.
-    deleted_unpaid: u32,
     /// Newest commit that was planned from a whole source: what this Sync claims is of that.
     planned: Option<String>,
     /// What others were told last.
@@ -230,7 +228,6 @@ impl Unit {
             waiting_since: None,
             logged: [None, None],
             waits_for_others: false,
-            deleted_unpaid: 0,
             planned: None,
             published: None,
             unhealthy_since: None,

@@ -241,7 +241,7 @@ impl Unit {
         let judged = self.by_standards(target, matter, desired, refused).await;
         let (desired, refused) = self.told(judged, &mut outcome)?;
         let admitted = self.admit(target, plan, desired, refused, &wrong, &mut outcome).await;
-        let admitted = self.told(admitted, &mut outcome)?;
+        let (admitted, paid) = self.told(admitted, &mut outcome)?;
         if self.sync.spec.mode == Mode::Shadow {
             self.shadow(target, &admitted);
             self.rendered_with(target, &given);
@@ -249,6 +249,8 @@ impl Unit {
         }
         let expected = self.foretold(target, &admitted, &read_set).await;
         let expected = self.told(expected, &mut outcome)?;
+        let recorded = self.record_paid(&paid).await;
+        self.told(recorded, &mut outcome)?;
         let prepared = self.prepare(target, &admitted, &mut outcome).await;
         self.told(prepared, &mut outcome)?;
         self.accepted(target);
@@ -372,7 +374,7 @@ impl Unit {
         self.facts.verdict = Verdict::Applied;
         self.failures = 0;
         self.retry_at = None;
-        self.deleted_unpaid = 0;
+        self.facts.deletions_unpaid = 0;
         self.unreachable.clear();
         if touched && self.facts.applied.as_ref() != Some(revision) {
             self.facts.applied = Some(revision.clone());

@@ -41,9 +41,7 @@ impl Unit {
                 match end {
                     Ok(deletion) => {
                         outcome.record(id, Action::Deleted);
-                        if !admitted.is_granted() {
-                            self.deleted_unpaid = self.deleted_unpaid.saturating_add(1);
-                        }
+                        self.count_deletion(admitted);
                         if deletion == Deletion::Begun {
                             begun.push(id);
                         } else {
@@ -81,7 +79,7 @@ pub(super) async fn one(
     let line = change.change;
     let id = &line.id;
     let Some(precondition) = &line.precondition else { return Ok(Deletion::Absent) };
-    let kind = match session.cluster().kinds().resolve(session, &line.api_version, &id.kind).await {
+    let kind = match session.cluster().kinds().any(session, &line.api_version, &id.kind).await {
         Ok(kind) => kind,
         // A kind that is gone took its objects along.
         Err(ClusterError::NoSuchKind { .. }) => return Ok(Deletion::Absent),

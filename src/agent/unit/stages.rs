@@ -98,7 +98,7 @@ impl Unit {
 
 /// A live object, as the account; `None` where it is not there.
 pub(super) async fn read(session: &Session, id: &ObjectId, api_version: &str) -> Result<Option<Value>, ClusterError> {
-    match session.cluster().kinds().resolve(session, api_version, &id.kind).await {
+    match session.cluster().kinds().any(session, api_version, &id.kind).await {
         Ok(kind) => apply::get(session, &kind, &id.namespace, &id.name).await,
         // A kind that is gone took its objects along.
         Err(ClusterError::NoSuchKind { .. }) => Ok(None),

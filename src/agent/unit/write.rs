@@ -10,7 +10,7 @@ use crate::cluster::delete::{Deletion, Preconditions, Propagation, delete, wait_
 use crate::cluster::{Answer, ClusterError, RefusalReason, Session, WritePermit, apply};
 use crate::failure::{Failed, Fault};
 use crate::health::Status;
-use crate::inventory::Flag;
+use crate::inventory::{Entry, Flag};
 use crate::object::{ObjectId, Problem, fields};
 use crate::plan::{self, Admitted, AdmittedChange, Course, Method, Phase, Steer, Step};
 use crate::report::facts::{Progress, Stage};
@@ -23,6 +23,10 @@ use super::clear::unreachable;
 use super::live::is_repair;
 use super::pass::{Stop, Target, millis};
 use super::together::together;
+
+/// So long a pass waits for what is nearly always there at once: that an object is gone which is created anew, that a
+/// definition is established. What takes longer makes another pass due, and holds up none meanwhile.
+const BRIEFLY: Duration = Duration::from_secs(5);
 
 /// What an apply came to.
 struct Done {
@@ -90,10 +94,10 @@ impl Unit {
         let session = &target.session;
         let now = self.world.now();
         let due: Vec<_> = step.changes.iter().filter(|change| !self.is_put_off(change.change, now)).collect();
-        let (managers, timeout) = (&self.lens.managers, self.timeout());
+        let managers = &self.lens.managers;
         let mut writes = Vec::new();
         for change in due {
-            let write = one(&permit, session, change, managers, timeout);
+            let write = one(&permit, session, change, managers);
             writes.push(async move { (*change, write.await) }.boxed());
         }
         let answers = together(writes).await;
@@ -114,6 +118,7 @@ impl Unit {
                         self.took_over(&Takeover { id: change.change.id.clone(), fields: Vec::new(), from });
                     }
                 }
+                Err(error @ ClusterError::StillWaiting { .. }) => failed = Some(self.goes_first(change.change, &error)),
                 Err(error) if is_refusal(&error) => refusals.push((change, desired, error)),
                 Err(error) if let Some(webhook) = unreachable(&error) => {
                     self.unreachable.insert(webhook);
@@ -135,6 +140,16 @@ impl Unit {
             return Err(stop);
         }
         if step.phase == Phase::Definitions { self.establish(target, step).await } else { Ok(()) }
+    }
+
+    /// An object that is created anew is being deleted: from now on it is none that we applied, so that its successor is no
+    /// repair.
+    fn goes_first(&mut self, change: &plan::Change, error: &ClusterError) -> Stop {
+        if let Some(entry) = self.ledger.owned().get(&change.id) {
+            let entry = Entry { uid: None, ..entry.clone() };
+            self.ledger.set(&change.id, entry);
+        }
+        Stop::Waiting(Progress { stage: Stage::Apply, message: format!("{error}, and is created anew then") })
     }
 
     /// Whether a change is a repair of an object that is fought over, and not due yet. What Git says anew is sent at once:
@@ -212,8 +227,13 @@ impl Unit {
         let mut any = false;
         for change in definitions {
             any = true;
-            let waited = wait_established(&target.session, &change.change.id.name, self.timeout(), &cancel).await;
-            waited.map_err(|error| Stop::failed(Stage::Apply, &error))?;
+            let waited = wait_established(&target.session, &change.change.id.name, BRIEFLY, &cancel).await;
+            waited.map_err(|error| match error {
+                ClusterError::StillWaiting { .. } => {
+                    Stop::Waiting(Progress { stage: Stage::Apply, message: error.to_string() })
+                }
+                error => Stop::failed(Stage::Apply, &error),
+            })?;
         }
         if any {
             let refreshed = self.world.cluster.kinds().refresh(&self.world.cluster.own()).await;
@@ -250,11 +270,10 @@ async fn one(
     session: &Session,
     change: &AdmittedChange<'_>,
     managers: &fields::Managers,
-    timeout: Duration,
 ) -> Result<Done, ClusterError> {
     let clock = Clock::now();
     if change.change.method == Method::Replace {
-        replace(permit, session, change, timeout).await?;
+        replace(permit, session, change).await?;
     }
     let (drift, author) = drifted(session, change).await;
     let answer = send(permit, session, change).await?;
@@ -318,12 +337,7 @@ fn deployers(object: &serde_json::Value, managers: &fields::Managers) -> String 
     names.join(", ")
 }
 
-async fn replace(
-    permit: &WritePermit,
-    session: &Session,
-    change: &AdmittedChange<'_>,
-    timeout: Duration,
-) -> Result<(), ClusterError> {
+async fn replace(permit: &WritePermit, session: &Session, change: &AdmittedChange<'_>) -> Result<(), ClusterError> {
     let line = change.change;
     let id = &line.id;
     let Some(precondition) = &line.precondition else { return Ok(()) };
@@ -334,7 +348,7 @@ async fn replace(
     let deletion = delete(permit, session, &kind, place, &only, Propagation::Background).await?;
     if deletion == Deletion::Begun {
         let cancel = CancellationToken::new();
-        wait_gone(session, &kind, place, &precondition.uid, timeout, &cancel).await?;
+        wait_gone(session, &kind, place, &precondition.uid, BRIEFLY, &cancel).await?;
     }
     Ok(())
 }

@@ -102,6 +102,20 @@ impl Kinds {
         snapshot.preferred(group, kind).cloned().ok_or_else(|| no_such_kind(&snapshot, group, group, kind))
     }
 
+    /// This version of a kind, or where it is not served any more, the preferred one: an object that was written in a version
+    /// is there in all others.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoSuchKind`] where no version is served, [`ClusterError::GroupUnavailable`], or those of the requests.
+    pub async fn any(&self, session: &Session, api_version: &str, kind: &str) -> Result<KindInfo, ClusterError> {
+        match self.resolve(session, api_version, kind).await {
+            Err(ClusterError::NoSuchKind { .. }) => {
+                self.preferred(session, split_api_version(api_version).0, kind).await
+            }
+            other => other,
+        }
+    }
+
     fn known(&self) -> Option<Arc<Snapshot>> {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

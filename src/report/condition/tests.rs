@@ -520,6 +520,7 @@ fn a_status_holds_what_a_restart_needs() {
     let mut facts = ready();
     facts.handled_request = Some("now".into());
     facts.deletions_paid = vec!["abc: 3".into()];
+    facts.deletions_unpaid = 4;
     // A stored revision has a whole commit.
     let whole = Revision { name: "main".into(), commit: "a".repeat(40) };
     facts.accepted = Some(whole.clone());
@@ -536,7 +537,7 @@ fn a_status_holds_what_a_restart_needs() {
     let known = recall(&status);
     assert_eq!(known.applied, facts.applied);
     assert_eq!(known.accepted, facts.accepted);
-    assert_eq!(known.deletions_paid, facts.deletions_paid);
+    assert_eq!((&known.deletions_paid, known.deletions_unpaid), (&facts.deletions_paid, 4));
     assert_eq!(known.health_wait, HealthWait::First, "it was not ready");
     facts.verdict = Verdict::Applied;
     let status = sync_status(&facts, &status, Timestamp::UNIX_EPOCH);
