@@ -521,11 +521,8 @@ fn a_fork_learns_no_secret_neither_without_a_label_nor_with_one() {
     stage.status(&head, "success", "");
     assert!(stage.asked(&head).is_empty());
     nothing_told();
-    let planned = [
-        "2 to create, 1 to configure",
-        "names the Secret vars, which is not known here",
-        "encrypted in the repository",
-    ];
+    let planned =
+        ["2 to create, 1 to configure", "names the Secret vars, which is not known here", "created <code>Secret"];
     stage.labelled(pull, label, &head, &planned);
     let asked = stage.asked(&head);
     assert!(asked.iter().any(|(_, what, _)| what == "configmaps/a"), "the cluster was asked: {asked:?}");
