@@ -70,9 +70,12 @@ pub struct SyncFacts {
 }
 
 impl SyncFacts {
-    /// What is held back, where something is.
+    /// What is held back, where something is. That what is newer is held for all says more than that a step before it waits
+    /// for approval.
     pub fn held(&self) -> Option<&Hold> {
-        self.hold.as_ref().or(self.withheld.as_ref())
+        let waits = |hold: &&Hold| matches!(hold.reason, Reason::ReviewMissing | Reason::OwnersInvalid);
+        let newer = self.withheld.as_ref().filter(|_| self.hold.as_ref().is_some_and(|hold| waits(&hold)));
+        newer.or(self.hold.as_ref()).or(self.withheld.as_ref())
     }
 }
 

@@ -267,6 +267,30 @@ fn rows() -> Vec<(State, SyncFacts, String)> {
             ],
         ),
         (
+            State::Held,
+            with(&|f| {
+                f.hold = Some(Hold::new(Reason::ReviewMissing, "main@sha1:a waits"));
+                f.withheld = Some(Hold::new(Reason::Diverged, "main@sha1:b is rewritten"));
+            }),
+            vec![
+                "Ready False Diverged: main@sha1:b is rewritten",
+                fine,
+                "Held True Diverged: main@sha1:b is rewritten",
+            ],
+        ),
+        (
+            State::Held,
+            with(&|f| {
+                f.hold = Some(Hold::new(Reason::DeletionBudgetExceeded, "main@sha1:a deletes too much"));
+                f.withheld = Some(Hold::new(Reason::Diverged, "main@sha1:b is rewritten"));
+            }),
+            vec![
+                "Ready False DeletionBudgetExceeded: main@sha1:a deletes too much",
+                fine,
+                "Held True DeletionBudgetExceeded: main@sha1:a deletes too much",
+            ],
+        ),
+        (
             State::New,
             fresh(&|f| f.source = Source::Ready),
             vec![
