@@ -61,7 +61,9 @@ impl Patch {
             let count = self.counts.entry(path.clone()).or_default();
             *(if mark == "+" { &mut count.0 } else { &mut count.1 }) += 1;
         }
-        for content in content.trim_end_matches('\n').split('\n').filter(|content| mark != "" || !content.is_empty()) {
+        for content in
+            content.trim_end_matches('\n').split('\n').filter(|content| !mark.is_empty() || !content.is_empty())
+        {
             if mark == "+" && content.trim_end_matches('\r').chars().any(is_hidden) && self.hidden.len() < HIDDEN {
                 let place = line.new_lineno().map(|number| format!(":{number}")).unwrap_or_default();
                 self.hidden.push(format!("{}{place}: {}", visible(&path), visible(content.trim_end_matches('\r'))));
