@@ -46,7 +46,7 @@ impl World {
 
     fn install(&self, more: &[&str]) -> Command {
         let url = self.server.repository("deploy");
-        let common = ["install", "--cluster", "lab", "--url", &url, "--path", FOLDER, "--timeout", "50"];
+        let common = ["install", "--cluster", "lab", "--url", &url, "--path", FOLDER, "--timeout", "150"];
         self.tandem(&[&common[..], more].concat())
     }
 

@@ -216,6 +216,7 @@ fn suspended_it_rests_and_asked_it_answers() {
     tenant.wait_reason("sync", "Ready", "Suspended");
     lab.wait_event(namespace, "Suspended", &["suspended"]);
     lab.k(&["-n", namespace, "patch", "configmap", "web", "-p", "{\"data\": {\"value\": \"by hand\"}}"]);
+    tenant.wait_message("sync", "Ready", &["suspended at ", "1 object differs: ConfigMap", "web (by kubectl-patch)"]);
     repo.write("deploy/config.yaml", &config_map("web", "2"));
     let second = repo.push("second");
     lab.wait(namespace, "repository/repo", |object| {

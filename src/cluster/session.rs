@@ -47,19 +47,27 @@ pub struct Session {
     actor: Actor,
     headers: Arc<HeaderMap>,
     until: Option<Instant>,
+    /// Longest that one call may take with its retries, where that is less than for all calls.
+    limit: Option<Duration>,
 }
 
 impl Session {
     pub(super) fn new(cluster: Cluster, actor: Actor, purpose: &Purpose) -> Result<Self, ClusterError> {
         let mut headers = identity(&actor)?;
         headers.insert(USER_AGENT, user_agent(&cluster.inner.options.cluster, purpose));
-        Ok(Self { cluster, actor, headers: Arc::new(headers), until: None })
+        Ok(Self { cluster, actor, headers: Arc::new(headers), until: None, limit: None })
     }
 
     pub(super) fn own(cluster: Cluster) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, user_agent(&cluster.inner.options.cluster, &Purpose::default()));
-        Self { cluster, actor: Actor::Own, headers: Arc::new(headers), until: None }
+        Self { cluster, actor: Actor::Own, headers: Arc::new(headers), until: None, limit: None }
+    }
+
+    /// The same session, each of whose calls takes no longer than this with all its retries.
+    #[must_use]
+    pub fn limited(&self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self.clone() }
     }
 
     /// The same session, whose calls end at this time with all their retries.
@@ -84,7 +92,8 @@ impl Session {
 
     /// When a call that begins now must have ended.
     pub(super) fn deadline(&self) -> Instant {
-        let own = Instant::now() + self.cluster.inner.options.call_timeout;
+        let usual = self.cluster.inner.options.call_timeout;
+        let own = Instant::now() + self.limit.map_or(usual, |limit| limit.min(usual));
         self.until.map_or(own, |until| until.min(own))
     }
 

@@ -98,6 +98,24 @@ async fn the_deadline_bounds_all_attempts_together() {
     }
 }
 
+/// A Sync's `timeout` is the longest that a step of it takes.
+#[tokio::test(start_paused = true)]
+async fn a_limit_bounds_each_call_and_not_all_of_them_together() {
+    let fake = Fake::ruled(move |_| Reply::Silence);
+    let took = async |session: &Session| {
+        let began = Instant::now();
+        apply::dry_run(session, &desired("ConfigMap", json!({}))).await.expect_err("in vain");
+        began.elapsed()
+    };
+    let (usual, limited) = (account(&fake), account(&fake).limited(Duration::from_secs(10)));
+    for _ in 0..3 {
+        assert!(took(&limited).await <= Duration::from_secs(10));
+    }
+    assert!(took(&usual).await > Duration::from_secs(10), "its twin has the time of all calls");
+    let long = account(&fake).limited(Duration::from_secs(3_600));
+    assert!(took(&long).await <= Duration::from_secs(61), "and never more than that");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_for_good_is_sent_once() {
     let details = |kind: &str, name: &str| json!({"kind": kind, "name": name});

@@ -231,6 +231,7 @@ impl Unit {
     /// Sums up the health of what is owned, and what is fought over.
     pub(super) fn assess(&mut self) {
         self.fights();
+        self.let_be();
         let unknown = Health::new(Status::Unknown, "not seen yet");
         let owned = self.ledger.owned();
         // What has run has run, whether or not its Job is still there.

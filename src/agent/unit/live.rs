@@ -20,6 +20,9 @@ use crate::report::outcome::Outcome;
 use super::Unit;
 use super::pass::{Aim, Stop, Target};
 
+/// Objects that differ while nothing is put right, and are named.
+const NAMED: usize = 3;
+
 /// How much of a source could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -143,6 +146,21 @@ impl Unit {
         self.quiet_at = end.map(|end| Instant::now() + end.saturating_sub(now));
         let newest = fights().max_by_key(|(_, repairs)| repairs.last());
         self.facts.drift.fight = newest.map(|(id, repairs)| fight(id, repairs));
+    }
+
+    /// What differs while nothing is put right.
+    pub(super) fn let_be(&mut self) {
+        let differs = |id: &&ObjectId| self.observed.get(*id).is_some_and(|live| self.drifted(id, live));
+        let owned = self.ledger.owned();
+        let differing: Vec<&ObjectId> = owned.keys().filter(|_| self.sync.spec.suspend).filter(differs).collect();
+        let author = |id: &ObjectId| match self.observed.get(id) {
+            Some(Live::Present(seen)) => seen.author.clone(),
+            _ => None,
+        };
+        let author = |id: &ObjectId| author(id).unwrap_or_else(|| "unknown".to_owned());
+        let first = differing.iter().take(NAMED).map(|id| ((*id).clone(), author(id))).collect();
+        let objects = differing.len().try_into().unwrap_or(u32::MAX);
+        (self.facts.drift.objects, self.facts.drift.first) = (objects, first);
     }
 
     /// Whether what Git says of an object is what was applied last.

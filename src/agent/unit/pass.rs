@@ -139,7 +139,8 @@ impl Unit {
             .world
             .session(&self.key, account, found.commit())
             .map_err(|error| Stop::failed(Stage::Plan, &error))?;
-        Ok(Target { found, aim, session })
+        // No step takes longer than the spec says, and a request is one.
+        Ok(Target { found, aim, session: session.limited(self.timeout()) })
     }
 
     /// Judges the step from the accepted commit to the found one.

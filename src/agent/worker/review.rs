@@ -263,7 +263,7 @@ impl Looking<'_> {
             let made = makers(repository, url, &head, &known.trust, check.now)?;
             step = landing.join(step, made, &known.owners, &mut approvals, &mut forge);
         }
-        let verdict = judge(&step, &approvals, &known.owners, &check.settings, check.now);
+        let verdict = judge(&step, &approvals, &known.owners, &known.owners.settings(&check.settings), check.now);
         let mut judged = Judged {
             commit: commit.to_owned(),
             parent: parent.to_owned(),
@@ -280,7 +280,7 @@ impl Looking<'_> {
             let brought = read_owners(&git::file(self.repository, self.url, commit, OWNERS_FILE)?);
             let brought = brought.and_then(|brought| {
                 let means = check.forge.as_deref().map_or(Means::Notes, Means::Forge);
-                brought.owners.can_approve(&check.settings, means)?;
+                brought.owners.can_approve(&brought.owners.settings(&check.settings), means)?;
                 Ok(brought)
             });
             match brought {

@@ -165,7 +165,8 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
     if let Some(asking) = asking {
         let change = step(repository, &url, (&base, &head), &trust, &BTreeSet::new(), now).map_err(told)?;
         // What the strictest of the usual settings would ask tells who has a say at all.
-        let verdict = judge(&change, &[], &owners, &Profile::Reviewed.settings(), now);
+        let usual = owners.settings(&Profile::Reviewed.settings());
+        let verdict = judge(&change, &[], &owners, &usual, now);
         output.plain(&show::shown((repository, &url), &change, &verdict, output.narration()).map_err(told)?);
         if !effect.is_empty() {
             output.plain(&effect);

@@ -36,7 +36,7 @@ fn owners_problems(bytes: &[u8]) -> Vec<Problem> {
         Ok(owners) => owners,
         Err(problems) => return problems,
     };
-    let few = owners.can_approve(&Profile::Reviewed.settings(), Means::Any).err();
+    let few = owners.can_approve(&owners.settings(&Profile::Reviewed.settings()), Means::Any).err();
     let few = few.map(|why| Problem::new("InvalidOwners", why).in_file(OWNERS_FILE, None));
     few.map(|problem| problem.hint("list more people")).into_iter().collect()
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Account, Maker, Settings, Voter};
+use super::{Account, Maker, Profile, Settings, Voter};
 use crate::object::Problem;
 use crate::revision::signature::{KeyFile, Trust};
 
@@ -32,6 +32,10 @@ pub struct OwnersSpec {
     /// Who approves what; the last rule that fits a path counts.
     #[serde(default)]
     rules: Vec<RuleSpec>,
+    /// The least that each change needs, whatever the Repository of a cluster asks: the people of this profile. Whether what
+    /// lacks them is held or recorded is for the Repository to say.
+    #[serde(default)]
+    at_least: Option<Profile>,
     /// Who may go ahead of review in an emergency; nobody where it is not written.
     #[serde(default)]
     break_glass: Option<BreakGlassSpec>,
@@ -109,6 +113,8 @@ pub struct Owners {
     people: Vec<Person>,
     ops: BTreeSet<usize>,
     rules: Vec<Rule>,
+    /// The least that each change needs.
+    least: Option<Profile>,
     /// Who may go ahead of review, and for how long.
     glass: Option<(BTreeSet<usize>, SignedDuration)>,
     /// Line of the key of the agent of each cluster, by the name of the cluster.
@@ -199,6 +205,11 @@ impl Owners {
         let line = format!("{cluster} {}\n", self.clusters.get(cluster)?);
         let file = KeyFile { name: "allowed_signers".to_owned(), text: line };
         Some(Trust::read(&[file]).map_err(|problem| Problem::new("InvalidOwners", problem.to_string())))
+    }
+
+    /// What each change needs where a Repository asks for this: the more of it and of what this file asks.
+    pub fn settings(&self, asked: &Settings) -> Settings {
+        self.least.map_or(*asked, |least| asked.at_least(&least.settings()))
     }
 
     /// Who may go ahead of review, and for how long.

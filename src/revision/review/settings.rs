@@ -40,6 +40,19 @@ pub struct Settings {
     pub effect: Effect,
 }
 
+impl Settings {
+    /// The same with no fewer people than others ask for.
+    pub fn at_least(&self, other: &Settings) -> Settings {
+        Settings {
+            people: self.people.max(other.people),
+            dev: self.dev.max(other.dev),
+            ops: self.ops.max(other.ops),
+            sensitive_ops: self.sensitive_ops.max(other.sensitive_ops),
+            effect: self.effect,
+        }
+    }
+}
+
 impl Profile {
     /// What it stands for.
     pub fn settings(self) -> Settings {

@@ -33,9 +33,13 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
+        Self::of(OWNERS)
+    }
+
+    fn of(owners: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let repository = Repository::init_bare(folder.path()).expect("a repository");
-        let commit = |parents: &[&str], files: &[&str]| commit(&repository, parents, files);
+        let commit = |parents: &[&str], files: &[&str]| commit((&repository, owners), parents, files);
         let base = commit(&[], &[]);
         let accepted = commit(&[&base], &["more"]);
         let first = commit(&[&base], &["one"]);
@@ -124,7 +128,7 @@ fn at(minute: i64) -> Timestamp {
 }
 
 /// A commit with the owners file, and these files in the folder of the shop.
-fn commit(repository: &Repository, parents: &[&str], files: &[&str]) -> String {
+fn commit((repository, owners): (&Repository, &str), parents: &[&str], files: &[&str]) -> String {
     let tree = |entries: &[(&str, Oid, i32)]| {
         let mut tree = repository.treebuilder(None).expect("a tree");
         for (name, id, mode) in entries {
@@ -134,7 +138,7 @@ fn commit(repository: &Repository, parents: &[&str], files: &[&str]) -> String {
     };
     let blob = |text: &str| repository.blob(text.as_bytes()).expect("a blob");
     let (folder, file) = OWNERS_FILE.split_once('/').expect("in a folder");
-    let owners = tree(&[(file, blob(OWNERS), 0o100_644)]);
+    let owners = tree(&[(file, blob(owners), 0o100_644)]);
     let shop: Vec<_> = files.iter().map(|name| (*name, blob(name), 0o100_644)).collect();
     let root = tree(&[(folder, owners, 0o040_000), ("shop", tree(&shop), 0o040_000)]);
     let root = repository.find_tree(root).expect("a tree");
@@ -143,6 +147,16 @@ fn commit(repository: &Repository, parents: &[&str], files: &[&str]) -> String {
     let who = Signature::new("Ada", "ada@example.com", &Time::new(1_780_000_000, 0)).expect("a name");
     let parents: Vec<_> = parents.iter().collect();
     repository.commit(None, &who, &who, &format!("{files:?}"), &root, &parents).expect("a commit").to_string()
+}
+
+#[test]
+fn what_the_owners_file_asks_is_asked_where_the_repository_asks_for_less() {
+    let file = OWNERS.replacen("  rules:\n", "  atLeast: Strict\n  rules:\n", 1);
+    let story = Story::of(&file);
+    for step in story.judged(story.proposal()) {
+        assert!(!step.is_approved(), "{step:#?}");
+        assert!(step.verdict.missing[0].why.contains("2 approvals (1 as dev, 1 as ops)"), "{step:#?}");
+    }
 }
 
 fn flaws(judged: &Judged) -> Vec<Flaw> {

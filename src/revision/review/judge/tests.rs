@@ -1,7 +1,7 @@
 //! Attacks on the verdict, each beside what is the same and honest.
 
 use super::*;
-use crate::revision::review::{Account, Head, Maker, Means, OWNERS_FILE, Profile, Voter};
+use crate::revision::review::{Account, Effect, Head, Maker, Means, OWNERS_FILE, Profile, Voter};
 
 const OWNERS: &str = r#"
 apiVersion: tandemcd.io/v1alpha1
@@ -336,6 +336,14 @@ fn an_owners_file_is_refused_where_one_person_could_be_two_or_nobody_could_appro
     let told = alone.can_approve(&settings, Means::Any).expect_err("one person cannot be two");
     assert!(told.starts_with("/shop/ would need 2 approvals (1 as dev, 1 as ops)"), "{told}");
     assert_eq!(alone.can_approve(&Profile::Reviewed.settings(), Means::Any), Ok(()));
+    // The file may ask for more than a Repository does, and never for less.
+    let more = OWNERS.replacen("  rules:\n", "  atLeast: Strict\n  rules:\n", 1);
+    let more = Owners::read(OWNERS_FILE, more.as_bytes()).expect("reads");
+    let (reviewed, strict) = (Profile::Reviewed.settings(), Profile::Strict.settings());
+    assert_eq!((more.settings(&reviewed), owners().settings(&reviewed)), (strict, reviewed));
+    assert_eq!(more.settings(&Profile::Observe.settings()), Settings { effect: Effect::Record, ..strict });
+    let less = OWNERS.replacen("  rules:\n", "  atLeast: Observe\n  rules:\n", 1);
+    assert_eq!(Owners::read(OWNERS_FILE, less.as_bytes()).expect("reads").settings(&strict), strict);
     // Who is listed with nothing by which an approval could come approves nothing.
     assert_eq!(owners().can_approve(&settings, Means::Forge("forge.example")), Ok(()));
     for means in [Means::Notes, Means::Forge("other.example")] {

@@ -91,7 +91,11 @@ pub(super) fn owners(file: &str, bytes: &[u8]) -> Result<Owners, Vec<Problem>> {
     let rules = spec.rules.iter().filter_map(|rule| self::rule(rule, &ops, &mut reading)).collect();
     let glass = spec.break_glass.as_ref().and_then(|glass| self::glass(glass, &people, &mut reading));
     let clusters = clusters(&spec, &people, &mut reading);
-    if reading.problems.is_empty() { Ok(Owners { people, ops, rules, glass, clusters }) } else { Err(reading.problems) }
+    if reading.problems.is_empty() {
+        Ok(Owners { people, ops, rules, least: spec.at_least, glass, clusters })
+    } else {
+        Err(reading.problems)
+    }
 }
 
 fn spec(file: &str, bytes: &[u8]) -> Result<OwnersSpec, Vec<Problem>> {
