@@ -598,7 +598,9 @@ fn widget(group: &str, version: &str) -> String {
 /// waited for.
 #[test]
 fn a_webhook_that_is_gone_keeps_no_sync_in_a_namespace_that_is_deleted() {
-    let (lab, repo) = (Lab::shared(), Repo::new());
+    // The agent has rights here that it has nowhere else.
+    let (lab, repo) = (&Lab::start("gone-webhook"), Repo::new());
+    let _agent = Agent::start(lab);
     let tenants = Tenant::several(lab, 2);
     let (other, hook) = (unique("elsewhere"), unique("gone"));
     lab.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {other}}}\n"));

@@ -153,6 +153,12 @@ impl Observer {
         }
     }
 
+    /// Nothing goes to this mailbox any more: whoever asked has gone, and would keep from others what it owned.
+    pub fn close(&self, mailbox: &Mailbox) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.retain(|_, route| !route.mailbox.is(mailbox));
+    }
+
     /// Whether sights of an object still go to this mailbox: what lies in it of any other is from before.
     pub fn shows(&self, id: &ObjectId, mailbox: &Mailbox) -> bool {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
@@ -379,6 +385,29 @@ mod tests {
         check(&owner, Standing::Owns, &owner, "and an owner always");
         check(&other, Standing::Owns, &other, "handed over");
     }
+
+    #[tokio::test]
+    async fn who_has_gone_keeps_nothing_from_others() {
+        let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+            Err::<http::Response<kube::client::Body>, tower::BoxError>("nobody asks".into())
+        });
+        let cluster = Cluster::over(kube::Client::new(service, "default"), crate::cluster::ConnectOptions::default());
+        let observer = Observer::new(cluster, DigestKey::new([7; 32]));
+        let ids = ["a", "b"].map(|name| ObjectId::new("shop", name, "", "ConfigMap"));
+        let [former, other, next] = [(); 3].map(|()| Mailbox::default());
+        let lens = Arc::default();
+        let ask = |id, mailbox: &Mailbox, standing| {
+            observer.route([Wanted { id, version: "v1", yields: Yields::none(), standing }], mailbox, &lens);
+        };
+        ask(&ids[0], &former, Standing::Owns);
+        ask(&ids[1], &other, Standing::Owns);
+        ask(&ids[0], &next, Standing::Wants);
+        assert!(!observer.shows(&ids[0], &next), "it is owned");
+        observer.close(&former);
+        ask(&ids[0], &next, Standing::Wants);
+        assert!(observer.shows(&ids[0], &next) && observer.shows(&ids[1], &other));
+    }
+
     /// A kind is watched in a version as long as somebody asks for it.
     #[tokio::test]
     async fn what_nobody_asks_for_any_more_is_not_watched_any_more() {

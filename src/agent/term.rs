@@ -202,6 +202,7 @@ impl Term {
     fn gone(&mut self, key: &Key) {
         if let Some(known) = self.syncs.remove(key) {
             known.task.abort();
+            self.world.observer.close(&known.mailbox);
         }
         self.world.claims.leave(key);
         self.world.observer.leave(key);

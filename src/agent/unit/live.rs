@@ -96,10 +96,16 @@ impl Unit {
         self.ledger.set(id, entry);
         let version = split_api_version(&desired.manifest.api_version).1;
         let ours = Wanted { id, version, yields: desired.yields.clone(), standing: Standing::Owns };
+        let shown = self.world.observer.shows(id, &self.mailbox);
         self.world.observer.route([ours], &self.mailbox, &self.lens);
         self.observed.insert(id.clone(), Live::Present(told.seen));
         self.health.insert(id.clone(), health::assess(&answer.object, &self.lens.expressions));
         self.lost.remove(id);
+        if !shown {
+            // What became of it since it was written went to somebody else: it is looked at once more.
+            self.lost.insert(id.clone());
+            self.work = true;
+        }
         outcome.record(id, change.action);
         for warning in &answer.warnings {
             tracing::warn!(sync = %self.key, object = %id, warning, "the API server warns");
