@@ -189,12 +189,13 @@ fn text(record: &AcceptanceRecord) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ssh_key::private::Ed25519Keypair;
 
     use super::*;
 
-    fn seal(seed: u8, cluster: &str) -> Seal {
+    /// The seal of an agent that wrote nothing yet.
+    pub fn seal(seed: u8, cluster: &str) -> Seal {
         let key = PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]));
         Seal::new(key, Path::new("/nowhere"), cluster).expect("a key")
     }

@@ -101,17 +101,8 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use ssh_key::PrivateKey;
-    use ssh_key::private::Ed25519Keypair;
-
+    use super::super::acceptance::tests::seal;
     use super::*;
-
-    fn seal(seed: u8, cluster: &str) -> Seal {
-        let key = PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]));
-        Seal::new(key, Path::new("/nowhere"), cluster).expect("a key")
-    }
 
     #[test]
     fn a_word_is_of_one_field_of_one_object_in_one_cluster_and_by_one_agent() {

@@ -41,6 +41,7 @@ mod standards;
 mod standing;
 mod term;
 pub mod tip;
+mod turns;
 mod unit;
 pub mod worker;
 mod world;

@@ -1,16 +1,15 @@
 //! Turns at making a pass.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+use super::turns::Turns;
 
 /// Passes that may be under way at a time: in all, and of the Syncs of one namespace. What waits there for something, such
 /// as a server of charts that hangs, leaves room for others.
 pub struct Passes {
     count: usize,
     all: Semaphore,
-    of: Mutex<HashMap<String, Arc<Semaphore>>>,
+    of: Turns,
 }
 
 /// While it is there, a pass may go on.
@@ -22,19 +21,13 @@ pub struct Turn<'a> {
 impl Passes {
     /// So many at a time.
     pub fn new(count: usize) -> Self {
-        Self { count, all: Semaphore::new(count), of: Mutex::default() }
+        Self { count, all: Semaphore::new(count), of: Turns::new(count * 3 / 4) }
     }
 
     /// Waits for a turn: Syncs of one namespace take three quarters of all at most. `None` where there are no more.
     pub async fn take(&self, namespace: &str) -> Option<Turn<'_>> {
-        let mine = {
-            let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-            of.retain(|_, turns| Arc::strong_count(turns) > 1);
-            let most = || Arc::new(Semaphore::new((self.count * 3 / 4).max(1)));
-            of.entry(namespace.to_owned()).or_insert_with(most).clone()
-        };
         // First that of the namespace: who waits for it takes nothing away from others.
-        let of_namespace = mine.acquire_owned().await.ok()?;
+        let of_namespace = self.of.take(namespace).await?;
         Some(Turn { _of_all: self.all.acquire().await.ok()?, _of_namespace: of_namespace })
     }
 

@@ -34,8 +34,9 @@ use super::passes::Passes;
 use super::registry::Registry;
 use super::standards::{Crew, Standards};
 use super::term::Term;
+use super::turns::Turns;
 use super::worker::{Workers, WorkersSettings};
-use super::world::{World, random};
+use super::world::{TURNS, World, random};
 
 /// A loop that has not turned for so long is started anew by its probe.
 const SILENT: Duration = Duration::from_secs(120);
@@ -236,7 +237,7 @@ impl Agent {
             freezes: FreezeBook::default(),
             claims: ClaimBook::default(),
             quarantine: std::sync::Mutex::default(),
-            turns: std::sync::Mutex::default(),
+            turns: Turns::new(TURNS),
             scopes: std::sync::Mutex::default(),
             charts: std::sync::Mutex::default(),
             observer: Observer::new(self.cluster.clone(), self.key.clone()),

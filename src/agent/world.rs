@@ -1,6 +1,5 @@
 //! What all tasks of the agent share.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,10 +26,11 @@ use super::registry::Registry;
 use super::releases;
 use super::standards::Standards;
 use super::tip::Key;
+use super::turns::Turns;
 use super::worker::{At, Quarantine, Workers};
 
 /// Exchanges with remotes at a time for one namespace: one fewer than there are workers for them.
-const TURNS: usize = 2;
+pub const TURNS: usize = 2;
 
 /// What all tasks of the agent share.
 pub struct World {
@@ -61,7 +61,7 @@ pub struct World {
     /// Scopes of the kinds that were listed last.
     pub scopes: Mutex<Option<(Arc<Snapshot>, Arc<Scopes>)>>,
     /// Exchanges with remotes, by namespace of the Repository.
-    pub turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    pub turns: Turns,
     /// What charts see of those kinds.
     pub charts: Mutex<Option<(Arc<Snapshot>, Arc<helm::Cluster>)>>,
     /// Who may write.
@@ -136,9 +136,7 @@ impl World {
     /// A turn at asking a remote, for a Repository of this namespace: remotes that hang keep those of the same
     /// namespace waiting, and no others.
     pub async fn turn(&self, namespace: &str) -> Option<OwnedSemaphorePermit> {
-        let mine =
-            lock(&self.turns).entry(namespace.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(TURNS))).clone();
-        mine.acquire_owned().await.ok()
+        self.turns.take(namespace).await
     }
 
     /// What charts can ask of the cluster, as kinds were last listed.

@@ -1,12 +1,13 @@
 //! Who may start a program now: one who waits for a server that hangs keeps nobody else waiting.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::agent::turns::Turns as Each;
 use crate::render::Ask;
+use crate::revision::review::note::host;
 
 /// Programs at a time that wait for others more than they work.
 const WAITING: usize = 4;
@@ -20,7 +21,7 @@ pub struct Turns {
     bringing: Arc<Semaphore>,
     decrypting: Arc<Semaphore>,
     /// One for each server, or each set of keys.
-    each: Mutex<HashMap<String, Arc<Semaphore>>>,
+    each: Each,
 }
 
 /// While it is there, a program may run.
@@ -33,7 +34,7 @@ pub struct Turn {
 impl Default for Turns {
     fn default() -> Self {
         let some = |count| Arc::new(Semaphore::new(count));
-        Self { working: some(1), bringing: some(WAITING), decrypting: some(WAITING), each: Mutex::default() }
+        Self { working: some(1), bringing: some(WAITING), decrypting: some(WAITING), each: Each::new(1) }
     }
 }
 
@@ -51,23 +52,11 @@ impl Turns {
         };
         // First that of the server: who waits for it takes nothing away from others.
         let of_server = match server {
-            Some(server) => Some(self.of(server).acquire_owned().await.ok()?),
+            Some(server) => Some(self.each.take(&server).await?),
             None => None,
         };
         Some(Turn { _of_all: all.clone().acquire_owned().await.ok()?, _of_server: of_server })
     }
-
-    fn of(&self, server: String) -> Arc<Semaphore> {
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        each.retain(|_, turn| Arc::strong_count(turn) > 1);
-        each.entry(server).or_insert_with(|| Arc::new(Semaphore::new(1))).clone()
-    }
-}
-
-/// The server of a chart repository, as its address names it.
-fn host(address: &str) -> String {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest).to_lowercase()
 }
 
 #[cfg(test)]

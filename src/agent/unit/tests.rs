@@ -155,7 +155,7 @@ impl Ground {
             freezes: FreezeBook::default(),
             claims: ClaimBook::default(),
             quarantine: Mutex::default(),
-            turns: Mutex::default(),
+            turns: crate::agent::turns::Turns::new(1),
             charts: std::sync::Mutex::default(),
             scopes: Mutex::default(),
             registry: Registry::default(),

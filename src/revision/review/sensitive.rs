@@ -90,10 +90,7 @@ pub fn sensitive(path: &str, sides: &[Side<'_>]) -> Option<String> {
     sides.iter().find_map(|side| match side {
         Side::TooLarge => Some("it is too large to be looked at".to_owned()),
         Side::Bytes(bytes) if bytes.starts_with(PACKED) => Some("it is packed, and not looked into".to_owned()),
-        Side::Bytes(bytes) => {
-            let text = String::from_utf8_lossy(bytes);
-            in_text(&text).or_else(|| kinds::spoken_of(&text).iter().find_map(told))
-        }
+        Side::Bytes(bytes) => spoken(bytes).iter().find_map(told),
     })
 }
 
@@ -103,13 +100,7 @@ pub fn rules(sides: &[Side<'_>]) -> bool {
     sides.iter().any(|side| match side {
         Side::TooLarge => true,
         Side::Bytes(bytes) if bytes.starts_with(PACKED) => true,
-        Side::Bytes(bytes) => {
-            let text = String::from_utf8_lossy(bytes);
-            let written = PATCHED.as_ref().is_some_and(|patched| patched.is_match(&text));
-            let of_text = KIND.iter().flat_map(|kind| kind.captures_iter(&text)).filter_map(|found| found.get(1));
-            let of_text = of_text.map(|kind| Spoken::Kind(kind.as_str().to_owned()));
-            written || of_text.chain(kinds::spoken_of(&text)).any(|spoken| is_rule(&spoken))
-        }
+        Side::Bytes(bytes) => spoken(bytes).iter().any(is_rule),
     })
 }
 
@@ -130,19 +121,20 @@ pub fn patches(kustomization: Side<'_>, path: &str) -> Option<(String, bool)> {
     let found = patched::targets(&text, path).into_iter().filter_map(|target| match target {
         Target::Any => Some(("it patches objects of any kind".to_owned(), true)),
         Target::Kind(kind) => {
-            let spoken = Spoken::Kind(kind);
-            told(&spoken).map(|_| {
-                let Spoken::Kind(kind) = &spoken else { return (String::new(), true) };
-                (format!("it patches a {kind}"), is_rule(&spoken))
-            })
+            let spoken = Spoken::Kind(kind.clone());
+            told(&spoken).map(|_| (format!("it patches a {kind}"), is_rule(&spoken)))
         }
     });
     found.reduce(|one, other| if other.1 { other } else { one })
 }
 
-fn in_text(text: &str) -> Option<String> {
-    let found = KIND.as_ref()?.captures_iter(text).find_map(|found| told(&Spoken::Kind(found.get(1)?.as_str().into())));
-    found.or_else(|| PATCHED.as_ref()?.is_match(text).then_some(Spoken::Written).and_then(|spoken| told(&spoken)))
+/// All kinds that a file speaks of, read as text and as YAML.
+fn spoken(bytes: &[u8]) -> Vec<Spoken> {
+    let text = String::from_utf8_lossy(bytes);
+    let kinds = KIND.iter().flat_map(|kind| kind.captures_iter(&text)).filter_map(|found| found.get(1));
+    let written = PATCHED.iter().filter(|patched| patched.is_match(&text)).map(|_| Spoken::Written);
+    let of_text = kinds.map(|kind| Spoken::Kind(kind.as_str().to_owned())).chain(written);
+    of_text.chain(kinds::spoken_of(&text)).collect()
 }
 
 fn told(spoken: &Spoken) -> Option<String> {
