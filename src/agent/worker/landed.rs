@@ -211,7 +211,7 @@ impl Looking<'_> {
     /// it. What another proposal covers is not covered twice.
     fn spans(&self, at: usize, head: &str, proposal: &Proposal, found: &Landings) -> Result<Vec<usize>, GitError> {
         let most = SPAN.min(at + 1);
-        if head == self.steps[at].1 {
+        if most == 1 || head == self.steps[at].1 {
             return Ok((1..=most).rev().collect());
         }
         let (facts, ..) = self.facts((at, at), head, proposal)?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::git::{self, Content, GitError, Range};
 use crate::revision::freeze::carries_override;
 use crate::revision::review::{
-    Authorship, KUSTOMIZATIONS, Maker, Side, Step, carries_trailers, is_of_tandem, patches, rules, sensitive,
+    Authorship, KUSTOMIZATIONS, Maker, Patches, Side, Step, carries_trailers, is_of_tandem, rules, sensitive,
 };
 use crate::revision::signature::{Trust, judge_commit};
 
@@ -75,7 +75,7 @@ impl Sides<'_> {
 
 fn said(both: &Sides<'_>, paths: &BTreeSet<String>, standards: &BTreeSet<String>) -> Result<Said, GitError> {
     let mut said = Said { sensitive: BTreeMap::new(), rules: BTreeSet::new() };
-    let mut folders: BTreeMap<String, Vec<Content>> = BTreeMap::new();
+    let mut folders: BTreeMap<String, Vec<Patches>> = BTreeMap::new();
     for path in paths {
         let of_standard = |folder: &&String| {
             folder.is_empty()
@@ -97,16 +97,12 @@ fn said(both: &Sides<'_>, paths: &BTreeSet<String>, standards: &BTreeSet<String>
             if !folders.contains_key(folder) {
                 let mut found = Vec::new();
                 for name in KUSTOMIZATIONS {
-                    found.extend(both.of(&if folder.is_empty() {
-                        name.to_owned()
-                    } else {
-                        format!("{folder}/{name}")
-                    })?);
+                    let file = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+                    found.extend(both.of(&file)?.iter().filter_map(side).map(Patches::read));
                 }
                 folders.insert(folder.to_owned(), found);
             }
-            let kustomizations = folders.get(folder).into_iter().flatten().filter_map(side);
-            for (told, rule) in kustomizations.filter_map(|kustomization| patches(kustomization, below)) {
+            for (told, rule) in folders.get(folder).into_iter().flatten().filter_map(|patches| patches.of(below)) {
                 why.get_or_insert(told);
                 if rule {
                     said.rules.insert(path.clone());

@@ -17,6 +17,6 @@ mod step;
 pub use approval::{Account, Approval, Role, Voter};
 pub use judge::{Discount, Discounted, Missing, PlanVote, Verdict, Vote, judge};
 pub use owners::{Means, OWNERS_FILE, Owners, OwnersSpec, digest};
-pub use sensitive::{KUSTOMIZATIONS, Side, is_of_tandem, patches, rules, sensitive};
+pub use sensitive::{KUSTOMIZATIONS, Patches, Side, is_of_tandem, rules, sensitive};
 pub use settings::{Effect, Profile, Settings};
 pub use step::{Authorship, Head, Maker, Step, carries_trailers};

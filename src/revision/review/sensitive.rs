@@ -10,7 +10,7 @@ use regex::Regex;
 pub use patched::KUSTOMIZATIONS;
 
 use kinds::Spoken;
-use patched::Target;
+use patched::{Kustomized, Target};
 
 /// Folder of Tandem's own files in a repository.
 const OWN_FOLDER: &str = ".tandem/";
@@ -111,21 +111,33 @@ fn is_rule(spoken: &Spoken) -> bool {
     }
 }
 
-/// Why a file that a kustomization lays on objects needs operations, and whether it says what everybody may do; none where
-/// it does not. `path` is that of the file from the folder of the kustomization.
-pub fn patches(kustomization: Side<'_>, path: &str) -> Option<(String, bool)> {
-    let text = match kustomization {
-        Side::TooLarge => return Some(("the kustomization above it is too large to be looked at".to_owned(), true)),
-        Side::Bytes(bytes) => String::from_utf8_lossy(bytes),
-    };
-    let found = patched::targets(&text, path).into_iter().filter_map(|target| match target {
-        Target::Any => Some(("it patches objects of any kind".to_owned(), true)),
-        Target::Kind(kind) => {
-            let spoken = Spoken::Kind(kind.clone());
-            told(&spoken).map(|_| (format!("it patches a {kind}"), is_rule(&spoken)))
-        }
-    });
-    found.reduce(|one, other| if other.1 { other } else { one })
+/// What a kustomization says of files of patches.
+pub struct Patches(Option<Kustomized>);
+
+impl Patches {
+    /// Reads a kustomization, once for all files below it.
+    pub fn read(kustomization: Side<'_>) -> Self {
+        Self(match kustomization {
+            Side::TooLarge => None,
+            Side::Bytes(bytes) => Some(Kustomized::of(&String::from_utf8_lossy(bytes))),
+        })
+    }
+
+    /// Why a file that it lays on objects needs operations, and whether that says what everybody may do; none where it does
+    /// not. `path` is that of the file from the folder of the kustomization.
+    pub fn of(&self, path: &str) -> Option<(String, bool)> {
+        let Some(kustomized) = &self.0 else {
+            return Some(("the kustomization above it is too large to be looked at".to_owned(), true));
+        };
+        let found = kustomized.targets(path).into_iter().filter_map(|target| match target {
+            Target::Any => Some(("it patches objects of any kind".to_owned(), true)),
+            Target::Kind(kind) => {
+                let spoken = Spoken::Kind(kind.clone());
+                told(&spoken).map(|_| (format!("it patches a {kind}"), is_rule(&spoken)))
+            }
+        });
+        found.reduce(|one, other| if other.1 { other } else { one })
+    }
 }
 
 /// All kinds that a file speaks of, read as text and as YAML.
@@ -156,7 +168,7 @@ fn told(spoken: &Spoken) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Side, patches, rules, sensitive};
+    use super::{Patches, Side, rules, sensitive};
 
     #[test]
     fn what_says_what_everybody_may_do_is_found_in_files_of_any_name() {
@@ -202,11 +214,11 @@ mod tests {
             ("patches: [\n# patch.yaml\n".to_owned(), Some(("it patches objects of any kind", true))),
             ("resources: [patch.yaml]\n".to_owned(), None),
         ] {
-            let found = patches(Side::Bytes(kustomization.as_bytes()), "patch.yaml");
+            let found = Patches::read(Side::Bytes(kustomization.as_bytes())).of("patch.yaml");
             let found = found.as_ref().map(|(why, rule)| (why.as_str(), *rule));
             assert_eq!(found, expected, "{kustomization}");
         }
-        assert!(patches(Side::TooLarge, "patch.yaml").is_some());
+        assert!(Patches::read(Side::TooLarge).of("patch.yaml").is_some());
     }
 
     #[test]
