@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,6 +61,8 @@ struct Fake {
     seen: Arc<Mutex<Vec<Seen>>>,
     script: Arc<Mutex<VecDeque<Reply>>>,
     rule: Arc<Mutex<Rule>>,
+    /// So often discovery still names the older version of Widgets.
+    lag: Arc<AtomicUsize>,
 }
 
 type Rule = Box<dyn FnMut(&Seen) -> Reply + Send>;
@@ -71,7 +75,12 @@ impl Fake {
     }
 
     fn ruled(rule: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
-        Self { seen: Arc::default(), script: Arc::default(), rule: Arc::new(Mutex::new(Box::new(rule))) }
+        Self {
+            seen: Arc::default(),
+            script: Arc::default(),
+            rule: Arc::new(Mutex::new(Box::new(rule))),
+            lag: Arc::default(),
+        }
     }
 
     fn cluster(&self) -> Cluster {
@@ -110,7 +119,7 @@ impl Fake {
         let bytes = body.collect().await?.to_bytes();
         let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
         let raw = |code: u16, body: Vec<u8>| Raw { code, header: None, body, open: false };
-        if let Some(known) = discovery(&path) {
+        if let Some(known) = self.discovery(&path) {
             return Ok(raw(200, known.to_string().into_bytes()));
         }
         let seen = Seen {
@@ -137,6 +146,30 @@ impl Fake {
             }
         }
     }
+
+    fn discovery(&self, path: &str) -> Option<Value> {
+        let resource = |plural: &str, group: &str, version: &str, kind: &str| {
+            json!({"resource": plural, "responseKind": {"group": group, "version": version, "kind": kind},
+                "scope": "Namespaced", "verbs": ["get", "list", "watch", "patch", "delete", "create", "update"]})
+        };
+        let widgets = |version: &str| json!({"version": version, "resources": [resource("widgets", "example.com", version, "Widget")]});
+        match path {
+            "/api" => Some(json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": ""}, "versions": [
+                {"version": "v1", "resources": [
+                    resource("configmaps", "", "v1", "ConfigMap"), resource("secrets", "", "v1", "Secret")]}]}]})),
+            "/apis" => {
+                let mut versions = vec![widgets("v1")];
+                if self.lag.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+                    versions.push(widgets("v1beta1"));
+                }
+                Some(json!({"kind": "APIGroupDiscoveryList", "items": [
+                    {"metadata": {"name": "metrics.k8s.io"},
+                        "versions": [{"version": "v1beta1", "freshness": "Stale", "resources": []}]},
+                    {"metadata": {"name": "example.com"}, "versions": versions}]}))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An answer on its way out.
@@ -146,20 +179,6 @@ struct Raw {
     body: Vec<u8>,
     /// Stays open after the body.
     open: bool,
-}
-
-fn discovery(path: &str) -> Option<Value> {
-    let resource = |plural: &str, kind: &str| {
-        json!({"resource": plural, "responseKind": {"group": "", "version": "v1", "kind": kind}, "scope": "Namespaced",
-            "verbs": ["get", "list", "watch", "patch", "delete", "create", "update"]})
-    };
-    match path {
-        "/api" => Some(json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": ""}, "versions": [
-            {"version": "v1", "resources": [resource("configmaps", "ConfigMap"), resource("secrets", "Secret")]}]}]})),
-        "/apis" => Some(json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": "metrics.k8s.io"},
-            "versions": [{"version": "v1beta1", "freshness": "Stale", "resources": []}]}]})),
-        _ => None,
-    }
 }
 
 /// Longer than any call may take.

@@ -53,8 +53,23 @@ impl Served {
     }
 }
 
+impl Served {
+    /// What its programs said, where it keeps a log of accesses beside their logs.
+    fn tell(&self) {
+        let Some(folder) = self.told["access_log"].as_str().and_then(|path| Path::new(path).parent()) else { return };
+        for entry in fs::read_dir(folder.join("log")).into_iter().flatten().flatten() {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            eprintln!("{}:\n{text}", entry.path().display());
+        }
+        eprintln!("accesses:\n{}", fs::read_to_string(self.get("access_log")).unwrap_or_default());
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.tell();
+        }
         let _ = lab().args(["down", "--name", &self.name]).output();
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::cluster::observe::{self, Event, Selector};
-use crate::cluster::{Actor, Cluster, KindInfo, Session};
+use crate::cluster::{Actor, Cluster, ClusterError, KindInfo, RefusalReason, Session};
 use crate::health;
 use crate::object::fields::Yields;
 use crate::object::{DigestKey, ObjectId};
@@ -308,11 +308,20 @@ impl Follower {
                     // Not allowed, or not served (any more): there is nothing to wait for.
                     let forbidden = error.refusal().is_some_and(|r| matches!(r.code, 403..=405));
                     tracing::debug!(kind = %self.kind.kind, error = %error, "watch");
-                    if forbidden {
-                        tell.send_replace(Sight::Forbidden);
+                    if forbidden && tell.send_replace(Sight::Forbidden) != Sight::Forbidden {
+                        self.out_of_sight(&error);
                     }
                 }
             }
+        }
+    }
+
+    /// A version that is not served any more: the kind may be seen in another one.
+    fn out_of_sight(&self, error: &ClusterError) {
+        if error.refusal().is_some_and(|r| r.why == RefusalReason::KindNotServed) {
+            let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+            let mine = routes.iter().filter(|(id, route)| self.covers(id, route));
+            mine.for_each(|(_, route)| route.mailbox.put(Trigger::Surroundings));
         }
     }
 
@@ -328,15 +337,18 @@ impl Follower {
     /// After a gap: what is owned and not in the list is lost from sight.
     fn lose_all_but(&self, listed: &BTreeSet<ObjectId>) {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let mine = routes.iter().filter(|(id, _)| {
-            id.kind == self.kind.kind
-                && id.group == self.kind.group
-                && (self.namespace.is_empty() || id.namespace == self.namespace)
-                && !listed.contains(*id)
-        });
-        for (id, route) in mine.filter(|(_, route)| self.is_seen_by(route)) {
+        let mine = routes.iter().filter(|(id, route)| self.covers(id, route) && !listed.contains(*id));
+        for (id, route) in mine {
             route.mailbox.put(Trigger::Missed(id.clone()));
         }
+    }
+
+    /// Whether an object of this route is among those that are looked at here.
+    fn covers(&self, id: &ObjectId, route: &Route) -> bool {
+        id.kind == self.kind.kind
+            && id.group == self.kind.group
+            && (self.namespace.is_empty() || id.namespace == self.namespace)
+            && self.is_seen_by(route)
     }
 
     fn id(&self, object: &Value) -> ObjectId {

@@ -17,7 +17,7 @@ use super::connect::RequestSeen;
 use super::error::{ClusterError, Sent};
 use super::lease::WritePermit;
 use super::limit::Load;
-use super::refusal;
+use super::refusal::{self, RefusalReason};
 use super::session::Session;
 use crate::failure::chain;
 
@@ -131,6 +131,9 @@ impl Session {
         } else {
             refusal::of(&call.what, answer.code, &answer.body)
         };
+        if refusal.why == RefusalReason::KindNotServed {
+            self.cluster().kinds().doubt();
+        }
         let again = match (answer.code, call.repeat) {
             (429, _) => Again::Yes(answer.retry_after),
             (503 | 504, Repeat::Safe) => Again::Yes(answer.retry_after),

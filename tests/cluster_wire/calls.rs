@@ -1,7 +1,9 @@
 //! Single calls.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde_json::{Value, json};
 use tandem::cluster::delete::{Preconditions, Propagation, delete};
 
@@ -194,6 +196,41 @@ async fn a_path_that_is_not_served_is_asked_for_once_more_after_discovery() {
     let fake = Fake::new([missing(), missing()]);
     let error = apply::dry_run(&account(&fake), &desired("ConfigMap", json!({}))).await.expect_err("not served");
     assert_eq!(error.refusal().map(|r| &r.why), Some(&RefusalReason::KindNotServed), "{error}");
+}
+
+/// Discovery and what is served follow a definition each by itself: whoever asks in between learns of a version that has gone.
+#[tokio::test(start_paused = true)]
+async fn a_version_that_discovery_still_names_is_not_held_on_to() {
+    let fake = |lag: usize| {
+        let fake = Fake::ruled(|seen| {
+            if seen.path.starts_with("/apis/example.com/v1/") {
+                Reply::Json(200, object())
+            } else {
+                Reply::Text(404, "x", "y", "404 page not found\n")
+            }
+        });
+        fake.lag.store(lag, Ordering::SeqCst);
+        fake
+    };
+    let get = async |session: &Session, kind: &str| {
+        let of = |found: KindInfo| async move { apply::get(session, &found, "shop", "a").await }.boxed();
+        session.cluster().kinds().with_any(session, "example.com/v1beta1", kind, of).await
+    };
+    for (lag, asked) in [(0, 1), (1, 2), (4, 2)] {
+        let fake = fake(lag);
+        get(&account(&fake), "Widget").await.expect("in the other version").expect("there");
+        assert_eq!(fake.seen().len(), asked, "{lag}");
+    }
+    // Where it is named for ever, that is the end of it, and whoever asks next has discovery asked anew.
+    let fake = fake(usize::MAX);
+    let session = account(&fake);
+    let error = get(&session, "Widget").await.expect_err("named and not served");
+    assert_eq!(error.refusal().map(|r| &r.why), Some(&RefusalReason::KindNotServed), "{error}");
+    fake.lag.store(0, Ordering::SeqCst);
+    let kind = session.cluster().kinds().any(&session, "example.com/v1beta1", "Widget").await.expect("known");
+    assert_eq!(kind.version, "v1");
+    let error = get(&session, "Gadget").await.expect_err("in no version");
+    assert!(matches!(error, ClusterError::NoSuchKind { .. }), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures::FutureExt;
 
 use crate::cluster::delete::Deletion;
-use crate::cluster::{ClusterError, RefusalReason, apply};
+use crate::cluster::{ClusterError, RefusalReason};
 use crate::plan::{self, Action, Admitted, Plan};
 use crate::report::facts::{Progress, Stage};
 use crate::report::outcome::Outcome;
@@ -14,6 +14,7 @@ use crate::report::outcome::Outcome;
 use super::Unit;
 use super::pass::{Stop, Target};
 use super::prune;
+use super::stages::read;
 use super::together::together;
 
 /// The webhook that could not be asked, where that is why a call was refused.
@@ -38,9 +39,7 @@ impl Unit {
             leaving.into_iter().map(|change| (change.id.clone(), change.api_version.clone())).collect();
         for (id, api_version) in leaving {
             let session = &target.session;
-            let kind = session.cluster().kinds().any(session, &api_version, &id.kind).await;
-            let kind = kind.map_err(|error| Stop::failed(Stage::Validate, &error))?;
-            let live = apply::get(session, &kind, &id.namespace, &id.name).await;
+            let live = read(&target.session, &id, &api_version).await;
             let Some(live) = live.map_err(|error| Stop::failed(Stage::Validate, &error))? else { continue };
             let named: Vec<_> = self.unreachable.iter().filter(|name| plan::has_webhook(&live, name)).collect();
             if !named.is_empty() {

@@ -241,13 +241,17 @@ struct There {
 
 async fn look(session: &Session, parting: &Parting, me: &str) -> Result<Option<There>, ClusterError> {
     let id = &parting.id;
-    let kind = match session.cluster().kinds().any(session, &parting.api_version, &id.kind).await {
-        Ok(kind) => kind,
+    let get = |kind: KindInfo| {
+        let found =
+            async move { Ok(apply::get(session, &kind, &id.namespace, &id.name).await?.map(|live| (kind, live))) };
+        found.boxed()
+    };
+    let (kind, live) = match session.cluster().kinds().with_any(session, &parting.api_version, &id.kind, get).await {
+        Ok(Some(found)) => found,
         // A kind that is gone took its objects along.
-        Err(ClusterError::NoSuchKind { .. }) => return Ok(None),
+        Ok(None) | Err(ClusterError::NoSuchKind { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(live) = apply::get(session, &kind, &id.namespace, &id.name).await? else { return Ok(None) };
     let text = |path: &str| live.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let owner = live
         .pointer("/metadata/annotations")

@@ -5,7 +5,7 @@ use std::time::Instant as Clock;
 use futures::FutureExt;
 
 use crate::cluster::delete::{Deletion, Preconditions, Propagation, delete};
-use crate::cluster::{ClusterError, RefusalReason, Session, WritePermit};
+use crate::cluster::{ClusterError, KindInfo, RefusalReason, Session, WritePermit};
 use crate::object::ObjectId;
 use crate::plan::{Action, Admitted, AdmittedChange, Course};
 use crate::report::facts::{Progress, Stage};
@@ -79,13 +79,15 @@ pub(super) async fn one(
     let line = change.change;
     let id = &line.id;
     let Some(precondition) = &line.precondition else { return Ok(Deletion::Absent) };
-    let kind = match session.cluster().kinds().any(session, &line.api_version, &id.kind).await {
-        Ok(kind) => kind,
-        // A kind that is gone took its objects along.
-        Err(ClusterError::NoSuchKind { .. }) => return Ok(Deletion::Absent),
-        Err(error) => return Err(error),
-    };
     let only =
         Preconditions { uid: precondition.uid.clone(), resource_version: Some(precondition.resource_version.clone()) };
-    delete(permit, session, &kind, (&id.namespace, &id.name), &only, Propagation::Background).await
+    let (place, only) = ((id.namespace.as_str(), id.name.as_str()), &only);
+    let send = |kind: KindInfo| {
+        async move { delete(permit, session, &kind, place, only, Propagation::Background).await }.boxed()
+    };
+    match session.cluster().kinds().with_any(session, &line.api_version, &id.kind, send).await {
+        // A kind that is gone took its objects along.
+        Err(ClusterError::NoSuchKind { .. }) => Ok(Deletion::Absent),
+        end => end,
+    }
 }

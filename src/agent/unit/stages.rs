@@ -11,7 +11,7 @@ use crate::agent::observer::Wanted as Asked;
 use crate::agent::tip::Key;
 use crate::agent::worker::{KILLS, killed};
 use crate::api::{Mode, OnInvalid};
-use crate::cluster::{Answer, ClusterError, Session, apply};
+use crate::cluster::{Answer, ClusterError, KindInfo, Session, apply};
 use crate::object::{ObjectId, Problem, split_api_version};
 use crate::plan::{self, Change, Desired, Live, Method, Plan, Refusals, Rules, Steer};
 use crate::render::Rendered;
@@ -98,11 +98,11 @@ impl Unit {
 
 /// A live object, as the account; `None` where it is not there.
 pub(super) async fn read(session: &Session, id: &ObjectId, api_version: &str) -> Result<Option<Value>, ClusterError> {
-    match session.cluster().kinds().any(session, api_version, &id.kind).await {
-        Ok(kind) => apply::get(session, &kind, &id.namespace, &id.name).await,
+    let get = |kind: KindInfo| async move { apply::get(session, &kind, &id.namespace, &id.name).await }.boxed();
+    match session.cluster().kinds().with_any(session, api_version, &id.kind, get).await {
         // A kind that is gone took its objects along.
         Err(ClusterError::NoSuchKind { .. }) => Ok(None),
-        Err(error) => Err(error),
+        end => end,
     }
 }
 

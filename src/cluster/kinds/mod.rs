@@ -10,19 +10,25 @@ use std::time::Duration;
 pub use self::info::{KindInfo, Scope};
 pub use self::snapshot::Snapshot;
 
+use futures::future::BoxFuture;
 use http::Method;
 use kube::client::{APIGroupDiscovery, APIGroupDiscoveryList, APIResourceDiscovery};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::call::{Call, Lane, Repeat, Secrecy};
 use super::error::ClusterError;
+use super::refusal::RefusalReason;
 use super::session::Session;
 use crate::object::split_api_version;
 
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 /// What was asked within this time is not asked again only because something is missing.
 const JUST_NOW: Duration = Duration::from_millis(500);
+/// How long discovery may name a version that is not served any more: both follow the definition, each by itself.
+const LAG: Duration = Duration::from_secs(3);
+/// Pause between two looks while it does.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The kinds of a cluster, asked for once and again when something is not found.
 #[derive(Default)]
@@ -114,6 +120,42 @@ impl Kinds {
             }
             other => other,
         }
+    }
+
+    /// Does something to objects of a kind in this version or, where that is not served any more, in the preferred one. What is
+    /// known of the kinds may be older than what the API server serves: then it is asked anew until it names another version,
+    /// or [`LAG`] has passed.
+    ///
+    /// # Errors
+    /// Those of [`Kinds::any`], and those of what is done.
+    pub async fn with_any<'a, T>(
+        &self,
+        session: &Session,
+        api_version: &str,
+        kind: &str,
+        act: impl Fn(KindInfo) -> BoxFuture<'a, Result<T, ClusterError>>,
+    ) -> Result<T, ClusterError> {
+        let found = self.any(session, api_version, kind).await?;
+        match act(found.clone()).await {
+            Err(error) if error.refusal().is_some_and(|r| r.why == RefusalReason::KindNotServed) => {}
+            other => return other,
+        }
+        let until = Instant::now() + LAG;
+        while Instant::now() < until {
+            self.refresh(session).await?;
+            let now = self.any(session, api_version, kind).await?;
+            if now != found {
+                return act(now).await;
+            }
+            sleep(AGAIN).await;
+        }
+        // It is named all the same: one of several API servers may have been behind the others.
+        act(found).await
+    }
+
+    /// What is known is not what the API server serves: it is asked anew before it is used again.
+    pub(super) fn doubt(&self) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn known(&self) -> Option<Arc<Snapshot>> {

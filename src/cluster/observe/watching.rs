@@ -118,6 +118,9 @@ impl Watching {
         if why == Some(RefusalReason::Expired) {
             self.events = None;
         }
+        if why == Some(RefusalReason::KindNotServed) {
+            self.session.cluster().kinds().doubt();
+        }
         // A server that cannot stream lists refuses the parameters that ask for it.
         if self.lists == Lists::Streamed && matches!(why, Some(RefusalReason::Invalid | RefusalReason::BadRequest)) {
             self.session.cluster().inner.streaming_lists.store(false, Ordering::Relaxed);
