@@ -146,6 +146,8 @@ func child(_ context.Context, arguments []string) error {
 	switch {
 	case len(arguments) == 4 && arguments[0] == serve.HangKind:
 		return serve.ServeHang(arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 4 && arguments[0] == serve.CGIKind:
+		return serve.ServeCGI(arguments[1], arguments[2], arguments[3])
 	case len(arguments) == 5 && arguments[0] == serve.ProxyKind:
 		return serve.ServeProxy(arguments[1], arguments[2], arguments[3], arguments[4])
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,12 +24,9 @@ const (
 	ProxyKind   = "proxy"
 )
 
-// workers is how many requests of one Git server are answered at a time.
-const workers = 8
-
 // GitHTTPOptions finds what Git over HTTP needs.
 func GitHTTPOptions(ctx context.Context, tell io.Writer) (map[string]string, error) {
-	paths, err := need(ctx, tell, tool{"nginx", "nginx-light"}, tool{"fcgiwrap", "fcgiwrap"})
+	paths, err := need(ctx, tell, tool{"nginx", "nginx-light"})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +41,7 @@ func GitHTTPOptions(ctx context.Context, tell io.Writer) (map[string]string, err
 	return paths, nil
 }
 
-// GitHTTP serves the repositories below a folder with nginx, fcgiwrap and git
+// GitHTTP serves the repositories below a folder with nginx in front of git
 // http-backend, for reading and pushing.
 func GitHTTP(ctx context.Context, run *stack.Run) (stack.Facts, error) {
 	port, err := reserve(run)
@@ -56,7 +52,7 @@ func GitHTTP(ctx context.Context, run *stack.Run) (stack.Facts, error) {
 		"port": strconv.Itoa(port), "root": run.Options["root"],
 		"access_log": run.Path("access.log"),
 	}
-	conf := nginxConf{run: run, port: port, socket: run.Path("fcgi")}
+	conf := nginxConf{run: run, port: port, socket: run.Path("cgi")}
 	if run.Options["tls"] != "" {
 		if err := conf.secure(facts); err != nil {
 			return nil, err
@@ -70,7 +66,11 @@ func GitHTTP(ctx context.Context, run *stack.Run) (stack.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := startFastCGI(run, conf.socket); err != nil {
+	if err := run.StartAndAwait(ctx, stack.Program{
+		Name:  CGIKind,
+		Argv:  []string{run.Options["self"], "child", CGIKind, conf.socket, run.Options["backend"], run.Options["root"]},
+		Ready: func(context.Context) error { _, err := os.Stat(conf.socket); return err },
+	}); err != nil {
 		return nil, err
 	}
 	return facts, run.StartAndAwait(ctx, stack.Program{
@@ -79,31 +79,6 @@ func GitHTTP(ctx context.Context, run *stack.Run) (stack.Facts, error) {
 		Argv:  []string{run.Options["nginx"], "-p", run.Dir, "-e", run.Path("log/nginx.log"), "-c", path},
 		Ready: answers(facts["url"]),
 	})
-}
-
-// startFastCGI gives one listening socket to several fcgiwraps: each answers
-// one request at a time, and as children of the supervisor none outlives it.
-func startFastCGI(run *stack.Run, path string) error {
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return err
-	}
-	listener.SetUnlinkOnClose(false)
-	defer listener.Close()
-	socket, err := listener.File()
-	if err != nil {
-		return err
-	}
-	for number := range workers {
-		if err := run.Start(stack.Program{
-			Name:  fmt.Sprintf("fcgiwrap-%d", number+1),
-			Argv:  []string{run.Options["fcgiwrap"]},
-			Stdin: socket,
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // reserve takes the port that was asked for, or any.

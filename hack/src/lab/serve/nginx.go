@@ -65,33 +65,15 @@ http {
 %[2]s
     location / {
 %[3]s
-      fastcgi_pass unix:%[4]s;
-      fastcgi_buffering off;
-      fastcgi_read_timeout 1h;
-      fastcgi_param SCRIPT_FILENAME %[5]s;
-      fastcgi_param GIT_PROJECT_ROOT %[6]s;
-      fastcgi_param GIT_HTTP_EXPORT_ALL "";
-      # Pushing is allowed, and so are repositories of another user.
-      fastcgi_param GIT_CONFIG_COUNT 2;
-      fastcgi_param GIT_CONFIG_KEY_0 http.receivepack;
-      fastcgi_param GIT_CONFIG_VALUE_0 true;
-      fastcgi_param GIT_CONFIG_KEY_1 safe.directory;
-      fastcgi_param GIT_CONFIG_VALUE_1 *;
-      fastcgi_param PATH_INFO $uri;
-      fastcgi_param QUERY_STRING $query_string;
-      fastcgi_param REQUEST_METHOD $request_method;
-      fastcgi_param CONTENT_TYPE $content_type;
-      fastcgi_param CONTENT_LENGTH $content_length;
-      fastcgi_param REMOTE_USER $remote_user;
-      fastcgi_param REMOTE_ADDR $remote_addr;
-      fastcgi_param SERVER_PROTOCOL $server_protocol;
-      # Without these two neither protocol v2 nor compressed requests work.
-      fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol;
-      fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
+      proxy_pass http://unix:%[4]s:;
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+      proxy_set_header Host $http_host;
+      proxy_set_header %[5]s $remote_user;
     }
   }
 }
-`, c.run.Dir, c.listen(), c.guards(), c.socket, c.run.Options["backend"], c.run.Options["root"])
+`, c.run.Dir, c.listen(), c.guards(), c.socket, userHeader)
 }
 
 func (c *nginxConf) listen() string {

@@ -20,8 +20,6 @@ type Program struct {
 	Name string
 	Argv []string
 	Env  []string // beside PATH, HOME and TMPDIR
-	// Stdin is handed over as it is; fcgiwrap takes its listening socket there.
-	Stdin *os.File
 	// Ready returns nil as soon as the program does its work.
 	Ready func(context.Context) error
 	// Hint is added where the program fails.
@@ -73,9 +71,6 @@ func (p *part) start(dir string) error {
 	command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + filepath.Join(dir, "tmp"),
 	}, p.Env...)
-	if p.Stdin != nil {
-		command.Stdin = p.Stdin
-	}
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := onStarter(command.Start); err != nil {
