@@ -38,7 +38,6 @@ impl Unit {
         let leaving: Vec<_> =
             leaving.into_iter().map(|change| (change.id.clone(), change.api_version.clone())).collect();
         for (id, api_version) in leaving {
-            let session = &target.session;
             let live = read(&target.session, &id, &api_version).await;
             let Some(live) = live.map_err(|error| Stop::failed(Stage::Validate, &error))? else { continue };
             let named: Vec<_> = self.unreachable.iter().filter(|name| plan::has_webhook(&live, name)).collect();
