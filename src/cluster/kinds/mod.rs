@@ -124,7 +124,7 @@ impl Kinds {
 
     /// Does something to objects of a kind in this version or, where that is not served any more, in the preferred one. What is
     /// known of the kinds may be older than what the API server serves: then it is asked anew until it names another version,
-    /// or [`LAG`] has passed.
+    /// or the time that discovery may lag behind has passed.
     ///
     /// # Errors
     /// Those of [`Kinds::any`], and those of what is done.
