@@ -328,7 +328,7 @@ async fn what_is_lost_is_looked_at_while_a_commit_stays_refused() {
     unit.refused = Some((COMMIT.to_owned(), 1));
     unit.take_sight(id, Sight { last: None, loss: Some(Loss::Shown) });
     unit.pass().await;
-    assert_eq!(ground.fake.sent("GET", "/namespaces/shop/configmaps/a").len(), 1, "it is read");
+    assert!(!ground.fake.sent("GET", "/namespaces/shop/configmaps/a").is_empty(), "it is read");
     assert!(unit.retry_at.is_some(), "the healing failed, and is tried again");
 }
 
