@@ -348,6 +348,59 @@ fn a_status_that_is_written_by_hand_is_no_approval_of_a_plan() {
     assert_eq!(agent.log().matches("its plan is approved").count(), 1, "{}", agent.log());
 }
 
+/// What is secret is not shown in a plan, so nothing else would tell that it became another one.
+#[test]
+fn a_plan_is_of_what_it_was_rendered_with() {
+    let stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    let review = &stage.stage;
+    let namespace = &review.tenant.namespace;
+    let word = |text: &str| {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "word", "namespace": namespace}, "stringData": {"WORD": text}});
+        review.lab.apply(&secret.to_string());
+    };
+    word("one");
+    let any = json!({"spec": {"review": {"inputs": "Any"}}}).to_string();
+    review.lab.k(&["-n", namespace, "patch", "repository", "repo", "--type=merge", "-p", &any]);
+    review.tenant.sync("sync", "deploy", "substitute: {from: [{kind: Secret, name: word}]}");
+
+    let held = "apiVersion: v1\nkind: Secret\nmetadata: {name: held}\nstringData: {word: '${WORD}'}\n";
+    let second = review.copy.push("2", &[("deploy/held.yaml", held)]);
+    review.approve(&review.bob, &[]);
+    let plan = stage.held("PlanMissing", &second, &["nobody has approved its plan"]);
+    word("two");
+    let told = stage.approve_plan(&review.bob, &plan, &[]);
+    let text = both(&told);
+    assert!(told.status.success() && text.contains("rendered with ConfigMaps or Secrets of the cluster"), "{text}");
+    assert!(!text.contains("one") || !text.contains("two"), "{text}");
+    let plan = stage.held("PlanDiffers", &second, &["it is rendered with other values of ConfigMaps or Secrets"]);
+    assert!(review.lab.absent(namespace, "secret/held"));
+    // The honest one: of what it is rendered with now.
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    let told = review.tenant.wait_applied("sync", &second);
+    assert_eq!(review.lab.get(namespace, "secret/held")["data"]["word"], "dHdv");
+    let inputs = told["status"]["history"][0]["inputs"].as_str().expect("a digest").to_owned();
+
+    // At rest another value is another plan, and what was approved stays.
+    word("three");
+    let plan = stage.held_after(
+        "PlanDiffers",
+        &second,
+        &[
+            "held is changed, and approved was that it is created",
+            "rendered with other values of ConfigMaps or Secrets",
+        ],
+    );
+    assert_eq!(review.lab.get(namespace, "secret/held")["data"]["word"], "dHdv");
+    assert!(stage.approve_plan(&review.bob, &plan, &[]).status.success());
+    review.lab.wait(namespace, "secret/held", |object| match &object["data"]["word"] {
+        word if word == "dGhyZWU=" => Ok(()),
+        word => Err(word.to_string()),
+    });
+    let told = review.tenant.wait_applied("sync", &second);
+    assert_ne!(told["status"]["history"][0]["inputs"], inputs);
+}
+
 /// Puts another value into every ConfigMap of a namespace that is really written, and leaves dry-runs alone.
 fn two_faced(namespace: &str) -> String {
     format!(

@@ -33,6 +33,8 @@ pub struct SyncState {
     pub stuck: bool,
     /// Its plan that waits for approval. Of no meaning to other Syncs.
     pub awaits_plan: Option<Arc<Awaited>>,
+    /// Digest of what it read last that stands in no commit and is rendered. Of no meaning to other Syncs.
+    pub inputs: Option<String>,
     /// The newest commit of its Repository that it knows of, and how far it is with that; nothing where it will never
     /// apply it. Of no meaning to other Syncs.
     pub standing: Option<(String, Option<Standing>)>,
@@ -147,6 +149,7 @@ mod tests {
                 waits: false,
                 accepted: None,
                 awaits_plan: None,
+                inputs: None,
                 standing: None,
             };
             (key(name), state)

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt, stream};
+use zeroize::Zeroizing;
 
 use super::releases;
 use super::tip::Key;
@@ -14,6 +15,7 @@ use crate::api::{self, SourceKind, SyncSpec};
 use crate::cluster::own::{SourceData, kind_info, read_source};
 use crate::cluster::{Actor, ClusterError, Session};
 use crate::failure::{Failed, Fault};
+use crate::object::{Digest, DigestKey};
 use crate::render::sops::{Keys, Service};
 use crate::render::substitute::{Secrecy, Unknown, Variable, Variables, is_name};
 use crate::render::{Limits, Options};
@@ -133,13 +135,29 @@ pub fn wanted(spec: &SyncSpec) -> Vec<Named> {
     named
 }
 
+impl Named {
+    /// Whether what it holds is rendered; else it is a credential or a key.
+    pub fn is_content(&self) -> bool {
+        matches!(self.field, SUBSTITUTE_FROM | VALUES_FROM)
+    }
+}
+
+/// Keyed digest of what is rendered of these sources; none where no source is.
+pub fn digest(key: &DigestKey, named: &[Named], contents: &Contents) -> Option<Digest> {
+    let ids: BTreeSet<&SourceId> = named.iter().filter(|named| named.is_content()).map(|named| &named.id).collect();
+    let content = |id: &SourceId| -> Option<BTreeMap<&str, &[u8]>> {
+        contents.get(id.kind, &id.name).map(|data| data.iter().collect())
+    };
+    let all: Vec<_> = ids.iter().map(|id| (id.kind.to_string(), &id.name, content(id))).collect();
+    (!all.is_empty()).then(|| key.digest_bytes(&Zeroizing::new(serde_json::to_vec(&all).unwrap_or_default())))
+}
+
 /// What a spec lets in that stands in no commit, each in words: who changes it changes what is deployed, and nobody has
 /// reviewed that. Credentials and keys are not among it.
 pub fn unpinned(spec: &SyncSpec) -> Vec<String> {
-    let content = |named: &Named| matches!(named.field, SUBSTITUTE_FROM | VALUES_FROM);
     let mut found: Vec<String> = wanted(spec)
         .iter()
-        .filter(|named| content(named))
+        .filter(|named| named.is_content())
         .map(|named| format!("{} names the {} {}", named.field, named.id.kind, named.id.name))
         .collect();
     let chart = spec.helm.as_ref().and_then(|helm| helm.chart.as_ref()).filter(|chart| chart.digest.is_none());

@@ -100,7 +100,8 @@ impl Registry {
         if before.as_ref().and_then(|before| before.awaits_plan.as_ref()) != state.awaits_plan.as_ref() {
             book.ring_planner(state.repository.as_ref());
         }
-        let told = |s: &SyncState| SyncState { read_set: None, standing: None, awaits_plan: None, ..s.clone() };
+        let told =
+            |s: &SyncState| SyncState { read_set: None, standing: None, awaits_plan: None, inputs: None, ..s.clone() };
         if before.as_ref().map(told) != Some(told(&state)) {
             book.tell_dependants(sync);
             let plans = |s: &SyncState| (s.planned.clone(), s.handled.clone(), s.stuck);
@@ -252,6 +253,11 @@ impl Registry {
         let book = self.lock();
         let mine = book.states.iter().filter(|(_, state)| state.repository.as_ref() == Some(repository));
         mine.filter_map(|(key, state)| Some((key.to_string(), state.awaits_plan.clone()?))).collect()
+    }
+
+    /// Digest of what a Sync read last that stands in no commit and is rendered.
+    pub fn inputs(&self, sync: &Key) -> Option<String> {
+        self.lock().states.get(sync)?.inputs.clone()
     }
 
     /// Syncs of the same Repository that may act and have not planned a commit yet.

@@ -23,6 +23,10 @@ const HIDDEN: &str = "hidden";
 pub struct Essence {
     /// One line an object.
     pub lines: Vec<EssenceLine>,
+    /// Keyed digest of what it was rendered with that stands in no commit; none where all of it does. What of it is secret is
+    /// bound by this alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
 }
 
 /// What is done with one object.
@@ -66,8 +70,9 @@ pub struct Difference {
     pub fields: Vec<String>,
 }
 
-/// What of a plan somebody approves. `owned` is the inventory before: what stands there as it is desired is healed at most.
-pub fn essence(plan: &Plan, desired: &[Desired], owned: &Owned) -> Essence {
+/// What of a plan somebody approves. `owned` is the inventory before: what stands there as it is desired is healed at most;
+/// `inputs` what the objects were rendered with, as [`Essence::inputs`].
+pub fn essence(plan: &Plan, desired: &[Desired], owned: &Owned, inputs: Option<String>) -> Essence {
     let wanted: BTreeMap<&ObjectId, &Desired> = desired.iter().map(|desired| (desired.id(), desired)).collect();
     let fresh = |change: &&Change| {
         let applied = owned.get(&change.id).and_then(|entry| entry.desired);
@@ -77,7 +82,7 @@ pub fn essence(plan: &Plan, desired: &[Desired], owned: &Owned) -> Essence {
     let mut lines: Vec<EssenceLine> =
         plan.changes.iter().filter(fresh).map(|change| line(change, wanted.get(&change.id).copied(), owned)).collect();
     lines.sort_by(|one, other| one.id.cmp(&other.id));
-    Essence { lines }
+    Essence { lines, inputs }
 }
 
 /// Whether an object holds secrets, so that nothing of it is compared.
@@ -152,7 +157,9 @@ impl Essence {
     /// `sha256:<hex>`; the same for two that do the same, whatever is left out of what is shown.
     pub fn digest(&self) -> String {
         let line = |line: &EssenceLine| json!([line.id.to_string(), line.action, line.sent, line.shown]).to_string();
-        let text: Vec<String> = self.lines.iter().map(line).collect();
+        // No line of an object has two parts.
+        let inputs = self.inputs.iter().map(|inputs| json!(["inputs", inputs]).to_string());
+        let text: Vec<String> = self.lines.iter().map(line).chain(inputs).collect();
         format!("sha256:{}", hex(&Sha256::digest(text.join("\n"))))
     }
 
@@ -164,7 +171,7 @@ impl Essence {
     /// Without what is shown: the same digest, and short.
     pub fn bare(&self) -> Self {
         let lines = self.lines.iter().map(|line| EssenceLine { detail: None, ..line.clone() });
-        Self { lines: lines.collect() }
+        Self { lines: lines.collect(), inputs: self.inputs.clone() }
     }
 
     /// As a plan that people can be shown, and the objects that it creates.
@@ -185,8 +192,11 @@ impl Essence {
         (plan, created)
     }
 
-    /// Whether another one does nothing that this one does not.
+    /// Whether another one does nothing that this one does not, with the same inputs.
     pub fn covers(&self, other: &Self) -> bool {
+        if self.inputs != other.inputs {
+            return false;
+        }
         let told = |line: &EssenceLine| EssenceLine { detail: None, ..line.clone() };
         other.lines.iter().all(|line| self.lines.iter().any(|mine| told(mine) == told(line)))
     }

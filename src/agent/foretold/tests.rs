@@ -90,7 +90,7 @@ fn what_was_foretold_is_recalled_as_it_was_or_not_at_all() {
         shown: String::new(),
         detail: None,
     };
-    let essence = Essence { lines: vec![line] };
+    let essence = Essence { lines: vec![line], inputs: None };
     let digest = essence.digest();
     assert_eq!(memory.recall(&digest), None);
     memory.keep(&essence);

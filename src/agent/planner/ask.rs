@@ -116,7 +116,7 @@ async fn one(
     (told.denied, told.warned) = (denied, warned);
     told.notes.extend(held(subject, &told.plan));
     if told.basis == Basis::Asked && told.plan.problems.is_empty() && drawn.is_known(&apart) {
-        told.essence = Some(plan::essence(&told.plan, &drawn.desired, &subject.owned));
+        told.essence = Some(plan::essence(&told.plan, &drawn.desired, &subject.owned, subject.inputs.clone()));
     }
     if told.basis == Basis::Apart {
         // Which of them are there already is the cluster's to know.

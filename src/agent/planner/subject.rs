@@ -1,6 +1,6 @@
 //! A Sync as its plan is made for a pull request: without any key, and without any value of a Secret.
 
-use crate::agent::inputs::{self, Contents};
+use crate::agent::inputs::{self, Contents, Named};
 use crate::agent::lens::Lens;
 use crate::agent::tip::Key;
 use crate::agent::world::World;
@@ -59,6 +59,9 @@ pub struct Subject {
     pub withheld: Vec<String>,
     /// What is known of its variables.
     pub values: Values,
+    /// Digest of what it is rendered with that stands in no commit: of what was read here, or where some of it is not, of what
+    /// the Sync has read itself.
+    pub inputs: Option<String>,
     /// Whether values of live objects may be secret: they came from Secrets, or were encrypted.
     pub veiled: bool,
 }
@@ -77,6 +80,7 @@ impl Subject {
     ) -> Result<Self, Failed> {
         let veiled = inputs::is_veiled(&spec);
         let maps = matches!(asking, Asking::As(_));
+        let all = inputs::wanted(&spec);
         let sources = |spec: &SyncSpec| spec.substitute.as_ref().map_or(0, |substitute| substitute.from.len());
         let named = sources(&spec);
         let mut withheld = withhold(&mut spec, maps);
@@ -89,12 +93,18 @@ impl Subject {
                 withheld.extend(withhold(&mut spec, false));
             }
         }
+        let content = |named: &[Named]| named.iter().filter(|named| named.is_content()).count();
+        let inputs = if content(&inputs::wanted(&spec)) < content(&all) {
+            world.registry.inputs(&key)
+        } else {
+            inputs::digest(&world.key, &all, &contents).map(|digest| digest.to_string())
+        };
         let options = inputs::options(&key, &spec, &contents, Limits::agent())?;
         let options = Options { decryption: Keys::withheld(), ..options };
         let owner = Owner { cluster: world.name.clone(), namespace: key.namespace.clone(), name: key.name.clone() };
         let lens = Lens::of(&spec).0;
         let values = if sources(&spec) < named { Values::Withheld } else { Values::Known };
-        Ok(Self { key, spec, owner, owned, lens, options, withheld, values, veiled })
+        Ok(Self { key, spec, owner, owned, lens, options, withheld, values, inputs, veiled })
     }
 }
 

@@ -283,6 +283,7 @@ impl Unit {
                     Verdict::Refused { .. } | Verdict::InvalidSpec(_) | Verdict::Quarantined { .. }
                 ),
             awaits_plan: self.awaited_plan(),
+            inputs: self.inputs.named.clone(),
             standing: self.tip.as_ref().and_then(|tip| tip.newest()).map(|newest| {
                 let commit = newest.commit.as_str();
                 let handled = self.handled.as_ref().map(|(commit, _)| commit.as_str());

@@ -54,12 +54,13 @@ impl Unit {
         }
         let mut plan = admitted.plan().clone();
         let desired: Vec<Desired> = admitted.all_desired().cloned().collect();
-        if plan::essence(&plan, &desired, self.ledger.owned()).lines.is_empty() {
+        let inputs = self.inputs.named.clone();
+        if plan::essence(&plan, &desired, self.ledger.owned(), None).lines.is_empty() {
             self.vouch(known);
             return Ok(Expected::new());
         }
         let expected = self.look_ahead(target, admitted, &mut plan).await?;
-        let essence = plan::essence(&plan, &desired, self.ledger.owned());
+        let essence = plan::essence(&plan, &desired, self.ledger.owned(), inputs);
         let digest = essence.digest();
         let said = self.said_of_plans(target, known).await?;
         // What is left of it, where an agent ended in the middle, or somebody was faster: the end is the same.
@@ -204,6 +205,8 @@ impl Unit {
         let mut told: Vec<String> = differences.iter().take(TOLD).map(ToString::to_string).collect();
         let more = differences.len().saturating_sub(TOLD);
         told.extend((more > 0).then(|| format!("and {more} more")));
+        let other = before.inputs != now.inputs;
+        told.extend(other.then(|| "it is rendered with other values of ConfigMaps or Secrets".to_owned()));
         format!("what it would do is not what {by} approved: {}", told.join("; "))
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Inputs {
     read: BTreeMap<SourceId, Option<String>>,
     /// What this pass has read. It goes with the pass.
     given: Option<Result<Given, Failed>>,
+    /// Digest of what was read last and is rendered ([`inputs::digest`]).
+    pub named: Option<String>,
     /// Digest of the options with which the last commit was handled.
     pub handled: Option<Digest>,
     /// What the charts that were rendered last ask of the cluster, and what it answered.
@@ -49,7 +51,7 @@ pub(super) struct Given {
     pub options: Options,
     /// Keyed: nothing can be guessed from it.
     pub digest: Digest,
-    /// The same, where something of it stands in no commit and in no spec.
+    /// Of what stands in no commit and in no spec, where there is such ([`inputs::digest`]).
     pub named: Option<String>,
 }
 
@@ -153,7 +155,8 @@ impl Unit {
         let options = inputs::options(&self.key, &self.sync.spec, &contents, Limits::agent())?;
         let bytes = serde_json::to_vec(&options).map(Zeroizing::new).unwrap_or_default();
         let digest = self.world.key.digest_bytes(&bytes);
-        let named = (!named.is_empty()).then(|| digest.to_string());
+        let named = inputs::digest(&self.world.key, &named, &contents).map(|digest| digest.to_string());
+        self.inputs.named.clone_from(&named);
         Ok(Given { options, digest, named })
     }
 

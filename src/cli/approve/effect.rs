@@ -87,6 +87,13 @@ pub fn shown(plan: &SignedPlan, foretold: &Foretold, paint: Paint) -> String {
         let (plan, created) = essence.as_plan();
         let _ = writeln!(text, "Sync {}: {}", visible(sync), summary(&plan));
         text.push_str(&changes(&plan, &created, paint));
+        if let Some(inputs) = &essence.inputs {
+            let _ = writeln!(
+                text,
+                "rendered with ConfigMaps or Secrets of the cluster as they are now (inputs {:.8}): with other values it would need another approval",
+                visible(inputs)
+            );
+        }
         let left_out = essence.lines.iter().filter(|line| line.detail.is_none() && line.sent.is_some()).count();
         if left_out > 0 {
             let _ = writeln!(

@@ -45,7 +45,7 @@ fn example() -> (Plan, Vec<Desired>, Owned) {
 fn of(change: impl FnOnce(&mut Plan, &mut Vec<Desired>, &mut Owned)) -> Essence {
     let (mut plan, mut desired, mut owned) = example();
     change(&mut plan, &mut desired, &mut owned);
-    essence(&plan, &desired, &owned)
+    essence(&plan, &desired, &owned, Some("one".to_owned()))
 }
 
 #[test]
@@ -54,8 +54,13 @@ fn what_would_do_the_same_has_one_digest_and_what_would_not_has_another() {
     assert!(plain.is_whole() && plain.bare().is_whole() && plain.lines.len() == 4);
     assert_eq!(plain.bare().digest(), plain.digest(), "what is shown may be left out");
     assert!(plain.differences(&plain).is_empty());
-    assert!(plain.covers(&plain.bare()) && plain.covers(&Essence { lines: plain.lines[1..].to_vec() }));
-    assert!(!Essence { lines: plain.lines[1..].to_vec() }.covers(&plain));
+    let rest = Essence { lines: plain.lines[1..].to_vec(), ..plain.clone() };
+    assert!(plain.covers(&plain.bare()) && plain.covers(&rest) && !rest.covers(&plain));
+    for inputs in [None, Some("two".to_owned())] {
+        let other = Essence { inputs, ..plain.clone() };
+        assert!(other.digest() != plain.digest() && !plain.covers(&other), "rendered with something else");
+        assert_eq!(other.bare().digest(), other.digest());
+    }
     type Make = fn(&mut Plan, &mut Vec<Desired>, &mut Owned);
     let same: [(&str, Make); 4] = [
         ("in another order", |plan, _, _| plan.changes.reverse()),

@@ -27,7 +27,8 @@ fn example() -> SignedPlan {
         shown: "74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b".into(),
         detail: None,
     };
-    let plans: BTreeMap<String, Essence> = [("shop/web".to_owned(), Essence { lines: vec![line] })].into();
+    let plans: BTreeMap<String, Essence> =
+        [("shop/web".to_owned(), Essence { lines: vec![line], inputs: None })].into();
     let foretold = Foretold {
         repository: "example.com/shop/app".into(),
         reference: "refs/heads/main".into(),

@@ -243,7 +243,7 @@ fn the_plan_that_may_be_approved_stands_in_the_comment_while_it_has_room() {
         changes: vec![Change { desired: Some(crate::object::DigestKey::new(*b"k").digest(&json!(1))), ..change }],
         ..Plan::default()
     };
-    let essence = crate::plan::essence(&plan, &[], &Default::default());
+    let essence = crate::plan::essence(&plan, &[], &Default::default(), None);
     let many = |count: usize| SignedPlan {
         statement: "tandem plan v1\n".into(),
         signature: "-----BEGIN SSH SIGNATURE-----".into(),
