@@ -10,6 +10,7 @@ pub mod random;
 pub mod reference;
 
 use case::{Case, Content, Node};
+use regex::Regex;
 use tandem::object::Problem;
 use tandem::render::{Options, render};
 
@@ -65,4 +66,37 @@ fn every_kustomize_case_is_built_as_it_wants() {
         wrong.extend(complaint.map(|complaint| format!("{}: {complaint}", case.name)));
     }
     assert!(wrong.is_empty(), "{} of {} cases\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// Also of a case that is yet to be written: the words of each are held by its file, and what words there must be is held here.
+#[test]
+fn every_refusal_names_its_file_and_field() {
+    let field = Regex::new(r#"^(\S+/\S+: )?([a-z]\w*(\[\d+\])?(\.\w+(\[\d+\])?)*: |.*")"#).expect("an expression");
+    // The file as a whole is what is wrong, or an object of it.
+    let words = ["a mapping is wanted", "the kustomization is empty", "the file has more than one document"];
+    let whole = |text: &str| {
+        let rule = ["(DuplicateObject)", "(InvalidYaml)"].iter().any(|rule| text.ends_with(rule));
+        rule || words.iter().any(|words| text.starts_with(words))
+    };
+    let mut wrong = Vec::new();
+    for case in case::all() {
+        let Some(case::Expected::Refused(told)) = &case.expected else { continue };
+        for line in told.lines().filter(|line| !line.starts_with("  hint: ")) {
+            let file = case.tree.iter().find(|node| line.starts_with(&format!("{}:", node.path)));
+            let folder = |node: &Node| {
+                let (folder, _) = node.path.split_once('/').unwrap_or_default();
+                [format!("\"{folder}\""), format!("\"{folder}/")].iter().any(|named| line.contains(named))
+            };
+            let Some(file) = file else {
+                wrong.extend((!case.tree.iter().any(folder)).then(|| format!("{}: no file: {line}", case.name)));
+                continue;
+            };
+            let (_, text) = line[file.path.len() + 1..].split_once(": ").unwrap_or_default();
+            let is_kustomization = file.path.to_lowercase().contains("kustomization");
+            if is_kustomization && !text.is_empty() && !field.is_match(text) && !whole(text) {
+                wrong.push(format!("{}: no field: {line}", case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
