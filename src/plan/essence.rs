@@ -158,7 +158,7 @@ impl Essence {
     pub fn digest(&self) -> String {
         let line = |line: &EssenceLine| json!([line.id.to_string(), line.action, line.sent, line.shown]).to_string();
         // No line of an object has two parts.
-        let inputs = self.inputs.iter().map(|inputs| json!(["inputs", inputs]).to_string());
+        let inputs = self.inputs.iter().map(|inputs| json!(["inputs", inputs.as_str()]).to_string());
         let text: Vec<String> = self.lines.iter().map(line).chain(inputs).collect();
         format!("sha256:{}", hex(&Sha256::digest(text.join("\n"))))
     }
