@@ -11,6 +11,7 @@ use crate::forge::People;
 use crate::git_remote::{commit, git};
 use crate::lab::manifests::config;
 use crate::lab::{Lab, Tenant, condition_of, wait_for};
+use crate::signing::{Keys, SshKey};
 
 const REPOSITORY: &str = People::REPOSITORY;
 
@@ -40,13 +41,19 @@ struct Stage<'a> {
     forge: People,
     work: TempDir,
     accepted: String,
+    /// Dana's key; her approvals count by it too.
+    dana: SshKey,
+    _keys: Keys,
 }
 
 impl<'a> Stage<'a> {
     /// A Repository under review, and a Sync over the folder `deploy` of it, at its first commit.
     fn new(lab: &'a Lab) -> Self {
         let (forge, tenant) = (forge(), Tenant::new(lab));
-        let mut stage = Self { lab, tenant, forge, work: TempDir::new().expect("folder"), accepted: String::new() };
+        let keys = Keys::new();
+        let dana = keys.ssh("dana", &["-t", "ed25519"]);
+        let work = TempDir::new().expect("folder");
+        let mut stage = Self { lab, tenant, forge, work, accepted: String::new(), dana, _keys: keys };
         stage.git(&["init", "-q", "-b", "main"]);
         stage.git(&["remote", "add", "origin", &stage.forge.remote("tandem", "tandem")]);
         stage.write(&[(".tandem/owners.yaml", &stage.owners()), ("deploy/a.yaml", &value("0"))], "0");
@@ -70,7 +77,8 @@ impl<'a> Stage<'a> {
     fn owners(&self) -> String {
         let person = |name: &str| {
             let account = format!("{{forge: '{}', id: {}}}", self.forge.host(), self.forge.ids[name]);
-            format!("  - {{name: {name}, emails: [{name}@example.com], accounts: [{account}]}}\n")
+            let keys = if name == "dana" { format!(", keys: ['{}']", self.dana.public) } else { String::new() };
+            format!("  - {{name: {name}, emails: [{name}@example.com], accounts: [{account}]{keys}}}\n")
         };
         let people: String = ["ada", "bob", "dana", "rita", "olga"].into_iter().map(person).collect();
         format!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{REPOSITORY, Stage, value};
 use crate::lab::manifests::config;
-use crate::lab::{Lab, wait_for};
+use crate::lab::{Lab, both, tandem, wait_for};
 
 const CONTEXT: &str = "tandem/lab/review";
 
@@ -64,6 +64,46 @@ fn what_would_wait_for_an_earlier_commit_of_the_branch_is_not_green() {
     stage.back();
     told(&stage, &head, "success", &["approved by dana"]);
     let merged = stage.merge("ada", pull, "squash", "main");
+    stage.applied(&merged, "one");
+}
+
+/// Dana says something of a commit with her key, by a note.
+fn says(stage: &Stage<'_>, verb: &str, commit: &str) {
+    let mut command = tandem();
+    command.args([verb, commit, "--ref", "refs/heads/main", "--key"]).arg(&stage.dana.private);
+    command.args((verb == "approve").then_some("--yes")).current_dir(stage.work.path());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{}", both(&output));
+}
+
+#[test]
+fn what_was_taken_back_before_the_merge_stays_so_also_where_its_note_is_deleted() {
+    let mut stage = Stage::new(Lab::shared());
+    let _agent = Lab::shared_agent();
+    tell(&stage);
+    stage.git(&["config", "user.name", "Dana"]);
+    stage.git(&["config", "user.email", "dana@example.com"]);
+    let pull = stage.propose("ada", "one", "main", &["one"]);
+    let head = stage.git(&["rev-parse", "HEAD"]);
+    says(&stage, "approve", &head);
+    told(&stage, &head, "success", &["approved by dana"]);
+    let notes = || stage.git(&["ls-remote", "origin", "refs/notes/*"]);
+    let approved = notes();
+    let (note, name) = approved.split_once(char::is_whitespace).expect("a note");
+    says(&stage, "withdraw", &head);
+    told(&stage, &head, "pending", &["0 of 1 approval of deploy/a.yaml"]);
+    assert_ne!(notes(), approved);
+    // Who may push moves notes as they like.
+    stage.git(&["push", "-q", "-f", "origin", &format!("{note}:{}", name.trim())]);
+    assert_eq!(notes(), approved);
+    let merged = stage.merge("ada", pull, "squash", "main");
+    stage.held(&merged, &["deploy/a.yaml"]);
+    let record = stage.lab.get(&stage.tenant.namespace, "acceptance/repo")["spec"]["record"].clone();
+    assert_eq!(record["withdrawn"][0]["head"], head, "{record:#}");
+    // The honest one: she changes her mind.
+    stage.git(&["fetch", "-q", "origin", &format!("+{0}:{0}", name.trim())]);
+    says(&stage, "approve", &merged);
     stage.applied(&merged, "one");
 }
 
