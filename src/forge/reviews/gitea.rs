@@ -200,7 +200,7 @@ async fn reviews(forge: &Forge, index: &str) -> Result<Vec<Review>, ForgeError> 
         let may_write = who.is_some_and(|who| may.get(&who) == Some(&true));
         let (head, at) = (commit(one, "commit_id"), time(one, "submitted_at"));
         // Without a commit it is of none: an id that no commit has.
-        Some(Review { by, bot: false, says, head: head.or(Some(String::new())), at, may_write })
+        Some(Review { by, login: login(one), bot: false, says, head: head.or(Some(String::new())), at, may_write })
     };
     Ok(all.iter().filter_map(read).collect())
 }

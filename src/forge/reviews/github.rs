@@ -113,7 +113,7 @@ async fn reviews(forge: &Forge, index: &str) -> Result<Vec<Review>, ForgeError> 
         // Without a commit it is of none: an id that no commit has.
         let head = commit(one, "commit_id").or(Some(String::new()));
         let bot = user(one, "type").as_deref() == Some("Bot");
-        Some(Review { by, bot, says, head, at: time(one, "submitted_at"), may_write })
+        Some(Review { by, login: user(one, "login"), bot, says, head, at: time(one, "submitted_at"), may_write })
     };
     Ok(all.iter().filter_map(read).collect())
 }

@@ -141,7 +141,8 @@ async fn reviews(forge: &Forge, approvals: &[Value], notes: &Notes) -> Result<Ve
             Some(id) => try_join(may_write(forge, id), is_bot(forge, id)).await?,
             None => (false, false),
         };
-        Ok(Review { by, bot, says: Says::Approved, head: None, at, may_write })
+        let login = one.get("user").and_then(|user| text(user, "username")).map(str::to_owned);
+        Ok(Review { by, login, bot, says: Says::Approved, head: None, at, may_write })
     });
     try_join_all(each).await
 }

@@ -257,8 +257,9 @@ fn github() -> Fake {
 async fn github_tells_what_it_knows_of_a_pull_request() {
     let fake = github();
     let said = fake.forge(ForgeType::GitHub).await.proposals(M).await.expect("an answer");
-    let review = |by, head: &str, time: &str, may_write| Review {
+    let review = |(by, login): (u64, &str), head: &str, time: &str, may_write| Review {
         by: Some(by),
+        login: Some(login.to_owned()),
         bot: false,
         says: Says::Approved,
         head: Some(head.to_owned()),
@@ -282,10 +283,10 @@ async fn github_tells_what_it_knows_of_a_pull_request() {
         retargeted: None,
         versions: Vec::new(),
         reviews: vec![
-            review(1, H, "2026-11-29T10:11:00Z", true),
-            review(2, G, "2026-11-29T10:12:00Z", true),
-            review(3, H, "2026-11-29T10:13:00Z", false),
-            review(4, H, "2026-11-29T10:14:00Z", true),
+            review((1, "dana"), H, "2026-11-29T10:11:00Z", true),
+            review((2, "devi"), G, "2026-11-29T10:12:00Z", true),
+            review((3, "rita"), H, "2026-11-29T10:13:00Z", false),
+            review((4, "olga"), H, "2026-11-29T10:14:00Z", true),
         ],
     };
     assert_eq!(said, Said { repository: 70, proposals: vec![expected] });
@@ -491,7 +492,8 @@ fn gitlab() -> Fake {
     fake.put(
         &format!("{P}/merge_requests/7/approvals"),
         json!({"approved_by": [
-            {"user": {"id": 1}, "approved_at": "2026-11-29T10:20:00.000Z"}, {"user": {"id": 2}}, {"user": {"id": 3}},
+            {"user": {"id": 1, "username": "login-1"}, "approved_at": "2026-11-29T10:20:00.000Z"},
+            {"user": {"id": 2, "username": "login-2"}}, {"user": {"id": 3, "username": "login-3"}},
         ]}),
     );
     let note = |by: u64, body: &str, system: bool, minute: u64| {
@@ -530,8 +532,9 @@ fn gitlab() -> Fake {
 async fn gitlab_tells_what_it_knows_of_a_merge_request() {
     let fake = gitlab();
     let said = fake.forge(ForgeType::GitLab).await.proposals(M).await.expect("an answer");
-    let review = |by, at: Option<Timestamp>, may_write| Review {
+    let review = |by: u64, at: Option<Timestamp>, may_write| Review {
         by: Some(by),
+        login: Some(format!("login-{by}")),
         bot: false,
         says: Says::Approved,
         head: None,

@@ -23,6 +23,8 @@ pub struct Counted {
     pub proven: bool,
     /// Reviews that are no approvals.
     pub refused: Vec<Refused>,
+    /// What the accounts whose approvals these are are called now.
+    pub logins: BTreeMap<Account, String>,
 }
 
 /// What is said where no proposal answers for a commit.
@@ -57,18 +59,21 @@ pub fn count(proposal: &Proposal, bound: &Bound, place: &Place, listed: &dyn Fn(
     for (id, review) in last {
         let who = account(id);
         match approves(proposal, bound, review, listed(&who)) {
-            Ok(at) => counted.approvals.push(Approval {
-                voter: Voter::Account(who),
-                head: bound.head.clone(),
-                tree: None,
-                base: None,
-                role: None,
-                at,
-                expires: None,
-                withdrawn: false,
-                // Reviews on a forge speak of files alone.
-                plans: BTreeMap::new(),
-            }),
+            Ok(at) => {
+                counted.logins.extend(review.login.iter().map(|login| (who.clone(), login.clone())));
+                counted.approvals.push(Approval {
+                    voter: Voter::Account(who),
+                    head: bound.head.clone(),
+                    tree: None,
+                    base: None,
+                    role: None,
+                    at,
+                    expires: None,
+                    withdrawn: false,
+                    // Reviews on a forge speak of files alone.
+                    plans: BTreeMap::new(),
+                });
+            }
             Err((flaw, why)) => counted.refuse(flaw, format!("{who} {why}")),
         }
     }

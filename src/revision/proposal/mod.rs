@@ -79,6 +79,8 @@ pub struct Version {
 pub struct Review {
     /// Number of their account; none where it is gone.
     pub by: Option<u64>,
+    /// What that account is called, as the answer with its number says; none where it does not.
+    pub login: Option<String>,
     /// Whether that is a program.
     pub bot: bool,
     /// What.

@@ -39,6 +39,7 @@ fn at(minute: i64) -> Timestamp {
 fn review(by: u64, minute: i64) -> Review {
     Review {
         by: Some(by),
+        login: Some(format!("login-{by}")),
         bot: false,
         says: Says::Approved,
         head: Some("h".into()),

@@ -52,8 +52,15 @@ impl Story {
     fn proposal(&self) -> Proposal {
         let at = |minute| Some(at(minute));
         let [_, head] = self.head.clone();
-        let review =
-            Review { by: Some(1), bot: false, says: Says::Approved, head: Some(head), at: at(1), may_write: true };
+        let review = Review {
+            by: Some(1),
+            login: None,
+            bot: false,
+            says: Says::Approved,
+            head: Some(head),
+            at: at(1),
+            may_write: true,
+        };
         Proposal {
             number: 7,
             repository: Some(70),
