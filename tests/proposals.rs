@@ -2,6 +2,7 @@
 //! of each holds is compared with our own merge; each attack has a twin that is applied.
 
 mod ahead;
+mod codeowners;
 mod heads;
 
 use serde_json::{Value, json};
@@ -49,6 +50,11 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// A Repository under review, and a Sync over the folder `deploy` of it, at its first commit.
     fn new(lab: &'a Lab) -> Self {
+        Self::with(lab, |stage| (".tandem/owners.yaml", stage.owners()))
+    }
+
+    /// The same, with a file that says who approves.
+    fn with(lab: &'a Lab, file: impl Fn(&Self) -> (&'static str, String)) -> Self {
         let (forge, tenant) = (forge(), Tenant::new(lab));
         let keys = Keys::new();
         let dana = keys.ssh("dana", &["-t", "ed25519"]);
@@ -56,10 +62,11 @@ impl<'a> Stage<'a> {
         let mut stage = Self { lab, tenant, forge, work, accepted: String::new(), dana, _keys: keys };
         stage.git(&["init", "-q", "-b", "main"]);
         stage.git(&["remote", "add", "origin", &stage.forge.remote("tandem", "tandem")]);
-        stage.write(&[(".tandem/owners.yaml", &stage.owners()), ("deploy/a.yaml", &value("0"))], "0");
+        let (path, text) = file(&stage);
+        stage.write(&[(path, &text), ("deploy/a.yaml", &value("0"))], "0");
         stage.git(&["push", "-q", "origin", "main"]);
         let first = stage.git(&["rev-parse", "HEAD"]);
-        let digest = tandem::revision::review::digest(stage.owners().as_bytes());
+        let digest = tandem::revision::review::digest(text.as_bytes());
         // It may do no more than write to the repository.
         let token = stage.forge.token(&["write:repository", "read:issue"]);
         lab.apply(&stage.forge.secrets(&stage.tenant.namespace, &token));

@@ -25,7 +25,7 @@ const FOLDER: &str = "plans";
 /// Files in it; the oldest ones go.
 const FILES: usize = 1000;
 
-/// A record with what a look at approvals has shown: what was said of plans, and what was taken back.
+/// A record with what a look at approvals has shown: what was said of plans, what was taken back, and whose login is whose.
 pub fn noted(record: AcceptanceRecord, reviewed: &Reviewed, now: Timestamp) -> AcceptanceRecord {
     let record = taken_back(record, &reviewed.withdrawals);
     let withdrawn = record.withdrawn;
@@ -43,7 +43,7 @@ pub fn noted(record: AcceptanceRecord, reviewed: &Reviewed, now: Timestamp) -> A
     };
     plans.retain(|plan| counts(plan, now) && !is_taken_back(plan));
     let plans = plans.split_off(plans.len().saturating_sub(REMEMBERED));
-    AcceptanceRecord { withdrawn, plans, ..record }
+    AcceptanceRecord { withdrawn, plans, logins: reviewed.logins.clone(), ..record }
 }
 
 /// A record with what was taken back, besides what was before.

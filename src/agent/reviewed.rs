@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::api::{AcceptanceRecord, BrokenGlass, Review, ReviewInputs, ReviewStatus};
+use crate::api::{AcceptanceRecord, BrokenGlass, ForgeType, Review, ReviewInputs, ReviewStatus};
 use crate::failure::{Failed, Fault};
 use crate::report::facts::Hold;
 use crate::report::reason::Reason;
-use crate::revision::review::Effect;
 use crate::revision::review::note::{Scope, host, repository_id};
+use crate::revision::review::{Dialect, Effect};
 use crate::revision::{Ancestry, Revision};
 
 use super::acceptance::Kept;
@@ -169,7 +169,8 @@ impl Watcher {
             // What went ahead was taken back.
             let mut next = AcceptanceRecord { newest: None, ..glass::taken_back(record.clone()) };
             if let Some(reviewed) = reviewed {
-                next = foretold::noted(next, &reviewed, check.now);
+                // Whom the files of what was accepted before name says nothing of now.
+                next = AcceptanceRecord { logins: next.logins.clone(), ..foretold::noted(next, &reviewed, check.now) };
             }
             let plans = next.plans.clone();
             if next != record {
@@ -202,11 +203,23 @@ impl Watcher {
             },
             settings: review.profile.settings(),
             forge: review.forge.then(|| host(&found.source.url)),
+            dialect: self.dialect(review),
             standards: self.world.registry.standard_paths(&self.key),
+            logins: record.logins.clone(),
             withdrawals: remembered(record),
             evidence: self.inquiry.evidence(),
             now: Timestamp::UNIX_EPOCH,
         }
+    }
+
+    /// As what the forge reads `CODEOWNERS`, where its reviews count.
+    fn dialect(&self, review: &Review) -> Option<Dialect> {
+        let forge = self.repository.spec.forge.as_ref().filter(|_| review.forge)?;
+        Some(match forge.r#type {
+            ForgeType::GitHub => Dialect::GitHub,
+            ForgeType::GitLab => Dialect::GitLab,
+            ForgeType::Gitea => Dialect::Gitea,
+        })
     }
 
     /// How proposals are judged, where reviews of a forge count.
@@ -222,7 +235,8 @@ impl Watcher {
         let revision = match &review.since {
             None if review.trust_first => {
                 // What is held later is released by those whom this file lists.
-                let owners = self.world.workers.owners_digest(&found.source, found.commit()).await;
+                let owners =
+                    self.world.workers.owners_digest(&found.source, found.commit(), self.dialect(review)).await;
                 match owners {
                     Err(failed) if failed.reason != "OwnersInvalid" => return Err(failed),
                     Err(failed) if review.profile.settings().effect == Effect::Hold => {
@@ -238,7 +252,7 @@ impl Watcher {
                 return Err(Failed::new("InvalidSpec", Fault::Repository, message));
             }
             Some(since) => {
-                let owners = self.world.workers.owners_digest(&found.source, &since.commit).await;
+                let owners = self.world.workers.owners_digest(&found.source, &since.commit, self.dialect(review)).await;
                 match owners {
                     Ok(owners) if owners == since.owners => {}
                     Ok(owners) => {

@@ -1,5 +1,7 @@
 //! `Acceptance`: what was last accepted of a reviewed Repository, signed by the agent.
 
+use std::collections::BTreeMap;
+
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,6 +79,11 @@ pub struct AcceptanceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub glass_seen: Vec<GlassSeen>,
+    /// Accounts by whose logins `CODEOWNERS` names them, as of when an approval of theirs first counted: who takes such a
+    /// login over is not who was meant.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 10_000))]
+    pub logins: BTreeMap<String, u64>,
 }
 
 /// The time of a commit that went ahead of its review.

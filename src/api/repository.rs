@@ -205,7 +205,7 @@ pub struct Review {
     #[serde(default)]
     pub inputs: ReviewInputs,
     /// Reviews on `spec.forge` count too, of accounts that the owners file lists: approvals of exactly the head of the pull
-    /// request that a step is the merge of.
+    /// request that a step is the merge of. Where there is no owners file, `CODEOWNERS` says of whom one is asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forge: bool,
     /// Where somebody must also approve what becomes of the cluster.

@@ -31,7 +31,7 @@ fn reviewed(votes: Vec<PlanVote>, withdrawals: Vec<Withdrawal>) -> Reviewed {
         owners: None,
         glass: None,
     };
-    Reviewed { steps: vec![step], way: Way::Mainline, owners: None, withdrawals }
+    Reviewed { steps: vec![step], way: Way::Mainline, owners: None, withdrawals, logins: BTreeMap::new() }
 }
 
 #[test]

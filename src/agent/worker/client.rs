@@ -15,6 +15,7 @@ use super::verify::{Check, Verified};
 use crate::failure::{Failed, Fault};
 use crate::git::{CommitInfo, CommitTrailers, Fetched, Listed, Source};
 use crate::render::{Options, ReadSet, Rendered};
+use crate::revision::review::Dialect;
 use crate::revision::{Ancestry, Revision, Wanted};
 use crate::sandbox::{Network, Pool, PoolSettings};
 
@@ -143,8 +144,13 @@ impl Workers {
     }
 
     /// Digest of the owners file of a commit, which is fetched where it is missing; the file can be read.
-    pub async fn owners_digest(&self, source: &Source, commit: &str) -> Result<String, Failed> {
-        let question = Question::OwnersDigest { url: source.url.clone(), commit: commit.to_owned() };
+    pub async fn owners_digest(
+        &self,
+        source: &Source,
+        commit: &str,
+        dialect: Option<Dialect>,
+    ) -> Result<String, Failed> {
+        let question = Question::OwnersDigest { url: source.url.clone(), commit: commit.to_owned(), dialect };
         match one(self.ask_cache(&source.url, commit, question).await?)? {
             Part::OwnersDigest(digest) => Ok(digest),
             _ => Err(nonsense()),

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use git2::{ObjectType, Repository};
 
+use super::known::Known;
 use super::review::{self, Judged, ReviewCheck, Reviewed};
 use super::verify::Objects;
 use crate::git::{self, GitError, Range};
 use crate::revision::proposal::{Bound, Facts, Flaw, Place, Proposal, Refused, bind, claims, count, joined};
-use crate::revision::review::{Account, Approval, Authorship, Maker, Owners, Step, Voter, carries_trailers};
+use crate::revision::review::{Account, Approval, Authorship, Maker, Step, carries_trailers};
 use crate::revision::signature::parents;
 
 /// Steps that one proposal may land by.
@@ -63,21 +64,22 @@ pub(super) fn landings(
 }
 
 impl Landing {
-    /// The step with what is known of the proposal, the approvals of all, and what of the forge's word is none. `made` is
-    /// what the commits of the head say of who made them.
+    /// The step with what is known of the proposal, the approvals of all, and what of the forge's word is none; with what the
+    /// accounts are called that approved. `made` is what the commits of the head say of who made them.
     pub fn join(
         &self,
         step: Step,
         (makers, authorship): (BTreeSet<Maker>, Authorship),
-        owners: &Owners,
+        known: &Known,
         approvals: &mut Vec<Approval>,
         refused: &mut Vec<Refused>,
-    ) -> Step {
-        let listed = |account: &Account| owners.knows(&Voter::Account(account.clone()));
+    ) -> (Step, BTreeMap<Account, String>) {
+        let listed = |account: &Account| known.lists(account);
         let counted = count(&self.proposal, &self.bound, &self.place, &listed);
         approvals.extend(counted.approvals.iter().cloned());
         refused.extend(counted.refused.iter().cloned());
-        joined(Step { makers, authorship, carries_trailers: self.steers, ..step }, &self.bound, &counted)
+        let step = joined(Step { makers, authorship, carries_trailers: self.steers, ..step }, &self.bound, &counted);
+        (step, counted.logins)
     }
 }
 
@@ -88,10 +90,10 @@ impl review::Looking<'_> {
         steps: &[(String, String)],
         at: usize,
         landings: &Landings,
-        known: &review::Known,
+        known: &Known,
         check: &ReviewCheck,
         told: &mut Reviewed,
-    ) -> Result<(Vec<Judged>, Option<review::Known>), GitError> {
+    ) -> Result<(Vec<Judged>, Option<Known>), GitError> {
         let (parent, commit) = &steps[at];
         let landing = landings.by_first.get(&at);
         // A forge names a pull request with the last of the commits that it landed by: what is wrong with it is told of each.

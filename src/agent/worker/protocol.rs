@@ -19,6 +19,7 @@ use crate::render::helm::Asked;
 use crate::render::{Need, Options, ReadSet};
 use crate::revision::checks::Said;
 use crate::revision::proposal::Evidence;
+use crate::revision::review::Dialect;
 use crate::revision::review::note::Withdrawal;
 use crate::revision::{Ancestry, Wanted};
 
@@ -38,7 +39,7 @@ pub(super) enum Question {
     Verify { source: Source, found: Listed, check: Check },
     Review { source: Source, found: Listed, check: ReviewCheck, notes: Option<String> },
     Coverage { source: Source, check: CoverageCheck },
-    OwnersDigest { url: String, commit: String },
+    OwnersDigest { url: String, commit: String, dialect: Option<Dialect> },
     Unchanged { url: String, commit: String, read_sets: Vec<ReadSet> },
     Propose { source: Source, listed: Listed, proposed: Proposed },
     Foresee { source: Source, listed: Listed, proposed: Proposed, said: Evidence, check: ReviewCheck },

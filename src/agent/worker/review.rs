@@ -7,16 +7,17 @@ use git2::{ObjectType, Repository};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::known::Known;
 use super::landed::{Landing, Landings, landings};
 use super::step::{brought, makers, step};
 use super::verify::Objects;
-use crate::failure::{Failed, Fault};
-use crate::git::{self, Content, GitError, Mainline};
+use crate::failure::Failed;
+use crate::git::{self, GitError, Mainline};
 use crate::revision::proposal::{self, Evidence};
 use crate::revision::review::glass::{Claim, Glass};
 use crate::revision::review::note::{self, Refused, Scope, Withdrawal};
-use crate::revision::review::{Approval, Means, OWNERS_FILE, Owners, Settings, Step, Verdict, digest, glass, judge};
-use crate::revision::signature::{Trust, judge_commit};
+use crate::revision::review::{Approval, Dialect, Logins, Settings, Step, Verdict, glass};
+use crate::revision::signature::judge_commit;
 
 /// Approvals that are named as not counted, of each kind.
 const REFUSED: usize = 3;
@@ -32,6 +33,10 @@ pub struct ReviewCheck {
     pub settings: Settings,
     /// Host of the forge whose reviews count, where they do.
     pub forge: Option<String>,
+    /// As what it reads `CODEOWNERS`, where its reviews count.
+    pub dialect: Option<Dialect>,
+    /// Numbers of the accounts that had a login when an approval by it first counted.
+    pub logins: BTreeMap<String, u64>,
     /// Folders of Standards in this repository: operations approve what is changed there.
     pub standards: BTreeSet<String>,
     /// What was taken back as far as it was seen before.
@@ -53,6 +58,8 @@ pub struct Reviewed {
     pub owners: Option<String>,
     /// All that was taken back, as far as it was ever seen.
     pub withdrawals: Vec<Withdrawal>,
+    /// Numbers of the accounts that had a login when an approval by it first counted, of logins that are named still.
+    pub logins: BTreeMap<String, u64>,
 }
 
 /// How the new commit stands to the accepted one.
@@ -143,8 +150,13 @@ pub fn review(history: &impl Objects, new: &str, check: &ReviewCheck) -> Result<
         }
         step += 1;
     };
-    let mut told =
-        Reviewed { steps: Vec::new(), way: Way::Mainline, owners: None, withdrawals: check.withdrawals.clone() };
+    let mut told = Reviewed {
+        steps: Vec::new(),
+        way: Way::Mainline,
+        owners: None,
+        withdrawals: check.withdrawals.clone(),
+        logins: check.logins.clone(),
+    };
     let steps: Vec<(String, String)> = match way {
         Mainline::Steps(steps) => {
             let parents = std::iter::once(check.accepted.clone()).chain(steps.iter().cloned());
@@ -180,22 +192,26 @@ pub fn review(history: &impl Objects, new: &str, check: &ReviewCheck) -> Result<
     history
         .open(|repository| {
             let looking = Looking { repository, url: history.url() };
-            let file = git::file(repository, history.url(), &check.accepted, OWNERS_FILE)?;
-            let mut owners = match read_owners(&file) {
-                Ok(owners) => owners,
+            let first = match Known::read(repository, history.url(), &check.accepted, check.dialect)? {
+                Ok(first) => first,
                 Err(why) => {
                     told.way = Way::NoOwners(why);
                     return Ok(told);
                 }
             };
-            told.owners = digest_of(&file);
+            told.owners = Some(first.digest.clone());
+            let mut later = None;
             let mut at = 0;
             while at < steps.len() {
-                let (mut judged, next) = looking.landed(&steps, at, &landings, &owners, check, &mut told)?;
+                let owners = later.as_ref().unwrap_or(&first);
+                let (mut judged, next) = looking.landed(&steps, at, &landings, owners, check, &mut told)?;
                 at += judged.len();
                 told.steps.append(&mut judged);
-                owners = next.unwrap_or(owners);
+                later = next.or(later);
             }
+            // What a later step names no more counts until that is accepted.
+            let last = later.as_ref().unwrap_or(&first);
+            told.logins.retain(|login, _| first.names(login) || last.names(login));
             for (first, landing) in &landings.by_first {
                 for step in told.steps.iter_mut().take(landing.last + 1).skip(*first) {
                     step.heads.insert(landing.bound.head.clone());
@@ -204,31 +220,6 @@ pub fn review(history: &impl Objects, new: &str, check: &ReviewCheck) -> Result<
             Ok(told)
         })
         .map_err(of)
-}
-
-/// The owners of a file, with the keys of all.
-pub(super) struct Known {
-    owners: Owners,
-    trust: Trust,
-}
-
-fn digest_of(file: &Content) -> Option<String> {
-    match file {
-        Content::Read(bytes) => Some(digest(bytes)),
-        Content::Absent | Content::TooLarge => None,
-    }
-}
-
-fn read_owners(file: &Content) -> Result<Known, String> {
-    let file = match file {
-        Content::Read(bytes) => bytes,
-        Content::Absent => return Err(format!("there is no {OWNERS_FILE}")),
-        Content::TooLarge => return Err(format!("{OWNERS_FILE} has more than 1 MiB")),
-    };
-    let told = |problem: &crate::object::Problem| problem.to_string();
-    let owners = Owners::read(OWNERS_FILE, file).map_err(|all| all.iter().map(told).collect::<Vec<_>>().join("; "))?;
-    let trust = owners.trust().map_err(|problem| told(&problem))?;
-    Ok(Known { owners, trust })
 }
 
 /// A repository that is looked at.
@@ -253,6 +244,7 @@ impl Looking<'_> {
         let mut approvals: Vec<_> = approvals.into_iter().filter(exact).collect();
         let evidence = check.evidence.get(commit);
         let mut forge: Vec<_> = evidence.and_then(|e| proposal::unanswered(e, check.now)).into_iter().collect();
+        let mut logins = BTreeMap::new();
         if let Some(landing) = landing {
             let (of_head, unread) = self.approvals(&landing.bound.head, known, check, &mut told.withdrawals)?;
             approvals.extend(of_head);
@@ -261,9 +253,10 @@ impl Looking<'_> {
             let (repository, url) = (self.repository, self.url);
             let head = brought(repository, url, parent, &landing.bound.head)?;
             let made = makers(repository, url, &head, &known.trust, check.now)?;
-            step = landing.join(step, made, &known.owners, &mut approvals, &mut forge);
+            (step, logins) = landing.join(step, made, known, &mut approvals, &mut forge);
         }
-        let verdict = judge(&step, &approvals, &known.owners, &known.owners.settings(&check.settings), check.now);
+        let names = Logins { now: &logins, first: &told.logins };
+        let verdict = known.judge(&step, &approvals, names, check);
         let mut judged = Judged {
             commit: commit.to_owned(),
             parent: parent.to_owned(),
@@ -276,19 +269,17 @@ impl Looking<'_> {
             glass: None,
         };
         let mut next = None;
-        if step.paths.contains(OWNERS_FILE) {
-            let brought = read_owners(&git::file(self.repository, self.url, commit, OWNERS_FILE)?);
-            let brought = brought.and_then(|brought| {
-                let means = check.forge.as_deref().map_or(Means::Notes, Means::Forge);
-                brought.owners.can_approve(&brought.owners.settings(&check.settings), means)?;
-                Ok(brought)
-            });
+        if known.is_changed_by(&step.paths, check.dialect) {
+            let brought = known.after((self.repository, self.url), commit, check)?;
             match brought {
                 Ok(brought) => next = Some(brought),
                 Err(why) => judged.owners = Some(format!("after it nobody could approve: {why}")),
             }
         }
         if judged.is_approved() {
+            for (login, account) in &judged.verdict.logins {
+                told.logins.entry(login.clone()).or_insert(*account);
+            }
             return Ok((judged, next));
         }
         if told.way == Way::Mainline {
@@ -306,7 +297,7 @@ impl Looking<'_> {
         let raw = git::raw(self.repository, self.url, &step.commit, ObjectType::Commit)?;
         let signer = raw.and_then(|raw| judge_commit(&step.commit, &raw, &known.trust, now).ok());
         let claim = Claim { reason: &claim.value, signer: signer.as_ref().map(|signer| signer.key.as_str()) };
-        Ok(Some(glass::break_glass(step, claim, &known.owners)))
+        Ok(Some(known.glass(step, claim)))
     }
 
     /// What the notes on a commit say, as far as it is signed by somebody who is listed.
@@ -339,17 +330,4 @@ impl Looking<'_> {
         refused.dedup();
         Ok((once, refused))
     }
-}
-
-/// The owners of a commit.
-///
-/// # Errors
-/// The repository cannot be read, or the file is missing or wrong.
-pub fn owners_of(repository: &Repository, url: &str, commit: &str) -> Result<(Owners, String), Failed> {
-    let file = git::file(repository, url, commit, OWNERS_FILE).map_err(|error| Failed::from(&error))?;
-    let known = read_owners(&file).map_err(|why| {
-        Failed::new("OwnersInvalid", Fault::Repository, format!("the owners of {commit}: {why}"))
-            .with_hint(format!("write {OWNERS_FILE}"))
-    })?;
-    Ok((known.owners, digest_of(&file).unwrap_or_default()))
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::coverage::coverage;
 use super::foreseen::foresee;
 use super::freeze::{changes, freezes};
+use super::known::digest_of;
 use super::proposed::{At, trial};
 use super::protocol::{Part, Question, Request};
-use super::review::{ReviewCheck, owners_of, review};
+use super::review::{ReviewCheck, review};
 use super::verify::{Cached, verify};
 use crate::failure::Failed;
 use crate::git::{self, Cache, GitError, GitTree, Kept, Kind};
@@ -108,7 +109,9 @@ fn answer(cache: &Cache, question: Question, reply: &mut Reply<'_>) -> Result<()
             git::fetch_coverage(cache, &source)?;
             Part::Coverage(coverage(&*open(cache, &source.url)?, &source.url, &check)?)
         }
-        Question::OwnersDigest { url, commit } => Part::OwnersDigest(owners_of(&*open(cache, &url)?, &url, &commit)?.1),
+        Question::OwnersDigest { url, commit, dialect } => {
+            Part::OwnersDigest(digest_of(&*open(cache, &url)?, &url, &commit, dialect)?)
+        }
         Question::Unchanged { url, commit, read_sets } => Part::Unchanged(unchanged(cache, &url, &commit, &read_sets)?),
         Question::Propose { source, listed, proposed } => Part::Trial(trial(cache, &source, &listed, &proposed)?),
         Question::Foresee { source, listed, proposed, said, check } => {

@@ -148,7 +148,7 @@ fn say(what: &What, details: Details, asking: Option<Asking>, output: &Output) -
     // Seconds are enough, and read better.
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
     let told = |error: git::GitError| crate::failure::Failed::from(&error);
-    let (owners, _) = owners_of(repository, &url, &base)?;
+    let owners = owners_of(repository, &url, &base)?;
     let trust = owners.trust().map_err(|problem| Stop::usage(problem.to_string(), "correct the owners file"))?;
     let address = repository_id(&address);
     let mut plans = Plans::new();

@@ -24,6 +24,8 @@ pub struct Verdict {
     pub discounted: Vec<Discounted>,
     /// Approvals that count and say what is to become of the cluster.
     pub plans: Vec<PlanVote>,
+    /// Logins by which `CODEOWNERS` names who approved, in lower case, with the number of each account.
+    pub logins: BTreeMap<String, u64>,
 }
 
 /// Somebody's word on what is to become of the cluster.
@@ -95,6 +97,8 @@ pub enum Discount {
     OtherRole,
     /// The same person approved already.
     SamePerson,
+    /// It is of an account with a login that was another account's when it first counted.
+    LoginMoved,
 }
 
 impl Discount {
@@ -110,6 +114,7 @@ impl Discount {
             Self::OwnWork => "OwnWork",
             Self::OtherRole => "OtherRole",
             Self::SamePerson => "SamePerson",
+            Self::LoginMoved => "LoginMoved",
         }
     }
 
@@ -124,6 +129,7 @@ impl Discount {
             Self::OwnWork => "had a hand in it themselves",
             Self::OtherRole => "approved in a role that they do not have for these paths",
             Self::SamePerson => "approved twice, and is one person",
+            Self::LoginMoved => "has a login that was another account's when it first counted",
         }
     }
 }
@@ -246,7 +252,7 @@ pub fn judge(step: &Step, approvals: &[Approval], owners: &Owners, settings: &Se
         role: *role,
         at: *at,
     };
-    Verdict { by: votes.iter().map(vote).collect(), missing, discounted, plans }
+    Verdict { by: votes.iter().map(vote).collect(), missing, discounted, plans, logins: BTreeMap::new() }
 }
 
 /// Who may approve, with the paths that they may approve. A step that changes no file may still say
@@ -264,7 +270,7 @@ fn circles<'a>(step: &'a Step, owners: &Owners) -> BTreeMap<Circle, Vec<&'a str>
 }
 
 /// Whether an approval speaks of this step at all.
-fn is_of(approval: &Approval, step: &Step) -> bool {
+pub(super) fn is_of(approval: &Approval, step: &Step) -> bool {
     let head = Some(&approval.head);
     // The same files on the same base are the same change, whatever commit holds them.
     let same = approval.tree.as_ref() == Some(&step.tree) && approval.base.as_ref() == Some(&step.parent);
@@ -276,7 +282,7 @@ fn is_of_proposal(approval: &Approval, step: &Step) -> bool {
     step.proposal.as_ref().is_some_and(|head| head.commit == approval.head)
 }
 
-fn discount(
+pub(super) fn discount(
     approval: &Approval,
     step: &Step,
     (person, known): (usize, Option<Option<Role>>),
@@ -354,7 +360,7 @@ fn missing(
     Some(Missing { paths: paths.iter().map(|path| (*path).to_owned()).collect(), why, short })
 }
 
-fn told(paths: &[&str]) -> String {
+pub(super) fn told(paths: &[&str]) -> String {
     let named: Vec<_> = paths.iter().take(NAMED).map(|path| path.escape_debug().to_string()).collect();
     match paths.len().saturating_sub(NAMED) {
         0 => named.join(", "),

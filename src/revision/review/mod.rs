@@ -2,9 +2,11 @@
 //!
 //! A [`Step`] is what one commit of the mainline changes against its first parent. An [`Approval`] says who approved
 //! what, wherever that is known from: a signed note ([`note`]) or a forge. [`judge`] says whether a step has what the
-//! [`Owners`] and the [`Settings`] ask for. Owners are those of the accepted revision, never those of the change itself.
+//! [`Owners`] and the [`Settings`] ask for; where there is no owners file, [`judge_by_code_owners`] does. Owners are those of
+//! the accepted revision, never those of the change itself.
 
 mod approval;
+mod codeowners;
 pub mod floor;
 pub mod glass;
 mod judge;
@@ -15,6 +17,7 @@ mod settings;
 mod step;
 
 pub use approval::{Account, Approval, Role, Voter};
+pub use codeowners::{CodeOwners, Dialect, Logins, judge_by_code_owners};
 pub use judge::{Discount, Discounted, Missing, PlanVote, Verdict, Vote, judge};
 pub use owners::{Means, OWNERS_FILE, Owners, OwnersSpec, digest};
 pub use sensitive::{KUSTOMIZATIONS, Patches, Side, is_of_tandem, rules, sensitive};

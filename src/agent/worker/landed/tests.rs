@@ -8,7 +8,7 @@ use super::super::review::{Way, review};
 use super::*;
 use crate::revision::proposal::{Evidence, Review, Says};
 use crate::revision::review::note::Scope;
-use crate::revision::review::{OWNERS_FILE, Profile};
+use crate::revision::review::{Dialect, OWNERS_FILE, Profile};
 
 const OWNERS: &str = "
 apiVersion: tandemcd.io/v1alpha1
@@ -100,6 +100,8 @@ impl Story {
             },
             settings: Profile::Reviewed.settings(),
             forge: Some("forge.example".to_owned()),
+            dialect: Some(Dialect::GitHub),
+            logins: BTreeMap::new(),
             standards: BTreeSet::new(),
             withdrawals: Vec::new(),
             evidence: BTreeMap::from([(first, evidence(Vec::new())), (last, evidence(vec![proposal]))]),
