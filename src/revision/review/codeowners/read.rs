@@ -162,11 +162,11 @@ fn owners(dialect: Dialect, named: &[String]) -> Result<BTreeSet<Owner>, String>
             None if written.contains('@') => return Ok(Owner::Email(written.clone())),
             None => return Err(format!("\"{}\" is no owner: @login", written.escape_debug())),
         };
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         match bare {
             _ if bare.starts_with('@') || bare.contains('/') => Ok(Owner::Team(written.clone())),
             _ if bare.contains('@') => Ok(Owner::Email(written.clone())),
-            _ if !bare.is_empty() && bare.chars().all(plain) => Ok(Owner::Login(bare.to_lowercase())),
+            _ if !bare.is_empty() && bare.chars().all(plain) => Ok(Owner::Login(bare.to_ascii_lowercase())),
             _ => Err(format!("\"{}\" is no owner: @login", written.escape_debug())),
         }
     };
@@ -185,12 +185,18 @@ fn pattern(dialect: Dialect, written: &str) -> Result<Regex, String> {
         }
         _ if written.starts_with('!') => return Err(bad("takes out again, which is not understood")),
         _ if written.contains(['[', ']']) => return Err(bad("has a range, which is not understood")),
-        _ if written.contains("***") => return Err(bad("has more than two stars together")),
-        _ if written == "/" => return Err(bad("fits nothing")),
+        _ if written == "/" || written.contains("//") => return Err(bad("fits nothing")),
+        _ if written.split('/').any(|part| part.contains("**") && part != "**") => {
+            return Err(bad("has two stars beside something else"));
+        }
+        Dialect::GitLab if written.ends_with("**") => {
+            return Err(bad("ends with two stars, which are as one on GitLab: **/* is all below"));
+        }
         Dialect::GitHub => github(written),
         Dialect::GitLab => gitlab(written),
     };
-    let built = RegexBuilder::new(&text).size_limit(COMPILED).build();
+    // A name may hold a line feed: it is one more character and no way around a pattern.
+    let built = RegexBuilder::new(&text).dot_matches_new_line(true).size_limit(COMPILED).build();
     built.map_err(|_| bad("cannot be read"))
 }
 
@@ -222,7 +228,8 @@ fn github(written: &str) -> String {
     if let Some(last) = parts.last_mut().filter(|last| last.is_empty()) {
         *last = "**";
     }
-    let mut text = r"(?s)\A".to_owned();
+    parts.dedup_by(|next, part| *next == "**" && *part == "**");
+    let mut text = r"\A".to_owned();
     let last = parts.len() - 1;
     let mut slash = false;
     for (at, part) in parts.iter().enumerate() {
@@ -250,7 +257,7 @@ fn gitlab(written: &str) -> String {
     let all = if written.ends_with('/') { "**/*" } else { "" };
     let whole = format!("{everywhere}{}{all}", written.strip_prefix('/').unwrap_or(written));
     let parts: Vec<&str> = whole.split('/').collect();
-    let mut text = r"(?s)\A".to_owned();
+    let mut text = r"\A".to_owned();
     for (at, part) in parts.iter().enumerate() {
         match (*part, at + 1 == parts.len()) {
             ("**", false) => text.push_str("(?:[^/]+/)*"),

@@ -149,6 +149,18 @@ fn each_attack_is_refused_by_its_words_and_its_twin_passes() {
             owned(),
         ),
         (
+            "a login that only looks the same",
+            changed(case(&["kim/a"], &[3]), |case| {
+                case.owners = read(Dialect::GitHub, "/kim/ @kim\n");
+                case.logins.insert(account(3), "\u{212a}im".into());
+            }),
+            "@kim; there are 0",
+            changed(case(&["kim/a"], &[3]), |case| {
+                case.owners = read(Dialect::GitHub, "/kim/ @kim\n");
+                case.logins.insert(account(3), "KIM".into());
+            }),
+        ),
+        (
             "a login that somebody took over",
             changed(owned(), |case| case.first = BTreeMap::from([("devi".into(), 7)])),
             "@devi has a login that was another account's when it first counted (LoginMoved)",
@@ -221,6 +233,8 @@ fn patterns_mean_what_they_mean_on_each_forge() {
         (GitHub, "**/logs", &["logs/a", "x/y/logs/a"], &["x/mylogs/a"]),
         (GitHub, "/a/**/z", &["a/z", "a/b/c/z"], &["b/a/z", "az"]),
         (GitHub, "/a/**", &["a/b", "a/b/c"], &["b/a"]),
+        (GitHub, "**/", &["a", "a/b"], &[]),
+        (GitHub, "/a/**/", &["a/b", "a/b/c"], &["b/a"]),
         (GitHub, r"/a\ b?c", &["a bxc"], &["a b/c", "a bc"]),
         (GitHub, "/Shop/", &["Shop/a"], &["shop/a"]),
         (GitHub, "/a.b", &["a.b"], &["axb"]),
@@ -232,7 +246,7 @@ fn patterns_mean_what_they_mean_on_each_forge() {
         (GitLab, "/docs/*", &["docs/a", "docs/.a"], &["docs/a/b"]),
         (GitLab, "/docs/**/*.md", &["docs/a.md", "docs/b/c/a.md"], &["a.md"]),
         (GitLab, "docs/*.md", &["docs/a.md", "x/docs/a.md"], &["docs/x/a.md"]),
-        (Gitea, r"/docs/.*\\.md", &["docs/a.md", "docs/b/a.md"], &["docs/axmd", "x/docs/a.md"]),
+        (Gitea, r"/docs/.*\\.md", &["docs/a.md", "docs/b/a.md", "docs/a\nb.md"], &["docs/axmd", "x/docs/a.md"]),
         (Gitea, "docs", &["docs"], &["docs/a"]),
         (Gitea, "!docs/.*", &["a", "x/docs/a"], &["docs/a"]),
     ];
@@ -294,8 +308,11 @@ fn what_cannot_be_meant_so_is_named_by_its_line() {
     for (dialect, line, words) in [
         (GitHub, "!/a @dana", "takes out again"),
         (GitHub, "/[ab] @dana", "has a range"),
-        (GitHub, "/a*** @dana", "more than two stars"),
+        (GitHub, "/a*** @dana", "two stars beside something else"),
+        (GitHub, "/a**b/ @dana", "two stars beside something else"),
         (GitHub, "/ @dana", "fits nothing"),
+        (GitHub, "/a//b @dana", "fits nothing"),
+        (GitLab, "a/** @dana", "ends with two stars"),
         (GitHub, "/a dana", "\"dana\" is no owner"),
         (GitHub, "/a @", "is no owner"),
         (GitHub, "/a @da#na", "is no owner"),

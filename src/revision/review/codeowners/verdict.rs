@@ -19,13 +19,13 @@ pub struct Logins<'a> {
 
 impl Logins<'_> {
     fn of(&self, account: &Account) -> Option<String> {
-        self.now.get(account).map(|login| login.to_lowercase())
+        self.now.get(account).map(|login| login.to_ascii_lowercase())
     }
 
     /// Whether the login of an account was another one's. Of two who have it at once it is nobody's.
     fn moved(&self, account: &Account) -> bool {
         let Some(login) = self.of(account) else { return false };
-        let of_others = |(other, name): (&Account, &String)| other != account && name.to_lowercase() == login;
+        let of_others = |(other, name): (&Account, &String)| other != account && name.to_ascii_lowercase() == login;
         self.first.get(&login).is_some_and(|first| *first != account.id) || self.now.iter().any(of_others)
     }
 }
