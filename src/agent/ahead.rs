@@ -25,7 +25,9 @@ pub struct Ahead {
     approved: Mutex<BTreeMap<u64, Option<Instant>>>,
     /// What was taken back on pull requests, until it stands in the record.
     withdrawn: Mutex<Vec<Withdrawal>>,
-    /// Rings when something was.
+    /// Where notes were when the remote was asked last.
+    notes: Mutex<String>,
+    /// Rings when something was taken back.
     bell: Notify,
 }
 
@@ -60,6 +62,21 @@ impl Ahead {
         let mut all = self.lock();
         all.retain(|_, closed| closed.is_none_or(|until| now < until));
         !all.is_empty()
+    }
+
+    /// Where notes are now; whether they have moved.
+    pub fn notes_are(&self, notes: &str) -> bool {
+        let mut known = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let moved = *known != notes;
+        if moved {
+            notes.clone_into(&mut known);
+        }
+        moved
+    }
+
+    /// Where notes were when the remote was asked last.
+    pub fn notes(&self) -> String {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Something was taken back.
@@ -150,6 +167,7 @@ mod tests {
             let (key, head) = ("k".to_owned(), head.to_owned());
             Withdrawal { key, head, at: jiff::Timestamp::UNIX_EPOCH }
         };
+        assert!(ahead.notes_are("a") && !ahead.notes_are("a") && ahead.notes_are("b"), "they are told once");
         let rings = || tokio::time::timeout(Duration::from_millis(1), ahead.news());
         ahead.take_back(Vec::new());
         assert!(rings().await.is_err(), "it is nothing");

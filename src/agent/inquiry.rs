@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Inquiry {
     asked: BTreeMap<String, Asked>,
     /// What is known of pull requests that have not landed.
-    ahead: Arc<Ahead>,
+    pub(super) ahead: Arc<Ahead>,
     /// Until then the forge asks to be left alone.
     alone: Option<Instant>,
     /// When commits are asked about that were too many for once.

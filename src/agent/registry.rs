@@ -134,6 +134,11 @@ impl Registry {
         book.ring_planner(Some(repository));
     }
 
+    /// Notes of a Repository have moved: what people say of commits, also of those that nobody has merged.
+    pub fn noted(&self, repository: &Key) {
+        self.lock().ring_planner(Some(repository));
+    }
+
     /// A Repository is gone; what its Syncs have applied stays.
     pub fn lost(&self, repository: &Key) {
         let mut book = self.lock();

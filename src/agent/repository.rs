@@ -242,6 +242,9 @@ impl Watcher {
         let with_notes = self.repository.spec.review.is_some() || self.wants_coverage();
         let (listed, notes) = self.world.workers.refs_with_notes(source, &wanted, with_notes).await?;
         self.notes = notes;
+        if self.inquiry.ahead.notes_are(&self.notes) {
+            self.world.registry.noted(&self.key);
+        }
         let floors = self.floors().await?;
         self.world.metrics.refs(clock.elapsed().as_secs_f64());
         let same = |known: &Listed| known.revision == listed.revision && known.tag == listed.tag;

@@ -47,6 +47,8 @@ struct Of {
     base: String,
     /// When the forge last changed something of it.
     changed: Option<Timestamp>,
+    /// Where notes are: people approve by them, and take back.
+    notes: String,
     check: Arc<ReviewCheck>,
 }
 
@@ -63,12 +65,14 @@ impl Teller {
         self.ahead.keep(&numbers);
         self.foreseen.retain(|number, _| numbers.contains(number));
         let Some(check) = &tip.judging else { return Ok(()) };
+        let notes = self.ahead.notes();
         let all: BTreeSet<String> = open.iter().map(|one| one.head.clone()).collect();
         for one in open {
             let of = Of {
                 head: one.head.clone(),
                 base: base.commit().to_owned(),
                 changed: one.changed,
+                notes: notes.clone(),
                 check: check.clone(),
             };
             if !self.foreseen.get(&one.number).is_none_or(|told| told.is_over(&of)) {
