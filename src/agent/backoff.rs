@@ -42,8 +42,12 @@ fn jittered(pause: Duration, random: f64) -> Duration {
     pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 10.0)
 }
 
+/// Longest duration that is read: a clock can count on for so long without overflowing.
+const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Reads a duration as Kubernetes writes it, such as `1h30m`, `15s` or `500ms`; `None` where the
-/// text is none. The API server has checked the pattern, so only an absurd length is left.
+/// text is none. The API server has checked the pattern, so only an absurd length is left, which is cut down to a century:
+/// what waits as long as that waits for ever.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
@@ -59,7 +63,7 @@ pub fn parse(text: &str) -> Option<Duration> {
             "h" => 3600.0,
             _ => return None,
         };
-        total = total.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
+        total = total.saturating_add(Duration::try_from_secs_f64(number * seconds).unwrap_or(AGES)).min(AGES);
         rest = &rest[unit_len..];
     }
     (!text.is_empty()).then_some(total)
@@ -108,9 +112,12 @@ mod tests {
             ("15", None),
             ("s", None),
             ("1d", None),
-            ("99999999999999999999h", None),
         ] {
             assert_eq!(parse(text), expected.map(Duration::from_millis), "{text}");
+        }
+        for absurd in ["99999999999999999999h", "3000000000000000h", "3000000000000000h99999999999999999999h"] {
+            let long = parse(absurd).expect("a duration");
+            assert!(long == AGES && tokio::time::Instant::now().checked_add(long).is_some(), "{absurd}: {long:?}");
         }
     }
 }

@@ -39,6 +39,7 @@ mod signed;
 mod source;
 mod standards;
 mod standing;
+mod supervisor;
 mod term;
 pub mod tip;
 mod turns;
@@ -47,3 +48,4 @@ pub mod worker;
 mod world;
 
 pub use run::{AgentOptions, run};
+pub use supervisor::log_panics;

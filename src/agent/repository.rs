@@ -1,5 +1,7 @@
 //! One task for each Repository: asks the remote for news, fetches what is new, tells its Syncs.
 
+mod life;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +10,14 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::api::Repository;
+use crate::api::{Repository, RepositoryStatus};
 use crate::cluster::KindInfo;
 use crate::cluster::own::write_status;
 use crate::failure::Failed;
 use crate::git::Listed;
 use crate::report::event::of_repository_transition;
 use crate::report::facts::{Fetch, RepositoryFacts, Stage};
-use crate::report::metrics::FetchResult;
+use crate::report::metrics::{FetchResult, Task};
 use crate::report::status::{changed, repository_status};
 use crate::revision::review::floor::Floor;
 use crate::server::webhook_path;
@@ -28,9 +30,12 @@ use super::secrets::{Followed, Versions};
 use super::signed::Record;
 use super::source::{self, Given};
 use super::standing::Standing;
+use super::supervisor::supervise;
 use super::tip::{Found, Key, Tip, Withheld};
 use super::worker::Pins;
 use super::world::{World, random};
+
+use life::Lives;
 
 /// Time between polls where the spec says none.
 pub const INTERVAL: Duration = Duration::from_secs(15);
@@ -62,35 +67,12 @@ impl Handle {
     }
 }
 
-/// Starts the task of a Repository; it ends when the returned task is aborted.
+/// Starts the task of a Repository; it ends when the returned task is aborted, or when it panicked and the Repository is gone.
 pub fn start(world: Arc<World>, key: Key, repository: Repository) -> (Handle, tokio::task::JoinHandle<()>) {
     let inner = Arc::new(Inbox::default());
     let handle = Handle { inner: inner.clone() };
-    let inquiry = Inquiry::new(world.aheads.of(&key));
-    let task = Watcher {
-        record: Record::of(&world, &key, &repository),
-        world,
-        key,
-        inbox: inner,
-        followed: None,
-        versions: Versions::new(),
-        given: None,
-        progress: Progress::default(),
-        hearing: Hearing::default(),
-        notes: String::new(),
-        looked: None,
-        floors: Vec::new(),
-        inquiry,
-        judged: None,
-        told_standing: None,
-        found: None,
-        withheld: None,
-        failed: None,
-        failures: 0,
-        forced: true,
-        repository,
-    };
-    (handle, tokio::spawn(task.run()))
+    let lives = Lives::new(world.clone(), key.clone(), inner, repository);
+    (handle, tokio::spawn(async move { supervise(Task::Repository, key, &world.metrics, lives).await }))
 }
 
 pub(super) struct Watcher {
@@ -336,9 +318,9 @@ impl Watcher {
         }
     }
 
-    /// Writes the status where it says something new.
-    async fn tell(&mut self) {
-        let facts = RepositoryFacts {
+    /// Everything that its status is composed from.
+    fn facts(&self) -> RepositoryFacts {
+        RepositoryFacts {
             generation: self.repository.metadata.generation.unwrap_or_default(),
             suspended: self.repository.spec.suspend,
             revision: self.found.as_ref().map(|f| f.listed.revision.clone()),
@@ -368,10 +350,19 @@ impl Watcher {
                 .webhook
                 .as_ref()
                 .map(|_| webhook_path(&self.key.namespace, &self.key.name)),
-        };
+        }
+    }
+
+    /// Writes the status where it says something new.
+    async fn tell(&mut self) {
+        let facts = self.facts();
         let before = self.repository.status.clone().unwrap_or_default();
         let after = repository_status(&facts, &before, Timestamp::now());
         self.world.metrics.repository(&self.key.namespace, &self.key.name, &facts);
+        self.put(before, after).await;
+    }
+
+    async fn put(&mut self, before: RepositoryStatus, after: RepositoryStatus) {
         if !changed(self.repository.status.as_ref(), &after) {
             return;
         }

@@ -11,7 +11,7 @@ use super::args::{self, Global};
 use super::exit::Exit;
 use super::output::stderr_wants_colours;
 use super::stop::Stop;
-use crate::agent::{AgentOptions, run as run_agent};
+use crate::agent::{AgentOptions, log_panics, run as run_agent};
 use crate::cluster::ConnectOptions;
 
 /// Run the agent: keep this cluster equal to its repositories
@@ -95,6 +95,7 @@ pub fn start_logging(args: &Args) {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: &Args, global: &Global) -> Result<Exit, Stop> {
+    log_panics();
     let hostname = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
     let name = args.identity.clone().or(hostname).unwrap_or_else(|| "tandem".to_owned());
     let lease = Duration::from_secs(args.lease_seconds);

@@ -108,6 +108,12 @@ pub const TABLE: &[Described] = &[
         &["verb", "code"],
         "Requests to the API server; code is error where none was answered.",
     ),
+    describe(
+        "tandem_panics_total",
+        Kind::Counter,
+        &["task"],
+        "Tasks of the agent that panicked and were begun anew, by what they are of: each is a defect.",
+    ),
     describe("tandem_git_fetches_total", Kind::Counter, &["result"], "Fetches, by how they ended."),
     describe("tandem_git_received_bytes_total", Kind::Counter, &[], "Bytes that fetches received."),
     describe("tandem_git_refs_duration_seconds", Kind::Histogram, &[], "Duration of listings of references."),
@@ -138,6 +144,25 @@ pub enum FetchResult {
     Fetched,
     /// It failed.
     Failed,
+}
+
+/// What a task of the agent is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// A Sync.
+    Sync,
+    /// A Repository.
+    Repository,
+}
+
+impl Task {
+    /// As labels and logs write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Repository => "repository",
+        }
+    }
 }
 
 /// One of something that is counted while it lasts.
@@ -172,6 +197,7 @@ pub struct Metrics {
     drift: IntCounterVec,
     verdicts: IntCounterVec,
     requests: IntCounterVec,
+    panics: IntCounterVec,
     fetches: IntCounterVec,
     received: IntCounter,
     refs: Histogram,
@@ -202,6 +228,7 @@ impl Metrics {
             drift: counters(&registry, "tandem_drift_total")?,
             verdicts: counters(&registry, "tandem_standard_verdicts_total")?,
             requests: counters(&registry, "tandem_api_requests_total")?,
+            panics: counters(&registry, "tandem_panics_total")?,
             fetches: counters(&registry, "tandem_git_fetches_total")?,
             received: counters(&registry, "tandem_git_received_bytes_total")?.with_label_values::<&str>(&[]),
             refs: histograms(&registry, "tandem_git_refs_duration_seconds")?.with_label_values::<&str>(&[]),
@@ -214,6 +241,9 @@ impl Metrics {
         }
         for result in [FetchResult::Unchanged, FetchResult::Fetched, FetchResult::Failed] {
             metrics.fetches.with_label_values(&[result_label(result)]);
+        }
+        for task in [Task::Sync, Task::Repository] {
+            metrics.panics.with_label_values(&[task.as_str()]);
         }
         Ok(metrics)
     }
@@ -295,6 +325,11 @@ impl Metrics {
         let verb = VERBS.iter().find(|v| **v == verb).copied().unwrap_or("other");
         let code = if code == 0 { "error".to_owned() } else { code.to_string() };
         self.requests.with_label_values(&[verb, &code]).inc();
+    }
+
+    /// A task panicked.
+    pub fn panicked(&self, task: Task) {
+        self.panics.with_label_values(&[task.as_str()]).inc();
     }
 
     /// A fetch ended, and received so many bytes.

@@ -14,6 +14,7 @@ mod foretold;
 mod inputs;
 mod judge;
 mod ledger;
+mod life;
 mod live;
 mod order;
 mod pass;
@@ -42,6 +43,7 @@ use crate::object::{Digest, ObjectId};
 use crate::plan::Observed;
 use crate::render::ReadSet;
 use crate::report::facts::SyncFacts;
+use crate::report::metrics::Task;
 use crate::report::reason::Reason;
 use crate::revision::Revision;
 
@@ -49,6 +51,7 @@ use super::dependency::SyncState;
 use super::fight::Repairs;
 use super::lens::Lens;
 use super::mailbox::Mailbox;
+use super::supervisor::supervise;
 use super::tip::{Found, Key, Tip};
 use super::world::{World, random};
 use super::{backoff, source};
@@ -56,6 +59,7 @@ use super::{backoff, source};
 use inputs::Inputs;
 use judge::Judged;
 use ledger::Ledger;
+use life::Lives;
 use order::Watched;
 use tell::recalled;
 
@@ -79,13 +83,11 @@ pub fn owned_of<'a>(uid: &str, name: &str, chunks: impl Iterator<Item = &'a Inve
     ledger.unreadable().map_or_else(|| Ok(ledger.owned().clone()), |failed| Err(failed.clone()))
 }
 
-/// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted.
+/// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted. Where it panics, it begins anew.
 pub fn start(world: Arc<World>, key: Key, mailbox: Mailbox, sync: Sync, chunks: Vec<Inventory>) -> JoinHandle<()> {
     world.registry.enter(key.clone(), mailbox.clone());
-    let mut unit = Box::new(Unit::new(world, key, mailbox, sync, chunks));
-    // Now, and not in the task: the watches that other Syncs open show our objects too, once.
-    unit.take_spec();
-    tokio::spawn(unit.run())
+    let lives = Lives::new(world.clone(), key.clone(), mailbox, sync, chunks);
+    tokio::spawn(async move { supervise(Task::Sync, key, &world.metrics, lives).await })
 }
 
 /// What a Sync's task knows.

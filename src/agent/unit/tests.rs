@@ -28,6 +28,7 @@ use crate::agent::observer::Observer;
 use crate::agent::passes::Passes;
 use crate::agent::registry::Registry;
 use crate::agent::standards::Standards;
+use crate::agent::supervisor::supervise;
 use crate::agent::term::Term;
 use crate::agent::worker::{Workers, WorkersSettings};
 use crate::api::GROUP;
@@ -41,7 +42,7 @@ use crate::object::DigestKey;
 use crate::plan::{Action, Change, Phase, Reason};
 use crate::render::ReadRecord;
 use crate::report::facts::{Stage, Verdict};
-use crate::report::metrics::{Build, Metrics};
+use crate::report::metrics::{Build, Metrics, Task};
 use crate::revision::Revision;
 use crate::server::Receivers;
 
@@ -97,6 +98,12 @@ fn answer(method: &str, path: &str, body: &Value) -> (u16, Value) {
             200,
             json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "vars", "resourceVersion": "1"}}),
         ),
+        ("GET", path) if path.ends_with("/namespaces/shop/syncs/web") => {
+            (200, serde_json::to_value(sync(json!({}))).expect("JSON"))
+        }
+        ("GET", path) if path.ends_with("/namespaces/shop/inventories") => {
+            (200, json!({"metadata": {}, "items": [inventory("web"), inventory("other")]}))
+        }
         // Somebody else has written it.
         ("PUT", path) if path.contains("/inventories/") => (
             409,
@@ -119,6 +126,17 @@ fn answer(method: &str, path: &str, body: &Value) -> (u16, Value) {
             (200, taken)
         }
     }
+}
+
+/// The inventory of a Sync, with one ConfigMap of the same name.
+fn inventory(name: &str) -> Value {
+    let owner = json!({"apiVersion": "tandemcd.io/v1alpha1", "kind": "Sync", "name": name, "uid": "u1"});
+    json!({
+        "apiVersion": "tandemcd.io/v1alpha1",
+        "kind": "Inventory",
+        "metadata": {"namespace": "shop", "name": format!("{name}-0"), "ownerReferences": [owner]},
+        "spec": {"sync": name, "format": 1, "entries": [{"id": format!("shop_{name}__ConfigMap"), "v": "v1"}]},
+    })
 }
 
 /// What a unit stands on.
@@ -284,6 +302,42 @@ async fn a_sync_that_owns_itself_does_not_wait_for_itself() {
         assert_eq!(unit.facts.health.status(), expected, "{id}");
         unit.ledger.forget(&id);
     }
+}
+
+/// What it knew may be half of something: nothing of it is left, and the inventory is that of the cluster.
+#[tokio::test(start_paused = true)]
+async fn a_sync_whose_task_panics_is_told_and_begins_anew_with_what_stands_in_the_cluster() {
+    let ground = Ground::lapsed();
+    ground.permit.renew();
+    let mut unit = ground.unit(sync(json!({})));
+    // The number of the next attempt overflows, which panics.
+    unit.attempt = u32::MAX;
+    owned(&mut unit);
+    let (key, mailbox) = (unit.key.clone(), unit.mailbox.clone());
+    let (world, lives) = (ground.world.clone(), Lives::of(unit));
+    let running =
+        tokio::spawn(async move { supervise(Task::Sync, Key::new("shop", "web"), &world.metrics, lives).await });
+    let ready =
+        |told: &Value| told["conditions"].as_array().and_then(|all| all.iter().find(|c| c["type"] == "Ready")).cloned();
+    let fallen = |ground: &Ground| {
+        ground.told().last().and_then(ready).is_some_and(|ready| {
+            ready["status"] == "False"
+                && ready["reason"] == "Internal"
+                && ready["message"].as_str().is_some_and(|message| message.contains("panicked"))
+        })
+    };
+    ground.until("the panic is told", fallen).await;
+    // What happens meanwhile is not lost: here, that it is suspended.
+    mailbox.put(Trigger::Spec(Box::new(sync(json!({"spec": {"suspend": true}, "metadata": {"generation": 2}})))));
+    let suspended =
+        |ground: &Ground| ground.told().last().and_then(ready).is_some_and(|ready| ready["reason"] == "Suspended");
+    ground.until("it is alive, and has its mail", suspended).await;
+    assert!(!running.is_finished());
+    let metrics = ground.world.metrics.encode();
+    assert!(metrics.contains("tandem_panics_total{task=\"sync\"} 1\n"), "{metrics}");
+    let objects = |name: &str| ground.world.observer.shows(&ObjectId::new("shop", name, "", "ConfigMap"), &mailbox);
+    assert!(objects("web") && !objects("other"), "the inventory of {key} was read anew");
+    running.abort();
 }
 
 /// A renewal that comes late leaves a gap in which nothing may be written, and the term goes on.

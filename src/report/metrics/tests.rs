@@ -37,6 +37,7 @@ fn used() -> Metrics {
     metrics.drift("shop", "web");
     metrics.verdict("ops", "owned", "Deny");
     metrics.request("apply", 200);
+    metrics.panicked(Task::Sync);
     metrics.fetch(FetchResult::Fetched, 4096);
     metrics.refs(0.01);
     metrics
