@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tandem::agent::worker::{Listed, Pins, Source};
+use tandem::agent::Bound;
+use tandem::agent::worker::{At, Listed, Pins, Source};
 use tandem::failure::Fault;
 use tandem::render::Options;
 use tandem::revision::{Ancestry, Wanted};
@@ -451,6 +452,27 @@ async fn content_that_needs_too_much_memory_or_time_ends_its_worker_alone() {
     let failed = render(&readers, "bad").await.expect_err("too much memory");
     assert_eq!((failed.reason.as_str(), failed.fault), ("WorkerCrashed", Fault::Transient), "{failed}");
     assert_eq!(render(&readers, "good").await, Ok(1));
+
+    // Who gave it too little time ends it, and who stood behind it has all of its own.
+    let patient = Readers::with(|settings| settings.idle = Duration::from_secs(60));
+    patient.fetch(&source, "main").await.expect("fetched");
+    let (at, options) = (At::Commit(commit.clone()), Options::default());
+    let within = async |path: &str, limit: Duration| {
+        let mut bound = Bound::of(limit);
+        let clock = Instant::now();
+        (patient.workers.render_at(&source.url, &at, path, &options, &mut bound).await, clock.elapsed())
+    };
+    assert_eq!(within("good", Duration::from_secs(60)).await.0.expect("rendered").manifests.len(), 1);
+    let warm = patient.workers.idle_ids();
+    let short = Duration::from_millis(1500);
+    let (too_slow, behind) = futures::future::join(within("bad", short), within("good", short)).await;
+    let failed = too_slow.0.expect_err("too slow for its bound");
+    assert_eq!((failed.reason.as_str(), failed.fault), ("RenderTimeout", Fault::Cluster), "{failed}");
+    let (rendered, waited) = behind;
+    assert_eq!(rendered.expect("it has waited, and not been slow").manifests.len(), 1);
+    assert!(waited >= short, "{waited:?}: it stood behind the other");
+    let now = patient.workers.idle_ids();
+    assert!(warm.iter().all(|id| !now.contains(id)), "{warm:?} {now:?}: what was too slow is replaced");
 
     let hasty = Readers::with(|settings| settings.render_timeout = Duration::from_millis(300));
     hasty.fetch(&source, "main").await.expect("fetched");

@@ -5,6 +5,7 @@ mod ahead;
 mod ancestry;
 mod attested;
 mod backoff;
+mod bound;
 mod checked;
 mod claims;
 mod dependency;
@@ -47,5 +48,6 @@ mod unit;
 pub mod worker;
 mod world;
 
+pub use bound::Bound;
 pub use run::{AgentOptions, run};
 pub use supervisor::log_panics;

@@ -16,6 +16,7 @@ use crate::report::metrics::Metrics;
 use super::acceptance::Seal;
 use super::ahead::Aheads;
 use super::ancestry::Ancestries;
+use super::bound::Bound;
 use super::claims::ClaimBook;
 use super::foretold;
 use super::freezes::FreezeBook;
@@ -159,23 +160,37 @@ impl World {
     /// Renders a folder of a commit; the cluster is looked at where a chart asks for it.
     ///
     /// # Errors
-    /// Those of the worker, and of the API server where it is asked.
-    pub async fn render(&self, url: &str, commit: &str, path: &str, options: &Options) -> Result<Rendered, Failed> {
-        self.render_at(url, &At::Commit(commit.to_owned()), path, options).await
+    /// Those of the worker, and of the API server where it is asked; or the time is up.
+    pub async fn render(
+        &self,
+        url: &str,
+        commit: &str,
+        path: &str,
+        options: &Options,
+        bound: &mut Bound,
+    ) -> Result<Rendered, Failed> {
+        self.render_at(url, &At::Commit(commit.to_owned()), path, options, bound).await
     }
 
     /// The same of a commit or a merge.
     ///
     /// # Errors
     /// As [`World::render`].
-    pub async fn render_at(&self, url: &str, at: &At, path: &str, options: &Options) -> Result<Rendered, Failed> {
-        let rendered = self.workers.render_at(url, at, path, options).await?;
+    pub async fn render_at(
+        &self,
+        url: &str,
+        at: &At,
+        path: &str,
+        options: &Options,
+        bound: &mut Bound,
+    ) -> Result<Rendered, Failed> {
+        let rendered = self.workers.render_at(url, at, path, options, bound).await?;
         if rendered.asked.is_nothing() || options.helm.cluster.is_some() {
             return Ok(rendered);
         }
         let cluster = self.seen_by_charts().await.map_err(|error| Failed::from(&error))?;
         let helm = helm::Settings { cluster: Some(rendered.asked.of(&cluster)), ..options.helm.clone() };
-        self.workers.render_at(url, at, path, &Options { helm, ..options.clone() }).await
+        self.workers.render_at(url, at, path, &Options { helm, ..options.clone() }, bound).await
     }
 
     /// Where rendering this path of this commit is given up, how it killed the last worker.

@@ -61,8 +61,8 @@ pub struct SyncSpec {
     /// `Hold`: nothing is applied if one object is refused. `ApplyRest`: the others are.
     #[serde(default)]
     pub on_invalid: OnInvalid,
-    /// How long each step may take, 5m unless said: a request to the API server with its retries, what is waited for, and
-    /// until everything is healthy.
+    /// How long each step may take, 5m unless said: rendering with the programs that it needs, where waiting for a turn
+    /// takes none of it, a request to the API server with its retries, what is waited for, and until everything is healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = super::DURATION))]
     pub timeout: Option<String>,

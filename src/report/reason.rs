@@ -133,6 +133,7 @@ reasons! {
     ChartNotFound: "The repository or registry has no such chart, or not in that version.",
     ChartFetchFailed: "A chart could not be brought from its repository or registry.",
     ChartDigestMismatch: "What a chart's repository or registry holds is not what its digest names.",
+    RenderTimeout: "Rendering took longer than the Sync's `timeout`, and was ended.",
     // Forges
     ForgeUnavailable: "The forge did not answer, or asks to be left alone; it is asked again later.",
     // The agent

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::confine::Confinement;
 use super::error::SandboxError;
@@ -29,6 +29,11 @@ pub struct PoolSettings {
     pub keep_bytes: u64,
     /// What each may not do. Its home is another for each, whatever stands there.
     pub confinement: Confinement,
+}
+
+/// A place among the children that may run at a time.
+pub struct Slot<'a> {
+    _permit: SemaphorePermit<'a>,
 }
 
 /// A pool of children. Cloning gives another handle to the same one.
@@ -62,13 +67,35 @@ impl Pool {
         &self,
         request: &[u8],
         deadline: Duration,
+        part: impl FnMut(&[u8]) -> Result<(), String> + Send,
+    ) -> Result<(), SandboxError> {
+        let slot = self.slot().await?;
+        self.call_in(slot, request, deadline, part).await
+    }
+
+    /// Waits until one child more may run.
+    ///
+    /// # Errors
+    /// None may any more.
+    pub async fn slot(&self) -> Result<Slot<'_>, SandboxError> {
+        let closed = |_| SandboxError::Start(std::io::Error::other("the pool is closed"));
+        Ok(Slot { _permit: self.inner.slots.acquire().await.map_err(closed)? })
+    }
+
+    /// The same as [`Pool::call`] by who has waited already.
+    ///
+    /// # Errors
+    /// As [`Pool::call`].
+    pub async fn call_in(
+        &self,
+        slot: Slot<'_>,
+        request: &[u8],
+        deadline: Duration,
         mut part: impl FnMut(&[u8]) -> Result<(), String> + Send,
     ) -> Result<(), SandboxError> {
-        let Ok(_slot) = self.inner.slots.acquire().await else {
-            return Err(SandboxError::Start(std::io::Error::other("the pool is closed")));
-        };
         // In this order, so that on any way out but the last line the process is dropped, and with
         // it killed, before its slot is free.
+        let _slot = slot;
         let work = async {
             let mut process = match self.inner.take() {
                 Some(process) => process,

@@ -64,3 +64,58 @@ fn a_commit_that_kills_its_worker_three_times_is_given_up_and_the_last_good_one_
     tenant.wait_applied("sync", &third);
     assert_eq!(lab.get(namespace, "configmap/a")["data"]["v"], "2");
 }
+
+/// The bound of one Sync is its own: the commit is not given up, and others do not wait for it.
+#[test]
+fn a_render_that_takes_longer_than_its_syncs_timeout_ends_and_holds_up_nobody_else() {
+    let (lab, repo) = (Lab::start("render-bound"), Repo::new());
+    let agent = Agent::start(&lab);
+    let tenant = Tenant::new(&lab);
+    let namespace = tenant.namespace.as_str();
+    repo.write("deploy/a.yaml", &config("a", "{v: '1'}"));
+    repo.write("other/b.yaml", &config("b", "{v: '1'}"));
+    let first = repo.push("good");
+    tenant.deploy(&repo, "timeout: 2s\n");
+    tenant.sync("other", "other", "");
+    for sync in ["sync", "other"] {
+        tenant.wait_applied(sync, &first);
+    }
+
+    repo.write("deploy/a.yaml", &config("a", "{v: '2'}"));
+    repo.write("other/b.yaml", &config("b", "{v: '2'}"));
+    let slow = slow();
+    (0..FILES).for_each(|n| repo.write(&format!("deploy/slow{n}.yaml"), &slow));
+    let second = repo.push("it takes a while to read");
+    let of = |reason: &str| {
+        wait_within(Duration::from_secs(120), reason, &mut || {
+            let sync = lab.try_get(namespace, "sync/sync")?;
+            match condition_of(&sync, "Ready") {
+                Some(ready) if ready["reason"] == reason => Ok(ready.clone()),
+                _ => Err(format!("{:#}", sync["status"])),
+            }
+        })
+    };
+    let ready = of("RenderTimeout");
+    assert_eq!(ready["status"], "False");
+    let message = ready["message"].as_str().expect("a message");
+    for words in [&second, "longer than the 2s", "spec.timeout"] {
+        assert!(message.contains(words), "{words} is not in {message}");
+    }
+    tenant.wait_applied("other", &second);
+    // The last good one stays healed, with the same little time.
+    lab.k(&["-n", namespace, "delete", "configmap", "a"]);
+    lab.wait(namespace, "configmap/a", |object| match object["data"]["v"].as_str() {
+        Some("1") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    // It is tried again, more often than a commit may kill its worker, and is not given up.
+    let tries = || agent.log().matches("RenderTimeout").count();
+    wait_within(Duration::from_secs(120), "four tries", &mut || match tries() {
+        4.. => Ok(()),
+        few => Err(format!("{few}")),
+    });
+    of("RenderTimeout");
+    lab.k(&["-n", namespace, "patch", "sync", "sync", "--type=merge", "-p", r#"{"spec":{"timeout":"5m"}}"#]);
+    tenant.wait_applied("sync", &second);
+    assert_eq!(lab.get(namespace, "configmap/a")["data"]["v"], "2");
+}

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::agent::bound::Bound;
+use crate::agent::unit::timeout;
 use crate::agent::worker::{At, killed};
 use crate::agent::world::World;
 use crate::failure::Failed;
@@ -73,10 +75,11 @@ async fn render(
     if let Some(problem) = given_up() {
         return Ok(Err(problem));
     }
+    let mut bound = Bound::of(timeout(&subject.spec));
     let rendered = match asking {
         // Charts may ask for what the cluster is.
-        Asking::As(_) | Asking::Nobody(_) => world.render_at(&merge.url, at, path, &subject.options).await,
-        Asking::Apart => world.workers.render_at(&merge.url, at, path, &subject.options).await,
+        Asking::As(_) | Asking::Nobody(_) => world.render_at(&merge.url, at, path, &subject.options, &mut bound).await,
+        Asking::Apart => world.workers.render_at(&merge.url, at, path, &subject.options, &mut bound).await,
     };
     match rendered {
         Ok(rendered) => {

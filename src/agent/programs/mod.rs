@@ -10,6 +10,7 @@ mod turns;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::agent::bound::Bound;
 use crate::failure::{Failed, Fault};
 use crate::render::{Answer, Ask, Need, Options};
 
@@ -75,8 +76,16 @@ impl Programs {
     /// A program did not end in time or could not be started, or there are too many answers. What a
     /// program says against the content is an answer.
     pub async fn meet(&self, needs: Vec<Need>, options: &mut Options) -> Result<(), Failed> {
+        self.meet_within(needs, options, &mut Bound::none()).await
+    }
+
+    /// The same, with the time that the programs may take.
+    ///
+    /// # Errors
+    /// As [`Programs::meet`], or the time is up.
+    pub async fn meet_within(&self, needs: Vec<Need>, options: &mut Options, bound: &mut Bound) -> Result<(), Failed> {
         for need in needs {
-            let answer = self.answer(&need).await?;
+            let answer = self.answer(&need, bound).await?;
             options.answers.insert(need.digest, answer);
         }
         if options.answers.bytes() > TOGETHER || options.answers.len() > ANSWERS {
@@ -90,7 +99,7 @@ impl Programs {
     }
 
     /// The answer to one need: the one that is known, or the program's.
-    async fn answer(&self, need: &Need) -> Result<Answer, Failed> {
+    async fn answer(&self, need: &Need, bound: &mut Bound) -> Result<Answer, Failed> {
         if let Some(known) = self.book().get(&need.digest) {
             return Ok(known);
         }
@@ -101,11 +110,15 @@ impl Programs {
         if let Some(known) = self.book().get(&need.digest) {
             return Ok(known);
         }
-        let answer = match &need.ask {
-            Ask::Chart(request) => helm::template(self, request).await?,
-            Ask::Pull(remote) => pull::chart(self, remote).await?,
-            Ask::Decrypt(request) => sops::decrypt(self, request).await?,
+        let asked = async {
+            match &need.ask {
+                Ask::Chart(request) => helm::template(self, request).await,
+                Ask::Pull(remote) => pull::chart(self, remote).await,
+                Ask::Decrypt(request) => sops::decrypt(self, request).await,
+            }
         };
+        // Where the time is up, the program is killed; who waits for its turn is next.
+        let answer = bound.spend(Box::pin(asked)).await??;
         // What could not be asked is asked again.
         if !matches!(answer, Answer::Problem(_)) {
             self.book().put(need.digest, answer.clone());

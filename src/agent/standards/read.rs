@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::agent::bound::Bound;
 use crate::agent::worker::killed;
 use crate::agent::world::World;
 use crate::failure::{Failed, Fault};
@@ -24,7 +25,7 @@ pub(super) async fn read(world: &World, url: &str, revision: &Revision, path: &s
     if let Some(how) = world.quarantined(commit, path) {
         return Read::Not(Trial::Quarantined(how));
     }
-    let rendered = match world.render(url, commit, path, &Options::default()).await {
+    let rendered = match world.render(url, commit, path, &Options::default(), &mut Bound::none()).await {
         Ok(rendered) => rendered,
         Err(failed) if killed(&failed) => {
             world.note_kill(commit, path, &failed.message);

@@ -35,7 +35,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::api::{Inventory, Sync, SyncStatus};
+use crate::api::{Inventory, Sync, SyncSpec, SyncStatus};
 use crate::failure::Failed;
 use crate::health::Health;
 use crate::inventory::Owned;
@@ -81,6 +81,11 @@ pub fn owned_of<'a>(uid: &str, name: &str, chunks: impl Iterator<Item = &'a Inve
     let chunks = chunks.filter(|chunk| chunk.spec.sync == name).cloned().collect();
     let ledger = Ledger::read(uid, chunks);
     ledger.unreadable().map_or_else(|| Ok(ledger.owned().clone()), |failed| Err(failed.clone()))
+}
+
+/// Time that each step of a Sync may take.
+pub fn timeout(spec: &SyncSpec) -> Duration {
+    source::duration(spec.timeout.as_deref(), TIMEOUT)
 }
 
 /// Starts the task of a Sync; it ends when the Sync is gone, or when it is aborted. Where it panics, it begins anew.
@@ -299,7 +304,7 @@ impl Unit {
     }
 
     fn timeout(&self) -> Duration {
-        source::duration(self.sync.spec.timeout.as_deref(), TIMEOUT)
+        timeout(&self.sync.spec)
     }
 
     fn generation(&self) -> i64 {

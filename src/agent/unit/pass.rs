@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use crate::agent::bound::Bound;
 use crate::agent::tip::{Found, Tip};
 use crate::api::Mode;
 use crate::cluster::Session;
@@ -219,13 +220,14 @@ impl Unit {
             return Err(Stop::Failed(Stage::Plan, failed.clone()));
         }
         self.look_at_lost(target).await?;
-        let kept = self.untouched_since_restart(target, &given).await;
+        let mut bound = Bound::of(self.timeout());
+        let kept = self.untouched_since_restart(target, &given, &mut bound).await;
         let mut outcome = if kept.is_some() { self.outcome(target) } else { self.begin(target) };
         outcome.inputs.clone_from(&given.named);
         let content = if kept.is_some() { Content::Accepted } else { Content::Read };
         let rendered = match kept {
             Some(rendered) => Ok(rendered),
-            None => self.render(target, &given, &mut outcome).await,
+            None => self.render(target, &given, &mut outcome, &mut bound).await,
         };
         let rendered = self.told(rendered, &mut outcome)?;
         let read_set = Arc::new(rendered.read_set.clone());
@@ -325,7 +327,7 @@ impl Unit {
 
     /// After a restart, what a newer commit renders to where it changes nothing that the accepted
     /// one read: such a commit is none of this Sync's news, as it would not have been before.
-    async fn untouched_since_restart(&self, target: &Target, given: &Given) -> Option<Rendered> {
+    async fn untouched_since_restart(&self, target: &Target, given: &Given, bound: &mut Bound) -> Option<Rendered> {
         let found = &target.found.listed.revision;
         let accepted = self.facts.accepted.as_ref().filter(|accepted| accepted.commit != found.commit)?;
         let settled = self.facts.applied.as_ref() == Some(accepted) && self.facts.attempted.as_ref() == Some(accepted);
@@ -338,7 +340,7 @@ impl Unit {
             return None;
         }
         // What fails here fails again in the pass, which tells it.
-        let rendered = self.world.render(url, &found.commit, path, &given.options).await.ok()?;
+        let rendered = self.world.render(url, &found.commit, path, &given.options, bound).await.ok()?;
         let same = workers.unchanged(url, &accepted.commit, std::slice::from_ref(&rendered.read_set)).await.ok()?;
         (rendered.problems.is_empty() && same == [true]).then_some(rendered)
     }

@@ -6,6 +6,7 @@ use std::time::Instant as Clock;
 use futures::FutureExt;
 use serde_json::Value;
 
+use crate::agent::bound::Bound;
 use crate::agent::mailbox::Trigger;
 use crate::agent::observer::Wanted as Asked;
 use crate::agent::tip::Key;
@@ -67,13 +68,14 @@ impl Unit {
         target: &Target,
         given: &Given,
         outcome: &mut Outcome,
+        bound: &mut Bound,
     ) -> Result<Rendered, Stop> {
         let (commit, path) = (target.found.commit(), self.sync.spec.path.as_str());
         if let Some(how) = self.world.quarantined(commit, path) {
             return Err(quarantined(path, &how));
         }
         let clock = Clock::now();
-        let rendered = self.world.render(&target.found.source.url, commit, path, &given.options).await;
+        let rendered = self.world.render(&target.found.source.url, commit, path, &given.options, bound).await;
         outcome.time(Stage::Render, millis(clock));
         let rendered = match rendered {
             Ok(rendered) => rendered,

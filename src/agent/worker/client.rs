@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::agent::bound::Bound;
 use crate::agent::programs::{Programs, ProgramsSettings};
 
 use super::freeze::{Changes, Freezes, Since};
@@ -170,32 +171,46 @@ impl Workers {
 
     /// Renders a folder of a fetched commit, with the programs that it needs.
     pub async fn render(&self, url: &str, commit: &str, path: &str, options: &Options) -> Result<Rendered, Failed> {
-        self.render_at(url, &At::Commit(commit.to_owned()), path, options).await
+        self.render_at(url, &At::Commit(commit.to_owned()), path, options, &mut Bound::none()).await
     }
 
     /// The same of a commit, or of a merge that nobody has made yet: that is rendered in a worker of its own kind, so that
-    /// no Sync waits for it.
-    pub async fn render_at(&self, url: &str, at: &At, path: &str, options: &Options) -> Result<Rendered, Failed> {
+    /// no Sync waits for it. It ends where the time is up that its worker and its programs may take together.
+    pub async fn render_at(
+        &self,
+        url: &str,
+        at: &At,
+        path: &str,
+        options: &Options,
+        bound: &mut Bound,
+    ) -> Result<Rendered, Failed> {
         let mut options = options.clone();
         let programs = match at {
             At::Commit(_) => &self.programs,
             At::Merge { .. } => &self.programs_for_proposals,
         };
         loop {
-            let rendered = self.render_alone(url, at, path, &options).await?;
+            let rendered = self.render_alone(url, at, path, &options, bound).await?;
             if rendered.needs.is_empty() {
                 return Ok(rendered);
             }
-            programs.meet(rendered.needs, &mut options).await?;
+            programs.meet_within(rendered.needs, &mut options, bound).await?;
         }
     }
 
     /// Renders as far as it goes without programs.
-    async fn render_alone(&self, url: &str, at: &At, path: &str, options: &Options) -> Result<Rendered, Failed> {
+    async fn render_alone(
+        &self,
+        url: &str,
+        at: &At,
+        path: &str,
+        options: &Options,
+        bound: &mut Bound,
+    ) -> Result<Rendered, Failed> {
         let question =
             Question::Render { url: url.to_owned(), at: at.clone(), path: path.to_owned(), options: options.clone() };
         let mut rendered = Rendered::default();
-        for part in self.ask_cache(url, at.commit(), question).await? {
+        for part in self.ask_cache_within(url, at.commit(), question, bound).await? {
             match part {
                 Part::Manifests(mut some) => rendered.manifests.append(&mut some),
                 Part::Problems(mut some) => rendered.problems.append(&mut some),
@@ -274,10 +289,21 @@ impl Workers {
 
     /// Asks about a commit of the cache. One that was lost is fetched anew, once.
     async fn ask_cache(&self, url: &str, commit: &str, question: Question) -> Result<Vec<Part>, Failed> {
-        let answer = match self.send(Network::None, question.clone(), self.settings.render_timeout).await {
+        self.ask_cache_within(url, commit, question, &mut Bound::none()).await
+    }
+
+    async fn ask_cache_within(
+        &self,
+        url: &str,
+        commit: &str,
+        question: Question,
+        bound: &mut Bound,
+    ) -> Result<Vec<Part>, Failed> {
+        let deadline = self.settings.render_timeout;
+        let answer = match self.send_within(Network::None, question.clone(), deadline, bound).await {
             Err(failed) if failed.reason == "NotFetched" || failed.reason == "CacheCorrupted" => {
                 self.mend(url, commit, failed).await?;
-                self.send(Network::None, question, self.settings.render_timeout).await
+                self.send_within(Network::None, question, deadline, bound).await
             }
             other => other,
         };
@@ -303,6 +329,16 @@ impl Workers {
     }
 
     async fn send(&self, network: Network, question: Question, deadline: Duration) -> Result<Vec<Part>, Failed> {
+        self.send_within(network, question, deadline, &mut Bound::none()).await
+    }
+
+    async fn send_within(
+        &self,
+        network: Network,
+        question: Question,
+        deadline: Duration,
+        bound: &mut Bound,
+    ) -> Result<Vec<Part>, Failed> {
         let of_proposal = matches!(question, Question::Render { at: At::Merge { .. }, .. });
         let (pool, others) = match network {
             Network::Outbound => (&self.exchanges, [&self.renders, &self.proposals]),
@@ -319,14 +355,16 @@ impl Workers {
             serde_json::to_vec(&request).map(zeroize::Zeroizing::new).map_err(|e| internal(&e.to_string()))?;
         let mut parts = Vec::new();
         let mut failed = None;
-        let called = pool.call(&request, deadline, |part| {
+        let slot = pool.slot().await.map_err(|error| Failed::from(&error))?;
+        let called = pool.call_in(slot, &request, deadline, |part| {
             match serde_json::from_slice(part).map_err(|e| e.to_string())? {
                 Part::Failed(failure) => failed = Some(failure),
                 part => parts.push(part),
             }
             Ok(())
         });
-        called.await.map_err(|error| Failed::from(&error))?;
+        // Where the time is up, the call is dropped, and the process that works for it is killed.
+        bound.spend(Box::pin(called)).await?.map_err(|error| Failed::from(&error))?;
         failed.map_or(Ok(parts), Err)
     }
 }

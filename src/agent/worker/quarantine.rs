@@ -62,6 +62,14 @@ mod tests {
         assert_eq!((quarantine.holds("c2", "apps"), quarantine.holds("c1", "infra")), (None, None));
     }
 
+    /// Another Sync may give the same folder more time, and nobody takes that away from it.
+    #[test]
+    fn the_bound_of_one_sync_is_no_fault_of_the_commit() {
+        use crate::failure::Fault;
+        assert!(!killed(&Failed::new("RenderTimeout", Fault::Cluster, "longer than 1s")));
+        assert!(killed(&Failed::new("WorkerTimeout", Fault::Transient, "longer than all may")));
+    }
+
     #[test]
     fn a_render_that_ends_well_clears_the_count() {
         let mut quarantine = Quarantine::default();
