@@ -1,8 +1,9 @@
 //! Objects that Tandem shares with others, or takes over from them: real Helm, KEDA's autoscaler,
 //! whoever injects the authority of a webhook.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -116,6 +117,90 @@ spec: {{scaleTargetRef: {target}, minReplicaCount: 1, triggers: [{{type: cron, m
     let third = repo.push("db is scaled no more");
     tenant.wait_applied("sync", &third);
     assert_eq!(workloads.map(replicas), [4, 2]);
+}
+
+/// The autoscaler is somebody else's: no manifest of the Sync tells of it. It has no metrics here, and sets what is below
+/// its least and above its most.
+#[test]
+fn an_autoscaler_that_is_in_no_manifest_of_the_sync_keeps_the_replicas() {
+    let (lab, repo) = (Lab::shared(), Repo::new());
+    let tenant = Tenant::new(lab);
+    let namespace = tenant.namespace.as_str();
+    let image = |tag: u32| format!("registry.example.com/web:{tag}");
+    let all = |tag| ["web", "was-there"].map(|name| deployment(name, "replicas: 2", &image(tag))).concat();
+    let by_hand = |text: &str| {
+        let mut apply = lab.kubectl();
+        let mut child =
+            apply.args(["-n", namespace, "apply", "-f", "-"]).stdin(Stdio::piped()).spawn().expect("kubectl");
+        child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+        assert!(child.wait().expect("ends").success(), "{text}");
+    };
+    let scaler = |name: &str, count: u32| {
+        format!(
+            "
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}
+  minReplicas: {count}
+  maxReplicas: {count}
+  metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 50}}}}}}]
+"
+        )
+    };
+    let replicas = |name: &str| lab.get(namespace, &format!("deployment/{name}"))["spec"]["replicas"].clone();
+    let wait_replicas = |name: &str, count: u64| {
+        lab.wait(namespace, &format!("deployment/{name}"), |live| match live["spec"]["replicas"].as_u64() {
+            Some(now) if now == count => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+    };
+    // One was deployed by hand, and scaled before the Sync takes it over.
+    by_hand(&deployment("was-there", "replicas: 2", &image(1)));
+    by_hand(&scaler("was-there", 6));
+    wait_replicas("was-there", 6);
+    repo.write("deploy/web.yaml", &all(1));
+    let first = repo.push("two workloads, and no word of an autoscaler");
+    tenant.deploy(&repo, "");
+    tenant.wait_applied("sync", &first);
+    assert_eq!(["web", "was-there"].map(replicas), [2, 6], "created as Git has it, and left as it was scaled");
+
+    // A full check looks at everything, and a commit applies it.
+    let look = |word: &str| {
+        let asked = format!("tandemcd.io/requestedAt={word}");
+        lab.k(&["-n", namespace, "annotate", "--overwrite", "sync", "sync", &asked]);
+        lab.wait(namespace, "sync/sync", |sync| match &sync["status"]["lastHandledReconcileAt"] {
+            handled if handled == word => Ok(()),
+            handled => Err(handled.to_string()),
+        });
+    };
+    let repairs = || {
+        let events = lab.k(&["-n", namespace, "get", "events", "--field-selector=reason=DriftRepaired", "-o", "json"]);
+        let events: serde_json::Value = serde_json::from_str(&events).expect("JSON");
+        events["items"].as_array().expect("items").len()
+    };
+    by_hand(&scaler("web", 5));
+    wait_replicas("web", 5);
+    look("while-it-is-there");
+    repo.write("deploy/web.yaml", &all(2));
+    let second = repo.push("another image");
+    tenant.wait_applied("sync", &second);
+    for (name, count) in [("web", 5), ("was-there", 6)] {
+        let live = lab.get(namespace, &format!("deployment/{name}"));
+        assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], image(2).as_str());
+        assert_eq!(live["spec"]["replicas"], count, "{name} is scaled by others");
+    }
+    // What it set stays when it is gone.
+    lab.k(&["-n", namespace, "delete", "hpa", "web"]);
+    look("when-it-is-gone");
+    assert_eq!((replicas("web"), repairs()), (5.into(), 0), "nothing that an autoscaler does is drift");
+
+    // Who scales by hand is put right.
+    lab.k(&["-n", namespace, "scale", "deployment/web", "--replicas=9"]);
+    wait_replicas("web", 2);
+    lab.wait_event(namespace, "DriftRepaired", &["Deployment", "spec.replicas", "by kubectl"]);
+    assert_eq!(replicas("was-there"), 6);
 }
 
 #[test]

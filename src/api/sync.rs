@@ -77,7 +77,7 @@ pub struct SyncSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub health: Vec<HealthExpression>,
-    /// Fields that others own: neither written after creation nor healed.
+    /// Fields that others own: neither written after creation nor healed. Replicas that an autoscaler has set need no rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub ignore: Vec<IgnoreRule>,

@@ -6,8 +6,8 @@ use super::claim::{Held, Release, Stake, release, stake};
 use super::deferred;
 use super::phase::phase_of_kind;
 use super::{
-    Action, Change, Claims, Desired, Finished, Live, Look, Method, Observed, Owner, Plan, Precondition, Reason, Seen,
-    Steer, Terminating,
+    Action, Change, Claims, Desired, Finished, Live, Look, Method, Observed, Owner, Plan, Precondition, Reason,
+    Replicas, Seen, Steer, Terminating,
 };
 use crate::inventory::{Entry, Flag, Owned};
 use crate::object::{ObjectId, Problem};
@@ -119,7 +119,7 @@ fn verdict(desired: &Desired, entry: Option<&Entry>, live: &Live, taken: &Option
     use Action::{Configured, Created, Skipped, Unchanged};
     let same = entry.is_some_and(|entry| entry.desired == Some(desired.digest));
     let completed = entry.is_some_and(|entry| entry.flags.contains(&Flag::Completed));
-    let apply = apply_method(desired);
+    let apply = apply_method(desired, entry, live);
     let seen = match live {
         Live::Present(seen) => seen,
         Live::Absent | Live::Unknown if completed && same => return (Unchanged, Reason::JobCompleted, Method::Nothing),
@@ -167,8 +167,17 @@ pub(super) fn is_job(id: &ObjectId) -> bool {
     id.group == "batch" && id.kind == "Job"
 }
 
-fn apply_method(desired: &Desired) -> Method {
-    if desired.yields.is_empty() { Method::Apply } else { Method::ApplyOver }
+fn apply_method(desired: &Desired, entry: Option<&Entry>, live: &Live) -> Method {
+    // Of an autoscaler that Git itself takes away nothing stays.
+    let taken_away =
+        entry.is_some_and(|entry| entry.flags.contains(&Flag::Autoscaled)) && !desired.is(Steer::Autoscaled);
+    let autoscaled = matches!(live, Live::Present(seen) if seen.replicas == Replicas::Autoscaled) && !taken_away;
+    if desired.yields.is_empty() && !autoscaled { Method::Apply } else { Method::ApplyOver }
+}
+
+/// Whether it says how many there are of something, which an autoscaler may know better.
+fn has_replicas(desired: &Desired) -> bool {
+    desired.manifest.body.pointer("/spec/replicas").is_some()
 }
 
 /// Whether the live object must be read before the verdict holds.
@@ -180,7 +189,7 @@ fn look(desired: &Desired, entry: Option<&Entry>, live: &Live, action: Action) -
         Some(Look::Unseen)
     } else if desired.is(Steer::IfNotPresent) {
         Some(Look::Presence)
-    } else if !desired.yields.is_empty() {
+    } else if !desired.yields.is_empty() || has_replicas(desired) {
         Some(Look::Yields)
     } else {
         None

@@ -160,6 +160,17 @@ pub struct Seen {
     pub finished: Finished,
     /// Whether entries of people or of other deployers stand on it that adoption moves into ours.
     pub foreign: Foreign,
+    /// Who sets its replicas.
+    pub replicas: Replicas,
+}
+
+/// Who sets the replicas of an object, where it has any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replicas {
+    /// Git, or a person.
+    Given,
+    /// An autoscaler set them last: they are left to it.
+    Autoscaled,
 }
 
 /// Whether an object has fields that are to be adopted.

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Finished, Foreign, Seen, Terminating};
+use super::{Finished, Foreign, Replicas, Seen, Terminating};
 use crate::inventory::{Entry, Flag};
-use crate::object::fields::{IgnoreRule, Managers, Yields, adopt_patch, fingerprint, last_hand};
+use crate::object::fields::{IgnoreRule, Managers, Yields, adopt_patch, autoscaled, fingerprint, last_hand};
 use crate::object::{DigestKey, ObjectId, annotation};
 
 /// The fields of an object that are left to others, as far as known without its manifest: the
@@ -27,6 +27,7 @@ pub fn see(object: &Value, key: &DigestKey, yields: &Yields, managers: &Managers
         owner: owner.map(str::to_owned),
         terminating: if text("deletionTimestamp").is_some() { Terminating::Yes } else { Terminating::No },
         finished: finished(object),
+        replicas: if autoscaled(object) { Replicas::Autoscaled } else { Replicas::Given },
         foreign: if adopt_patch(object, yields, managers).is_some() { Foreign::Yes } else { Foreign::No },
     })
 }

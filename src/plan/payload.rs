@@ -21,10 +21,14 @@ use crate::object::fields::{at, at_mut, ours, take_out, theirs};
 pub fn payload(desired: &Desired, live: Option<&Value>) -> Value {
     let written = &desired.manifest.body;
     let mut body = written.clone();
-    let Some(live) = live.filter(|_| !desired.yields.is_empty()) else { return body };
+    let Some(live) = live else { return body };
+    let yields = desired.yields.over(live);
+    if yields.is_empty() {
+        return body;
+    }
     let (ours, theirs) = (ours(live).unwrap_or_default(), theirs(live));
     let mut left_out: Vec<Vec<String>> = Vec::new();
-    for pointer in desired.yields.pointers() {
+    for pointer in yields.pointers() {
         for place in pointer.places(written) {
             let there = translate(written, &place, live);
             match there.as_ref().and_then(|there| at(live, there).map(|value| (there, value))) {
@@ -158,6 +162,28 @@ mod tests {
                 json!({"metadata": {"managedFields": managed(&owners)}, "spec": {"replicas": 5, "paused": false}});
             let payload = payload(&object, Some(&live));
             assert_eq!(payload["spec"].get("replicas"), sent.map(Value::from).as_ref(), "{git:?} {owners:?}");
+        }
+    }
+
+    /// Of an autoscaler that no manifest tells of, the live object does; what a person has set is put right.
+    #[test]
+    fn replicas_are_left_to_whoever_the_live_object_shows_to_be_an_autoscaler() {
+        let fields = json!({"f:spec": {"f:replicas": {}}});
+        for (manager, subresource, sent) in [
+            ("kube-controller-manager", "scale", None),
+            ("kubectl", "scale", Some(2)),
+            ("kube-controller-manager", "", Some(2)),
+            ("kube-controller-manager", "status", Some(2)),
+        ] {
+            let object = desired(
+                "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: ns}, spec: {replicas: 2, paused: true}}",
+            );
+            let owners =
+                managed(&[("tandem", "", json!({"f:spec": {"f:paused": {}}})), (manager, subresource, fields.clone())]);
+            let live = json!({"metadata": {"managedFields": owners}, "spec": {"replicas": 5, "paused": true}});
+            let spec = &payload(&object, Some(&live))["spec"];
+            assert_eq!(spec.get("replicas"), sent.map(Value::from).as_ref(), "{manager} {subresource}");
+            assert_eq!(spec["paused"], true);
         }
     }
 

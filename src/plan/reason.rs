@@ -168,6 +168,6 @@ pub enum Look {
     Unseen,
     /// `IfNotPresent`: whether it is there decides.
     Presence,
-    /// Some of its fields are left to others where it exists.
+    /// Some of its fields are left to others where it exists, or are replicas, which an autoscaler may have set.
     Yields,
 }

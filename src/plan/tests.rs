@@ -86,6 +86,7 @@ pub(crate) fn resolved(text: &str) -> Vec<Desired> {
 
 mod admits;
 mod model;
+mod others;
 mod plans;
 mod properties;
 mod resolves;

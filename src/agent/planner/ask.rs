@@ -148,6 +148,7 @@ fn known(owned: &Owned, desired: &[Desired], owner: &str) -> Observed {
             terminating: Terminating::No,
             finished: plan::Finished::No,
             foreign: plan::Foreign::No,
+            replicas: plan::Replicas::Given,
         };
         (entry.desired == Some(desired.digest)).then(|| (desired.id().clone(), Live::Present(seen)))
     };

@@ -21,6 +21,9 @@ use super::{Digest, DigestKey};
 /// Field manager of everything that is applied. It never varies: else removed fields stay.
 pub const MANAGER: &str = "tandem";
 
+/// Field manager of the controllers of Kubernetes, of which the horizontal autoscaler is one.
+const AUTOSCALER: &str = "kube-controller-manager";
+
 /// Annotation in which `kubectl apply` keeps what it applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -93,6 +96,8 @@ pub(crate) struct Owns<'v> {
     pub(crate) manager: &'v str,
     pub(crate) applied: Applied,
     pub(crate) subresource: bool,
+    /// Through which number of replicas are set.
+    pub(crate) scale: bool,
     pub(crate) api_version: &'v str,
     pub(crate) time: &'v str,
     pub(crate) fields_v1: &'v Value,
@@ -129,6 +134,7 @@ pub(crate) fn entries(object: &Value) -> Vec<Owns<'_>> {
             manager: text(entry, "manager"),
             applied: if text(entry, "operation") == "Apply" { Applied::Yes } else { Applied::No },
             subresource: !text(entry, "subresource").is_empty(),
+            scale: text(entry, "subresource") == "scale",
             api_version: text(entry, "apiVersion"),
             time: text(entry, "time"),
             fields_v1: entry.get("fieldsV1").unwrap_or(&Value::Null),
@@ -149,8 +155,23 @@ pub fn theirs(object: &Value) -> FieldSet {
         .fold(FieldSet::default(), |all, entry| all.union(&entry.fields()))
 }
 
+/// Whether an autoscaler set the replicas last, wherever it is: its controller writes them through the scale subresource, as
+/// part of the controller manager, also for KEDA, which makes an autoscaler of Kubernetes. Who scales by hand is another
+/// manager, and takes the field away from it.
+pub fn autoscaled(object: &Value) -> bool {
+    let replicas = ["spec", "replicas"].map(str::to_owned);
+    let wrote = |entry: &Owns<'_>| {
+        entry.scale
+            && entry.manager == AUTOSCALER
+            && entry.applied == Applied::No
+            && entry.fields().touches(&replicas, object)
+    };
+    entries(object).iter().any(wrote)
+}
+
 /// Digest of the fields that we own with their values, and of the fields that interactive tools
-/// added. What `yields` names takes no part. `None` where our entry is gone.
+/// added. What `yields` names takes no part, and neither do replicas that an autoscaler has set; that it has is part of it.
+/// `None` where our entry is gone.
 pub fn fingerprint(key: &DigestKey, object: &Value, yields: &Yields, managers: &Managers) -> Option<Digest> {
     let entries = entries(object);
     let mut ours = entries.iter().find(|entry| entry.is_ours())?.fields();
@@ -161,6 +182,7 @@ pub fn fingerprint(key: &DigestKey, object: &Value, yields: &Yields, managers: &
     let mut added = added_by_hand(&entries, &ours, managers);
     let stripped;
     let mut content = object;
+    let yields = yields.over(object);
     if !yields.is_empty() {
         for pointer in yields.pointers() {
             ours.remove(pointer.segments(), Some(object));
@@ -171,7 +193,12 @@ pub fn fingerprint(key: &DigestKey, object: &Value, yields: &Yields, managers: &
     }
     let ours = ours.values(content, Some(&others));
     let added = if added.is_empty() { Value::Null } else { added.values(content, None) };
-    Some(key.digest(&json!({ "ours": ours, "added": added })))
+    let mut print = json!({ "ours": ours, "added": added });
+    if autoscaled(object) {
+        // Else nobody would see that somebody scales by hand what we do not own any more.
+        print["autoscaled"] = Value::from(true);
+    }
+    Some(key.digest(&print))
 }
 
 /// Fields that interactive tools own and we do not, save what they may keep.
@@ -199,28 +226,30 @@ fn kept_paths() -> [Vec<String>; 2] {
 
 /// Who changed the fields of `wanted` last, where `managedFields` shows it: the newest entry, not
 /// older than ours, of another manager that owns a field we want, through a subresource (`kubectl
-/// scale`) or not. A removal leaves no trace.
+/// scale`) or not. The API server writes no time for the first write through `scale`: an apply of ours would have taken the
+/// field away, so it is not older either. A removal leaves no trace.
 pub fn author(live: &Value, wanted: &Value) -> Option<String> {
     let mut places = Vec::new();
     ends(wanted, &mut Vec::new(), &mut places);
-    newest(live, |entry| {
+    newest(live, |entry, since| {
         let fields = entry.fields();
-        places.iter().any(|place| fields.touches(place, live))
+        (entry.time >= since || entry.scale && entry.time.is_empty())
+            && places.iter().any(|place| fields.touches(place, live))
     })
 }
 
 /// The interactive tool that wrote to the object last, not before us.
 pub fn last_hand(live: &Value, managers: &Managers) -> Option<String> {
-    newest(live, |entry| managers.is_interactive(entry.manager))
+    newest(live, |entry, since| entry.time >= since && managers.is_interactive(entry.manager))
 }
 
-fn newest(live: &Value, wrote: impl Fn(&Owns<'_>) -> bool) -> Option<String> {
+fn newest(live: &Value, wrote: impl Fn(&Owns<'_>, &str) -> bool) -> Option<String> {
     let entries = entries(live);
     let since = entries.iter().find(|entry| entry.is_ours()).map_or("", |entry| entry.time);
     entries
         .iter()
         // RFC 3339 in UTC, whole seconds: the order of texts is the order of times.
-        .filter(|entry| !entry.is_ours() && entry.time >= since && wrote(entry))
+        .filter(|entry| !entry.is_ours() && wrote(entry, since))
         .max_by_key(|entry| entry.time)
         .map(|entry| entry.manager.to_owned())
 }

@@ -116,6 +116,55 @@ fn what_is_left_to_others_takes_no_part() {
     assert_eq!(print(&scaled, &yields), before);
 }
 
+/// The Deployment after somebody has set its replicas through the scale subresource, which takes our claim away.
+fn scaled(manager: &str, replicas: u32) -> Value {
+    let mut object = applied();
+    object["spec"]["replicas"] = replicas.into();
+    let ours = object["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].as_object_mut().expect("a mapping");
+    ours.remove("f:replicas");
+    by(&mut object, manager, json!({"f:spec": {"f:replicas": {}}}));
+    let entries = object["metadata"]["managedFields"].as_array_mut().expect("a list");
+    entries.last_mut().expect("an entry")["subresource"] = "scale".into();
+    object
+}
+
+#[test]
+fn what_an_autoscaler_sets_is_left_to_it_until_a_hand_sets_it() {
+    let none = Yields::none();
+    let at_five = print(&scaled("kube-controller-manager", 5), &none);
+    assert_ne!(at_five, print(&applied(), &none), "that it has taken over is news");
+    assert_eq!(at_five, print(&scaled("kube-controller-manager", 9), &none), "what it sets then is none");
+    assert_ne!(at_five, print(&scaled("kubectl", 9), &none), "a hand takes it away again");
+    let mut both = scaled("kubectl", 3);
+    by(&mut both, "kube-controller-manager", json!({"f:spec": {"f:paused": {}}}));
+    for (object, expected) in [
+        (scaled("kube-controller-manager", 5), true),
+        (scaled("kubectl", 5), false),
+        (scaled("kube-controller-manager-2", 5), false),
+        // What it writes of the status, and another field, are no scaling.
+        (applied(), false),
+        (both, false),
+    ] {
+        assert_eq!(autoscaled(&object), expected, "{object}");
+        let left = Yields::none().over(&object).into_owned();
+        assert_eq!(left == Yields::none().and_replicas(), expected);
+    }
+}
+
+#[test]
+fn adoption_does_not_claim_what_an_autoscaler_sets() {
+    let claims = |object: &Value| {
+        let patch = adopt_patch(object, &Yields::none(), &Managers::default()).expect("a patch");
+        ours(&patched(object, &patch)).expect("our entry").touches(&["spec", "replicas"].map(str::to_owned), object)
+    };
+    for (manager, expected) in [("kube-controller-manager", false), ("kubectl", true)] {
+        let mut object = scaled(manager, 5);
+        let fields = json!({"f:spec": {"f:replicas": {}, "f:paused": {}}});
+        by(&mut object, "kubectl-client-side-apply", fields);
+        assert_eq!(claims(&object), expected, "{manager}");
+    }
+}
+
 #[test]
 fn the_author_is_the_newest_other_owner_of_a_field_we_want() {
     let wanted = json!({"apiVersion": "apps/v1", "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "w:1"}]}}}});
@@ -128,6 +177,10 @@ fn the_author_is_the_newest_other_owner_of_a_field_we_want() {
     assert_eq!(author(&object, &wanted).as_deref(), Some("kubectl-scale"));
     object["metadata"]["managedFields"][3]["time"] = "2025-01-01T00:00:00Z".into();
     assert_eq!(author(&object, &wanted), None, "what is older than our apply did not change it");
+    let mut by_scale = scaled("kubectl", 9);
+    let entry = by_scale["metadata"]["managedFields"].as_array_mut().and_then(|all| all.last_mut()).expect("an entry");
+    entry.as_object_mut().expect("a mapping").remove("time");
+    assert_eq!(author(&by_scale, &wanted).as_deref(), Some("kubectl"), "the first of its kind has no time");
 }
 
 fn patched(object: &Value, patch: &json_patch::Patch) -> Value {

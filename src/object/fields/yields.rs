@@ -1,5 +1,7 @@
 //! Fields that are left to others: neither written after creation nor healed.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::object::{ObjectId, Problem};
@@ -130,6 +132,11 @@ impl Yields {
             self.0.insert(at, replicas);
         }
         self
+    }
+
+    /// What is left to others on an object as it is: replicas too, where an autoscaler has set them.
+    pub fn over(&self, live: &Value) -> Cow<'_, Self> {
+        if super::autoscaled(live) { Cow::Owned(self.clone().and_replicas()) } else { Cow::Borrowed(self) }
     }
 
     /// Whether nothing is left to others.

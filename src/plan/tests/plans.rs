@@ -21,6 +21,7 @@ pub(super) fn seen() -> Seen {
         terminating: Terminating::No,
         finished: Finished::No,
         foreign: Foreign::No,
+        replicas: Replicas::Given,
     }
 }
 
@@ -106,7 +107,14 @@ impl Case {
         self.plan().changes.into_iter().find(|change| change.id.name != "stays").expect("a change")
     }
 
-    fn check(&self, what: &str, action: Action, reason: Reason, method: Method, look: Option<Look>) -> Change {
+    pub(super) fn check(
+        &self,
+        what: &str,
+        action: Action,
+        reason: Reason,
+        method: Method,
+        look: Option<Look>,
+    ) -> Change {
         let change = self.change();
         assert_eq!(
             (change.action, change.reason, change.method, change.look),
@@ -199,18 +207,6 @@ fn annotations_of_the_manifest_are_heeded() {
     }
     job.see(|_| ());
     job.check("a changed Job that runs", Configured, Reason::Changed, Method::Apply, None);
-}
-
-#[test]
-fn fields_of_others_need_the_live_object() {
-    let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {replicas: 2}}\n---\n\
-                {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: stays}, spec: {scaleTargetRef: {kind: Deployment, name: a}}}";
-    let mut case = Case::of(text);
-    case.check("unknown", Action::Created, Reason::New, Method::Apply, Some(Look::Yields));
-    case = Case::applied(text);
-    let id = case.change().id;
-    case.owned.get_mut(&id).expect("an entry").desired = Some(digest("an older manifest"));
-    case.check("changed", Action::Configured, Reason::Changed, Method::ApplyOver, None);
 }
 
 #[test]
