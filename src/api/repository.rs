@@ -277,7 +277,7 @@ pub struct RepositoryStatus {
     /// What review is in force, and what was accepted under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_status: Option<ReviewStatus>,
-    /// Path of the webhook of this Repository on the agent's HTTP port.
+    /// Path of the webhook of this Repository on the agent's HTTP port. What is sent there of another repository does nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_path: Option<String>,
     /// Conditions Ready, Reconciling, Stalled, Held.

@@ -10,6 +10,7 @@ mod payload;
 mod probe;
 mod receiver;
 mod signature;
+mod subject;
 mod webhook;
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
+use serde_json::Value;
+
+use super::subject::{About, Named};
 
 /// Headers that name the event; Gitea sends the first and its own.
 const EVENT_HEADERS: [&str; 5] =
@@ -63,33 +66,50 @@ pub enum PayloadError {
 /// What a body says of where something happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// `owner/name` of the repository that it speaks of, where it names one.
-    pub repository: Option<String>,
-    /// Full name of the branch or tag that moved, came or went, where it names one.
-    pub reference: Option<String>,
+    /// The repository that it speaks of.
+    pub repository: Named,
+    /// The branches and tags that it speaks of.
+    pub about: About,
 }
 
 #[derive(Deserialize)]
 struct Body {
-    repository: Option<RepositoryNames>,
+    repository: Option<Names>,
+    /// GitLab's word for it; its own `repository` has no full name.
+    project: Option<Names>,
+    /// Where GitLab tells of a project as a whole.
+    path_with_namespace: Option<Value>,
     /// Full in what a push tells, short where a branch or tag came or went.
     #[serde(default, rename = "ref")]
-    reference: Option<serde_json::Value>,
+    reference: Option<Value>,
     /// `branch` or `tag`, where the name is short.
     #[serde(default)]
-    ref_type: Option<serde_json::Value>,
-    /// GitLab's word for it; its own `repository` has no full name.
-    project: Option<ProjectNames>,
+    ref_type: Option<Value>,
+    /// Of GitHub and Gitea, also where it was reviewed.
+    pull_request: Option<Value>,
+    merge_group: Option<Value>,
+    /// GitLab's word for what an event is about.
+    object_attributes: Option<Value>,
+    /// What it was before.
+    changes: Option<Value>,
 }
 
+/// A repository, in the words of each forge.
 #[derive(Deserialize)]
-struct ProjectNames {
-    path_with_namespace: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RepositoryNames {
+struct Names {
     full_name: Option<String>,
+    path_with_namespace: Option<String>,
+    clone_url: Option<Value>,
+    ssh_url: Option<Value>,
+    git_http_url: Option<Value>,
+    git_ssh_url: Option<Value>,
+}
+
+impl Names {
+    fn urls(&self) -> impl Iterator<Item = String> {
+        let all = [&self.clone_url, &self.ssh_url, &self.git_http_url, &self.git_ssh_url];
+        all.into_iter().flatten().filter_map(Value::as_str).filter(|url| !url.is_empty()).map(str::to_owned)
+    }
 }
 
 /// Which repository and reference the delivery speaks of. An empty body is right: a script's delivery needs no words.
@@ -116,38 +136,42 @@ fn read(json: &[u8]) -> Result<Told, PayloadError> {
         return Ok(Told::default());
     }
     let body: Body = serde_json::from_slice(json).map_err(|_| PayloadError::NotJson)?;
-    let reference = reference(&body);
-    let name = body.repository.and_then(|repository| repository.full_name);
-    let name = name.or_else(|| body.project.and_then(|project| project.path_with_namespace));
-    Ok(Told { repository: name.filter(|name| !name.is_empty()), reference })
+    let about = about(&body);
+    let all = [body.repository, body.project];
+    let name = all.iter().flatten().find_map(|names| names.full_name.clone().or(names.path_with_namespace.clone()));
+    let name = name.or_else(|| body.path_with_namespace.as_ref().and_then(Value::as_str).map(str::to_owned));
+    let urls = all.iter().flatten().flat_map(Names::urls).collect();
+    Ok(Told { repository: Named { full_name: name.filter(|name| !name.is_empty()), urls }, about })
 }
 
-/// The full name of a branch or tag. Whatever else stands there, such as notes with approvals, is taken for news.
+/// What it is about. Whatever is not sure, such as notes with approvals, is taken for news; so is what is said of a commit
+/// (a status, a check), for the heads of pull requests are on other branches than those that are followed.
+fn about(body: &Body) -> About {
+    let text = |value: &Option<Value>, place: &str| value.as_ref()?.pointer(place)?.as_str().map(str::to_owned);
+    let bases = [
+        text(&body.pull_request, "/base/ref"),
+        text(&body.merge_group, "/base_ref"),
+        text(&body.object_attributes, "/target_branch"),
+    ];
+    let bases: Vec<String> = bases.into_iter().flatten().collect();
+    if !bases.is_empty() {
+        // That it goes elsewhere from now on is news where it went.
+        let before = ["/base/ref/from", "/ref/from", "/target_branch/previous"].map(|place| text(&body.changes, place));
+        let full = |name: String| if name.starts_with("refs/") { name } else { format!("refs/heads/{name}") };
+        return About::Proposal(bases.into_iter().chain(before.into_iter().flatten()).map(full).collect());
+    }
+    reference(body).map_or(About::Anything, About::Reference)
+}
+
+/// The full name of the branch or tag that moved, came or went.
 fn reference(body: &Body) -> Option<String> {
     let name = body.reference.as_ref()?.as_str()?;
-    match body.ref_type.as_ref().and_then(serde_json::Value::as_str) {
+    match body.ref_type.as_ref().and_then(Value::as_str) {
         Some("branch") => Some(format!("refs/heads/{name}")),
         Some("tag") => Some(format!("refs/tags/{name}")),
         Some(_) => None,
         None => (name.starts_with("refs/heads/") || name.starts_with("refs/tags/")).then(|| name.to_owned()),
     }
-}
-
-/// Whether news of a reference may be news for who follows these.
-pub fn concerns(follows: &[String], reference: Option<&str>) -> bool {
-    let Some(reference) = reference else { return true };
-    let fits = |one: &String| if one.ends_with('/') { reference.starts_with(&**one) } else { reference == one };
-    follows.is_empty() || follows.iter().any(fits)
-}
-
-/// Whether the URL of a Repository leads to the repository that a forge calls `owner/name`. Hosts
-/// are not compared: inside a cluster a forge often has another name than outside.
-pub fn leads_to(url: &str, full_name: &str) -> bool {
-    let path = url.split_once("://").map_or(url, |(_, rest)| rest).split_once('/').map_or("", |(_, path)| path);
-    let path = path.trim_end_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path).to_lowercase();
-    let full_name = full_name.to_lowercase();
-    path.strip_suffix(&full_name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
 #[cfg(test)]
@@ -205,51 +229,76 @@ mod tests {
             (&form, r#"{"repository":{"full_name":"a/b"}}"#, Ok(Some("a/b"))),
         ] {
             let expected = expected.map(|name| name.map(str::to_owned));
-            assert_eq!(told(headers, body.as_bytes()).map(|told| told.repository), expected, "{body:.60}");
+            let name = told(headers, body.as_bytes()).map(|told| told.repository.full_name);
+            assert_eq!(name, expected, "{body:.60}");
         }
     }
 
     #[test]
-    fn news_of_another_branch_or_tag_is_none() {
-        let (main, tags) = (["refs/heads/main".to_owned()], ["refs/tags/".to_owned()]);
-        let of = |body: &str| told(&HeaderMap::new(), body.as_bytes()).expect("JSON").reference;
-        for (body, main_too, tags_too) in [
-            (r#"{"ref":"refs/heads/main"}"#, true, false),
-            (r#"{"ref":"refs/heads/feature"}"#, false, false),
-            (r#"{"ref":"refs/heads/main/a"}"#, false, false),
-            (r#"{"ref":"refs/tags/main"}"#, false, true),
-            (r#"{"ref":"main","ref_type":"branch"}"#, true, false),
-            (r#"{"ref":"feature","ref_type":"branch"}"#, false, false),
-            (r#"{"ref":"main","ref_type":"tag"}"#, false, true),
+    fn each_forge_names_the_repository_in_its_own_words() {
+        let read = |body: &str| told(&HeaderMap::new(), body.as_bytes()).expect("JSON").repository;
+        for (body, name, urls) in [
+            (
+                r#"{"repository":{"full_name":"a/b","clone_url":"https://h/a/b.git","ssh_url":"git@h:a/b.git"}}"#,
+                Some("a/b"),
+                vec!["https://h/a/b.git", "git@h:a/b.git"],
+            ),
+            (
+                r#"{"project":{"path_with_namespace":"g/a/b","git_http_url":"https://h/g/a/b.git","git_ssh_url":"git@h:g/a/b.git"},
+                    "repository":{"name":"b","git_http_url":"https://h/g/a/b.git"}}"#,
+                Some("g/a/b"),
+                vec!["https://h/g/a/b.git", "https://h/g/a/b.git", "git@h:g/a/b.git"],
+            ),
+            (r#"{"event_name":"project_rename","path_with_namespace":"g/b"}"#, Some("g/b"), vec![]),
+            (r#"{"repository":{"full_name":"a/b","clone_url":7,"ssh_url":""}}"#, Some("a/b"), vec![]),
+            (r#"{"path_with_namespace":7}"#, None, vec![]),
+        ] {
+            let named = read(body);
+            assert_eq!((named.full_name.as_deref(), named.urls), (name, urls.into_iter().map(str::to_owned).collect()));
+        }
+    }
+
+    #[test]
+    fn what_moved_and_what_was_proposed_are_told_apart() {
+        let moved = |name: &str| About::Reference(name.to_owned());
+        let proposed =
+            |names: &[&str]| About::Proposal(names.iter().map(|name| format!("refs/heads/{name}")).collect());
+        for (body, expected) in [
+            (r#"{"ref":"refs/heads/main"}"#, moved("refs/heads/main")),
+            (r#"{"ref":"refs/tags/v1"}"#, moved("refs/tags/v1")),
+            (r#"{"ref":"feature","ref_type":"branch"}"#, moved("refs/heads/feature")),
+            (r#"{"ref":"v1","ref_type":"tag"}"#, moved("refs/tags/v1")),
             // What is not sure is looked at: notes hold approvals, and short names say nothing.
-            (r#"{"ref":"refs/notes/tandem/ada"}"#, true, true),
-            (r#"{"ref":"main"}"#, true, true),
-            (r#"{"ref":"main","ref_type":"repository"}"#, true, true),
-            (r#"{"ref":null}"#, true, true),
-            (r#"{"ref":{"a":1}}"#, true, true),
-            (r#"{"pull_request":{"head":{"ref":"feature"}}}"#, true, true),
-            ("", true, true),
+            (r#"{"ref":"refs/notes/tandem/ada"}"#, About::Anything),
+            (r#"{"ref":"main"}"#, About::Anything),
+            (r#"{"ref":"main","ref_type":"repository"}"#, About::Anything),
+            (r#"{"ref":null}"#, About::Anything),
+            (r#"{"ref":{"a":1}}"#, About::Anything),
+            ("", About::Anything),
+            // A pull request is about the branch that it goes to, whatever its own is called.
+            (r#"{"pull_request":{"head":{"ref":"feature"},"base":{"ref":"main"}}}"#, proposed(&["main"])),
+            (r#"{"review":{"state":"approved"},"pull_request":{"base":{"ref":"dev"}}}"#, proposed(&["dev"])),
+            (
+                r#"{"action":"edited","changes":{"base":{"ref":{"from":"main"}}},"pull_request":{"base":{"ref":"dev"}}}"#,
+                proposed(&["dev", "main"]),
+            ),
+            (
+                r#"{"changes":{"ref":{"from":"main"}},"pull_request":{"base":{"ref":"dev"}}}"#,
+                proposed(&["dev", "main"]),
+            ),
+            (r#"{"object_kind":"merge_request","object_attributes":{"target_branch":"dev"}}"#, proposed(&["dev"])),
+            (
+                r#"{"object_attributes":{"target_branch":"dev"},"changes":{"target_branch":{"previous":"main"}}}"#,
+                proposed(&["dev", "main"]),
+            ),
+            (r#"{"merge_group":{"base_ref":"refs/heads/main","head_ref":"refs/heads/q"}}"#, proposed(&["main"])),
+            (r#"{"pull_request":{"head":{"ref":"feature"}}}"#, About::Anything),
+            // What is said of a commit counts on any branch.
+            (r#"{"state":"success","sha":"a","branches":[{"name":"feature"}]}"#, About::Anything),
+            (r#"{"check_run":{"check_suite":{"head_branch":"feature"}}}"#, About::Anything),
+            (r#"{"object_kind":"pipeline","object_attributes":{"ref":"feature"}}"#, About::Anything),
         ] {
-            let reference = of(body);
-            assert_eq!(concerns(&main, reference.as_deref()), main_too, "{body}");
-            assert_eq!(concerns(&tags, reference.as_deref()), tags_too, "{body}");
-            assert!(concerns(&[], reference.as_deref()));
-        }
-    }
-
-    #[test]
-    fn urls_lead_to_their_repository_whatever_the_host() {
-        for (url, name, expected) in [
-            ("https://git.example.com/shop/web.git", "shop/web", true),
-            ("http://gitea.internal:3000/Shop/Web/", "shop/web", true),
-            ("ssh://git@git.example.com:2222/shop/web", "shop/web", true),
-            ("https://example.com/gitea/shop/web.git", "shop/web", true),
-            ("https://git.example.com/shop/website", "shop/web", false),
-            ("https://git.example.com/pet-shop/web", "shop/web", false),
-            ("https://git.example.com", "shop/web", false),
-            ("https://git.example.com/shop/web", "web", true),
-        ] {
-            assert_eq!(leads_to(url, name), expected, "{url} {name}");
+            assert_eq!(told(&HeaderMap::new(), body.as_bytes()).expect("JSON").about, expected, "{body}");
         }
     }
 }

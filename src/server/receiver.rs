@@ -37,7 +37,7 @@ pub struct Receiver {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Its `spec.url`; a delivery to `/webhook` is matched against it.
+    /// Its `spec.url`; the repository that a delivery speaks of is matched against it.
     pub url: String,
     /// Full names of the branches and tags that it follows there, or what they begin with, up to a `/`; all where it names
     /// none.

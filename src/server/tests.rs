@@ -218,6 +218,69 @@ async fn without_an_id_the_key_and_the_name_choose() {
     }
 }
 
+/// Whatever the forge calls the event, and however the URL of the Repository is written.
+#[tokio::test]
+async fn by_its_path_a_repository_hears_of_itself_alone() {
+    let mut running = start(Limits::default(), 16).await;
+    // Followed at https:// and at ssh://.
+    for (name, other) in [("web", "website"), ("api", "web")] {
+        let path = webhook_path("shop", name);
+        let of = |name: &str| {
+            let https = format!("https://git.example.com/shop/{name}.git");
+            let ssh = format!("git@git.example.com:shop/{name}.git");
+            [
+                format!(r#"{{"full_name":"shop/{name}"}}"#),
+                format!(r#"{{"full_name":"Shop/{name}","clone_url":"{https}","ssh_url":"{ssh}"}}"#),
+            ]
+        };
+        let project = |name: &str| {
+            let https = format!("https://git.example.com/shop/{name}.git");
+            format!(r#"{{"path_with_namespace":"shop/{name}","git_http_url":"{https}"}}"#)
+        };
+        for (event, more) in [
+            ("push", r#""ref":"refs/heads/main""#),
+            ("pull_request", r#""pull_request":{"base":{"ref":"main"},"head":{"repo":{"full_name":"ada/fork"}}}"#),
+            ("pull_request_review", r#""review":{},"pull_request":{"base":{"ref":"main"}}"#),
+            ("status", r#""sha":"a","branches":[{"name":"feature"}]"#),
+            ("check_run", r#""check_run":{"check_suite":{"head_branch":"feature"}}"#),
+        ] {
+            for (who, expected) in [(name, 1), (other, 0)] {
+                for repository in of(who) {
+                    let body = format!(r#"{{"repository":{repository},{more}}}"#);
+                    for headers in [github(event, KEY, &body), gitea(event, KEY, &body)] {
+                        let answer = deliver(&running, &path, headers, &body).await;
+                        assert_eq!((status(&answer), told(&mut running).len()), ("202", expected), "{name}: {body}");
+                    }
+                }
+            }
+        }
+        for (event, more) in [
+            ("Push Hook", r#""ref":"refs/heads/main""#),
+            ("Merge Request Hook", r#""object_attributes":{"target_branch":"main"}"#),
+            ("Pipeline Hook", r#""object_attributes":{"ref":"feature"}"#),
+        ] {
+            for (who, expected) in [(name, 1), (other, 0)] {
+                let body = format!(r#"{{"project":{},{more}}}"#, project(who));
+                let answer = deliver(&running, &path, gitlab(event, KEY), &body).await;
+                assert_eq!((status(&answer), told(&mut running).len()), ("202", expected), "{name}: {body}");
+            }
+        }
+    }
+    // Nor of a branch that it does not follow.
+    let web = webhook_path("shop", "web");
+    for (event, more) in [
+        ("push", r#""ref":"refs/heads/feature""#),
+        ("pull_request", r#""pull_request":{"base":{"ref":"dev"}}"#),
+        ("pull_request_review", r#""pull_request":{"base":{"ref":"dev"}}"#),
+    ] {
+        for (more, expected) in [(more.to_owned(), 0), (more.replace("feature", "main").replace("dev", "main"), 1)] {
+            let body = format!(r#"{{"repository":{{"full_name":"shop/web"}},{more}}}"#);
+            let answer = deliver(&running, &web, github(event, KEY, &body), &body).await;
+            assert_eq!((status(&answer), told(&mut running).len()), ("202", expected), "{body}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn unknown_ids_methods_and_broken_bodies_are_refused() {
     let mut running = start(Limits::default(), 16).await;

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Limited};
 use super::connection::Source;
 use super::payload::{self, Event, PayloadError};
 use super::signature::{Check, Proof, proof};
+use super::subject::Named as Subject;
 use super::{Delivery, Receiver, Shared};
 
 /// Different keys that a delivery without an id is tried with. Each costs a pass over the body;
@@ -124,8 +125,8 @@ async fn take(
     if payload::event(headers) == Event::Other {
         return Ok(());
     }
-    let mut receivers = choose(named, receivers, told.repository.as_deref())?;
-    receivers.retain(|receiver| payload::concerns(&receiver.follows, told.reference.as_deref()));
+    let mut receivers = choose(named, receivers, &told.repository)?;
+    receivers.retain(|receiver| told.about.concerns(&receiver.follows));
     pass_on(shared, receivers)
 }
 
@@ -174,13 +175,23 @@ async fn authenticate(
     Ok((bytes, passed.into_iter().flatten().collect()))
 }
 
-/// Of those whose key it is, the ones that the delivery is for. A path names its Repository, and
-/// then the URL is not asked: it may be written in other words than the forge's.
-fn choose(named: Named, mut receivers: Vec<Receiver>, full_name: Option<&str>) -> Result<Vec<Receiver>, Refusal> {
-    if let (Named::ByBody, Some(full_name)) = (named, full_name) {
-        receivers.retain(|receiver| payload::leads_to(&receiver.url, full_name));
+/// Of those whose key it is, the ones that the delivery is for: whose repository it speaks of, where it speaks of any. A path
+/// names its Repository as well, and what comes there for another repository is no mistake of the sender's, who may send all
+/// of an organisation to one place: nothing follows from it.
+fn choose(named: Named, mut receivers: Vec<Receiver>, subject: &Subject) -> Result<Vec<Receiver>, Refusal> {
+    receivers.retain(|receiver| {
+        let its = subject.is_nobody() || subject.is_at(&receiver.url);
+        if !its && let Named::ByPath = named {
+            // What it says is not repeated: it is somebody else's word.
+            let Receiver { namespace, name, .. } = receiver;
+            tracing::info!(namespace, repository = name, "a webhook delivery for another repository: nothing follows");
+        }
+        its
+    });
+    match named {
+        Named::ByBody if receivers.is_empty() => Err(Refusal::Elsewhere),
+        Named::ByBody | Named::ByPath => Ok(receivers),
     }
-    if receivers.is_empty() { Err(Refusal::Elsewhere) } else { Ok(receivers) }
 }
 
 fn pass_on(shared: &Shared, receivers: Vec<Receiver>) -> Result<(), Refusal> {
