@@ -13,8 +13,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::Desired;
 use super::pairs::partner;
+use super::{Desired, Method};
 use crate::object::fields::{at, at_mut, ours, take_out, theirs};
 
 /// What is sent for `desired`, over `live` where the object exists.
@@ -49,6 +49,11 @@ pub fn payload(desired: &Desired, live: Option<&Value>) -> Value {
     }
     remove(&mut body, left_out);
     body
+}
+
+/// What a change sends for `desired`: over `live` only where its method says so, as it is carried out.
+pub fn sent(method: Method, desired: &Desired, live: Option<&Value>) -> Value {
+    payload(desired, live.filter(|_| method != Method::Apply))
 }
 
 impl Desired {
@@ -184,6 +189,9 @@ mod tests {
             let spec = &payload(&object, Some(&live))["spec"];
             assert_eq!(spec.get("replicas"), sent.map(Value::from).as_ref(), "{manager} {subresource}");
             assert_eq!(spec["paused"], true);
+            // Of an autoscaler that Git takes away, what is shown is what is sent: what Git has.
+            assert_eq!(super::sent(Method::Apply, &object, Some(&live))["spec"]["replicas"], 2);
+            assert_eq!(&super::sent(Method::ApplyOver, &object, Some(&live))["spec"], spec);
         }
     }
 

@@ -15,8 +15,8 @@ use crate::inventory::Owned;
 use crate::object::ObjectId;
 use crate::object::mask::{is_secret, mask_pointers, mask_secret};
 use crate::plan::{
-    self, Action, Budget, Change, Claims, Desired, Input, Live, Method, Observed, Plan, Scopes, Seen, Terminating,
-    payload, see, without_marks,
+    self, Action, Budget, Change, Claims, Desired, Input, Live, Method, Observed, Plan, Scopes, Seen, Terminating, see,
+    without_marks,
 };
 use crate::report::proposed::{Basis, SyncPlan};
 
@@ -218,10 +218,10 @@ async fn ask(
             && !apart.contains_key(&change.id)
     };
     let asked = told.plan.changes.iter().enumerate().filter(|(_, change)| due(change));
-    let asked = asked.filter_map(|(at, change)| Some((at, *wanted.get(&change.id)?)));
+    let asked = asked.filter_map(|(at, change)| Some((at, change.method, *wanted.get(&change.id)?)));
     let mut questions = Vec::new();
-    for (at, desired) in asked {
-        questions.push(question(session, at, desired, lives.get(desired.id())).boxed());
+    for (at, method, desired) in asked {
+        questions.push(question(session, at, (method, desired), lives.get(desired.id())).boxed());
     }
     let answers: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
     for (at, desired, answer, immutable) in answers {
@@ -252,11 +252,11 @@ async fn ask(
 async fn question<'a>(
     session: &Session,
     at: usize,
-    desired: &'a Desired,
+    (method, desired): (Method, &'a Desired),
     live: Option<&Value>,
 ) -> (usize, &'a Desired, Result<Answer, ClusterError>, bool) {
     let mut sent = desired.clone();
-    sent.manifest.body = payload(desired, live);
+    sent.manifest.body = plan::sent(method, desired, live);
     let answer = apply::dry_run(session, &sent).await;
     let invalid = answer.as_ref().err().is_some_and(is_invalid) && live.is_some();
     let immutable = invalid && apply::probe_create(session, &sent).await.is_ok();

@@ -8,10 +8,10 @@ use super::subject::Marks;
 use crate::cluster::{self, Cluster, ClusterError, Refusal, RefusalReason, apply, person};
 use crate::failure::Failure;
 use crate::object::{Problem, annotation};
-use crate::plan::without_marks;
+use crate::plan::{self, without_marks};
 use crate::plan::{
-    Action, Answer, Answered, Change, Desired, Live, Method, Reason, Steer, diff, drift, mask_fields, payload,
-    recreate, refine, see,
+    Action, Answer, Answered, Change, Desired, Live, Method, Reason, Steer, diff, drift, mask_fields, recreate, refine,
+    see,
 };
 
 /// A change after it was asked about.
@@ -41,7 +41,7 @@ pub async fn told(
 ) -> Result<Told, ClusterError> {
     let live = known.lives.get(desired.id());
     let mut sent = desired.clone();
-    sent.manifest.body = payload(desired, live);
+    sent.manifest.body = plan::sent(change.method, desired, live);
     if !matches!(change.method, Method::Apply | Method::ApplyOver) || change.deferred.is_some() {
         let changes = matches!(change.action, Action::Created | Action::Configured);
         if let Some(live) = live.filter(|_| changes) {
