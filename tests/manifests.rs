@@ -185,7 +185,7 @@ fn the_attacks_that_are_told_are_tried() {
     let page = fs::read_to_string(Path::new(ROOT).join("manifests/docs/attacks.md")).expect("the page");
     let rows: Vec<Vec<&str>> = page
         .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| attack"))
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| precondition | attack"))
         .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
         .collect();
     assert!(rows.len() > 25, "{} rows are read", rows.len());
@@ -202,7 +202,8 @@ fn the_attacks_that_are_told_are_tried() {
         }
     }
     for row in rows {
-        let [attack, state, tests] = row.as_slice() else { panic!("{row:?} has not three columns") };
+        let [precondition, attack, state, tests] = row.as_slice() else { panic!("{row:?} has not four columns") };
+        assert!(!precondition.is_empty() && !attack.is_empty(), "{row:?}");
         for named in tests.split("; ") {
             let (file, test) = named.split_once("` ").unwrap_or_else(|| panic!("{attack}: {named}"));
             let file = Path::new(ROOT).join(file.trim_start_matches('`'));
