@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 
 use crate::api::{Acceptance, AcceptanceRecord, AcceptanceSpec};
-use crate::cluster::own::{read_acceptance, write_acceptance};
+use crate::cluster::own::{read_own, write_acceptance};
 use crate::cluster::{Cluster, ClusterError};
 use crate::failure::{Failed, Fault};
 use crate::plan::Essence;
@@ -96,7 +96,7 @@ impl Seal {
     /// # Errors
     /// The object cannot be read, or is not by this agent and no copy is at hand.
     pub async fn read(&self, cluster: &Cluster, key: &Key) -> Result<Kept, Failed> {
-        let object = read_acceptance(&cluster.own(), &key.namespace, &key.name).await;
+        let object = read_own::<Acceptance>(&cluster.own(), &key.namespace, &key.name).await;
         let object = object.map_err(|error: ClusterError| Failed::from(&error))?;
         let mine = object.as_ref().map(|object| self.verified(key, &object.spec));
         let copy = self.copy(key);

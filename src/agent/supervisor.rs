@@ -84,6 +84,20 @@ pub trait Life: Send {
     fn mourn<'a>(&'a mut self, panic: &'a Panic) -> BoxFuture<'a, ()>;
 }
 
+/// Reads what a next life begins with, again and again until that is told.
+pub async fn read_anew<'a, T>(task: Task, key: &Key, read: impl Fn() -> BoxFuture<'a, Result<T, Failed>>) -> T {
+    let mut failures = 0;
+    loop {
+        let failed = match read().await {
+            Ok(found) => return found,
+            Err(failed) => failed,
+        };
+        failures += 1;
+        tracing::warn!(task = task.as_str(), %key, reason = %failed.reason, error = %failed, "it cannot be read anew yet");
+        tokio::time::sleep(backoff::retry(failed.fault, failures, random())).await;
+    }
+}
+
 /// Lives until it ends by itself.
 pub async fn supervise(task: Task, key: Key, metrics: &Metrics, mut life: impl Life) {
     let mut panics = 0;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use jiff::Timestamp;
 
-use crate::agent::supervisor::{Life, Panic};
+use crate::agent::supervisor::{Life, Panic, read_anew};
 use crate::api::{Repository, RepositoryStatus};
-use crate::cluster::{KindInfo, apply};
-use crate::failure::{Failed, Fault};
+use crate::cluster::own::read_own;
+use crate::failure::Failed;
+use crate::report::metrics::Task;
 use crate::report::status::repository_status;
 
-use super::{Hearing, Inbox, Inquiry, Key, Progress, Record, Versions, Watcher, World, backoff, random};
+use super::{Hearing, Inbox, Inquiry, Key, Progress, Record, Versions, Watcher, World};
 
 /// What stays of a Repository from life to life of its task.
 pub(super) struct Lives {
@@ -33,20 +34,12 @@ impl Lives {
 
     /// The Repository as it stands; `None` where it is gone, and the watch will say so.
     async fn read(&self) -> Option<Repository> {
-        let mut failures = 0;
-        loop {
-            let (own, kind) = (self.world.cluster.own(), KindInfo::of::<Repository>());
-            let found = apply::get(&own, &kind, &self.key.namespace, &self.key.name).await;
-            let read = found.map(|found| found.map(serde_json::from_value::<Repository>).transpose());
-            let failed = match read {
-                Ok(Ok(found)) => return found.filter(|found| found.metadata.uid == self.uid),
-                Ok(Err(error)) => Failed::new("UnexpectedAnswer", Fault::Cluster, error.to_string()),
-                Err(error) => Failed::from(&error),
-            };
-            failures += 1;
-            tracing::warn!(repository = %self.key, reason = %failed.reason, error = %failed, "it cannot be read anew yet");
-            tokio::time::sleep(backoff::retry(failed.fault, failures, random())).await;
-        }
+        let (own, key) = (self.world.cluster.own(), &self.key);
+        let read = || {
+            let found = read_own::<Repository>(&own, &key.namespace, &key.name);
+            found.map_err(|error| Failed::from(&error)).boxed()
+        };
+        read_anew(Task::Repository, key, read).await.filter(|found| found.metadata.uid == self.uid)
     }
 
     fn watcher(&self, repository: Repository) -> Watcher {

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
 use crate::api::{Inventory, InventoryEntry, InventorySpec, Sync};
-use crate::cluster::own::{create_inventory, delete_inventory, read_inventory, update_inventory};
+use crate::cluster::own::{create_inventory, delete_inventory, read_own, update_inventory};
 use crate::cluster::{ClusterError, Session};
 use crate::failure::Failed;
 use crate::inventory::{self, ChunkWrite, Entry, FORMAT, Flag, Layout, Owned, chunks, readable, union};
@@ -107,7 +107,7 @@ impl Ledger {
 
     async fn read_again(&mut self, session: &Session, sync: &Sync, number: u32) {
         let namespace = sync.namespace().unwrap_or_default();
-        let Ok(found) = read_inventory(session, &namespace, &name_of(sync, number)).await else { return };
+        let Ok(found) = read_own::<Inventory>(session, &namespace, &name_of(sync, number)).await else { return };
         let uid = sync.metadata.uid.as_deref().unwrap_or_default();
         self.stored.remove(&number);
         self.layout.remove(&number);

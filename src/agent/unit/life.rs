@@ -7,16 +7,17 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::agent::mailbox::Mailbox;
-use crate::agent::supervisor::{Life, Panic};
+use crate::agent::supervisor::{Life, Panic, read_anew};
 use crate::agent::tip::Key;
-use crate::agent::world::{World, random};
+use crate::agent::world::World;
 use crate::api::{Inventory, Sync};
-use crate::cluster::own::list_inventories;
-use crate::cluster::{ClusterError, KindInfo, apply};
-use crate::failure::{Failed, Fault};
+use crate::cluster::ClusterError;
+use crate::cluster::own::{list_inventories, read_own};
+use crate::failure::Failed;
 use crate::report::facts::{Stage, Verdict};
+use crate::report::metrics::Task;
 
-use super::{Unit, backoff};
+use super::Unit;
 
 /// What stays of a Sync from life to life.
 pub(super) struct Lives {
@@ -55,12 +56,8 @@ impl Lives {
     async fn read(&self) -> Result<Option<(Sync, Vec<Inventory>)>, Failed> {
         let own = self.world.cluster.own();
         let failed = |error: ClusterError| Failed::from(&error);
-        let found = apply::get(&own, &KindInfo::of::<Sync>(), &self.key.namespace, &self.key.name).await;
-        let Some(sync) = found.map_err(failed)? else { return Ok(None) };
-        let sync: Sync = serde_json::from_value(sync).map_err(|error| unreadable(&error))?;
-        if sync.metadata.uid != self.uid {
-            return Ok(None);
-        }
+        let found = read_own::<Sync>(&own, &self.key.namespace, &self.key.name).await.map_err(failed)?;
+        let Some(sync) = found.filter(|found| found.metadata.uid == self.uid) else { return Ok(None) };
         let mut chunks = list_inventories(&own, &self.key.namespace).await.map_err(failed)?;
         chunks.retain(|chunk| chunk.spec.sync == self.key.name);
         Ok(Some((sync, chunks)))
@@ -68,21 +65,9 @@ impl Lives {
 
     /// A unit that knows nothing but what was read now.
     async fn anew(&self) -> Option<Box<Unit>> {
-        let mut failures = 0;
-        loop {
-            match self.read().await {
-                Ok(found) => {
-                    let (sync, chunks) = found?;
-                    let (world, key, mailbox) = (self.world.clone(), self.key.clone(), self.mailbox.clone());
-                    return Some(Box::new(Unit::new(world, key, mailbox, sync, chunks)));
-                }
-                Err(failed) => {
-                    failures += 1;
-                    tracing::warn!(sync = %self.key, reason = %failed.reason, error = %failed, "it cannot be read anew yet");
-                    tokio::time::sleep(backoff::retry(failed.fault, failures, random())).await;
-                }
-            }
-        }
+        let (sync, chunks) = read_anew(Task::Sync, &self.key, || self.read().boxed()).await?;
+        let (world, key, mailbox) = (self.world.clone(), self.key.clone(), self.mailbox.clone());
+        Some(Box::new(Unit::new(world, key, mailbox, sync, chunks)))
     }
 }
 
@@ -121,8 +106,4 @@ impl Unit {
         self.publish();
         self.tell().await;
     }
-}
-
-fn unreadable(error: &serde_json::Error) -> Failed {
-    Failed::new("UnexpectedAnswer", Fault::Cluster, format!("the Sync cannot be read: {error}"))
 }

@@ -7,27 +7,10 @@ use crate::api::{Acceptance, STATUS_MANAGER};
 use crate::cluster::call::{Call, collection_path, object_path};
 use crate::cluster::error::ClusterError;
 use crate::cluster::kinds::KindInfo;
-use crate::cluster::refusal::RefusalReason;
 use crate::cluster::session::Session;
 
 fn kind() -> KindInfo {
     KindInfo::of::<Acceptance>()
-}
-
-/// A record as it stands; `None` where it is not there.
-///
-/// # Errors
-/// Refusals, failures to ask, and [`ClusterError::BadAnswer`] where it cannot be read.
-pub async fn read_acceptance(
-    session: &Session,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Acceptance>, ClusterError> {
-    match session.send(Call::get(&kind(), namespace, name)?).await {
-        Ok(reply) => reply.json().map(Some),
-        Err(error) if error.refusal().map(|r| &r.why) == Some(&RefusalReason::NotFound) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Writes a record: over the one that is still at its resourceVersion, or a new one where it has none. The answer carries

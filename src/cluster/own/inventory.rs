@@ -53,18 +53,6 @@ pub async fn list_inventories(session: &Session, namespace: &str) -> Result<Vec<
     }
 }
 
-/// A chunk as it stands; `None` where it is not there.
-///
-/// # Errors
-/// Refusals, failures to ask, and [`ClusterError::BadAnswer`] where it cannot be read.
-pub async fn read_inventory(session: &Session, namespace: &str, name: &str) -> Result<Option<Inventory>, ClusterError> {
-    match session.send(Call::get(&kind(), namespace, name)?).await {
-        Ok(reply) => reply.json().map(Some),
-        Err(error) if error.refusal().map(|r| &r.why) == Some(&RefusalReason::NotFound) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Creates a chunk, owned by its Sync. The answer carries its uid and resourceVersion.
 ///
 /// # Errors
