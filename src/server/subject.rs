@@ -1,5 +1,7 @@
 //! Whether what a delivery speaks of is what a Repository follows.
 
+use crate::revision::review::note::repository_id;
+
 /// A repository as a delivery names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
@@ -64,18 +66,13 @@ impl Named {
     }
 }
 
-/// Host and path of a URL, also as `user@host:path`, in small letters.
+/// Host, without its port, and path of a URL, in small letters.
 fn place(url: &str) -> (String, String) {
-    let (authority, path) = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').unwrap_or((rest, "")),
-        None => url.split_once(':').unwrap_or(("", url)),
-    };
-    let host = authority.rsplit('@').next().unwrap_or_default();
+    let id = repository_id(url.split(['?', '#']).next().unwrap_or_default());
+    let (host, path) = id.split_once('/').unwrap_or((&id, ""));
     let port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let host = host.rsplit_once(':').filter(|(_, after)| port(after)).map_or(host, |(host, _)| host);
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/');
-    (host.to_lowercase(), path.to_lowercase())
+    (host.to_owned(), path.to_owned())
 }
 
 #[cfg(test)]
