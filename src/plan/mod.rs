@@ -52,7 +52,7 @@ pub use essence::{Detail, Difference, Essence, EssenceLine, essence, is_hidden};
 pub use make::{Input, Pruning, is_the_agents, plan};
 pub use marks::without_marks;
 pub use observe::{see, yields_of};
-pub use payload::{payload, sent};
+pub use payload::sent;
 pub use phase::{Phase, phase_of_kind};
 pub use reason::{Action, Look, Method, Reason};
 pub use record::{Answer, Answered, completed, expired, forgets, intended, record, recreate, refine};

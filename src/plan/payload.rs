@@ -18,7 +18,7 @@ use super::{Desired, Method};
 use crate::object::fields::{at, at_mut, ours, take_out, theirs};
 
 /// What is sent for `desired`, over `live` where the object exists.
-pub fn payload(desired: &Desired, live: Option<&Value>) -> Value {
+fn payload(desired: &Desired, live: Option<&Value>) -> Value {
     let written = &desired.manifest.body;
     let mut body = written.clone();
     let Some(live) = live else { return body };
@@ -57,7 +57,7 @@ pub fn sent(method: Method, desired: &Desired, live: Option<&Value>) -> Value {
 }
 
 impl Desired {
-    /// The same object with the [`payload`] over a live one as its body; its digest stays that of
+    /// The same object with the `payload` over a live one as its body; its digest stays that of
     /// what Git has.
     #[must_use]
     pub fn over(&self, live: &Value) -> Self {

@@ -153,7 +153,7 @@ pub enum Method {
     Nothing,
     /// One server-side apply of the manifest.
     Apply,
-    /// The live object is read, and the apply leaves it what others own ([`payload()`](super::payload())).
+    /// The live object is read, and the apply leaves it what others own ([`sent`](super::sent())).
     ApplyOver,
     /// Deleted with preconditions, waited for, applied.
     Replace,

@@ -8,10 +8,9 @@ use super::subject::Marks;
 use crate::cluster::{self, Cluster, ClusterError, Refusal, RefusalReason, apply, person};
 use crate::failure::Failure;
 use crate::object::{Problem, annotation};
-use crate::plan::{self, without_marks};
 use crate::plan::{
-    Action, Answer, Answered, Change, Desired, Live, Method, Reason, Steer, diff, drift, mask_fields, recreate, refine,
-    see,
+    self, Action, Answer, Answered, Change, Desired, Live, Method, Reason, Steer, diff, drift, mask_fields, recreate,
+    refine, see, without_marks,
 };
 
 /// A change after it was asked about.

@@ -19,7 +19,7 @@ use crate::object::split_api_version;
 pub fn adopt_patch(live: &Value, yields: &Yields, managers: &Managers) -> Option<json_patch::Patch> {
     let resource_version = live.pointer("/metadata/resourceVersion")?.as_str()?;
     let entries_now = entries(live);
-    let yields = yields.over(live);
+    let yields = yields.with_replicas(super::is_autoscaled(&entries_now, live));
     let last_applied = live.pointer("/metadata/annotations").and_then(|found| found.get(LAST_APPLIED)).is_some();
     let adopted =
         |entry: &super::Owns<'_>| !entry.is_ours() && !entry.subresource && managers.is_adopted(entry.manager);

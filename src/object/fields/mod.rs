@@ -159,6 +159,10 @@ pub fn theirs(object: &Value) -> FieldSet {
 /// part of the controller manager, also for KEDA, which makes an autoscaler of Kubernetes. Who scales by hand is another
 /// manager, and takes the field away from it.
 pub fn autoscaled(object: &Value) -> bool {
+    is_autoscaled(&entries(object), object)
+}
+
+pub(crate) fn is_autoscaled(entries: &[Owns<'_>], object: &Value) -> bool {
     let replicas = ["spec", "replicas"].map(str::to_owned);
     let wrote = |entry: &Owns<'_>| {
         entry.scale
@@ -166,7 +170,7 @@ pub fn autoscaled(object: &Value) -> bool {
             && entry.applied == Applied::No
             && entry.fields().touches(&replicas, object)
     };
-    entries(object).iter().any(wrote)
+    entries.iter().any(wrote)
 }
 
 /// Digest of the fields that we own with their values, and of the fields that interactive tools
@@ -182,7 +186,8 @@ pub fn fingerprint(key: &DigestKey, object: &Value, yields: &Yields, managers: &
     let mut added = added_by_hand(&entries, &ours, managers);
     let stripped;
     let mut content = object;
-    let yields = yields.over(object);
+    let autoscaled = is_autoscaled(&entries, object);
+    let yields = yields.with_replicas(autoscaled);
     if !yields.is_empty() {
         for pointer in yields.pointers() {
             ours.remove(pointer.segments(), Some(object));
@@ -194,7 +199,7 @@ pub fn fingerprint(key: &DigestKey, object: &Value, yields: &Yields, managers: &
     let ours = ours.values(content, Some(&others));
     let added = if added.is_empty() { Value::Null } else { added.values(content, None) };
     let mut print = json!({ "ours": ours, "added": added });
-    if autoscaled(object) {
+    if autoscaled {
         // Else nobody would see that somebody scales by hand what we do not own any more.
         print["autoscaled"] = Value::from(true);
     }

@@ -136,7 +136,12 @@ impl Yields {
 
     /// What is left to others on an object as it is: replicas too, where an autoscaler has set them.
     pub fn over(&self, live: &Value) -> Cow<'_, Self> {
-        if super::autoscaled(live) { Cow::Owned(self.clone().and_replicas()) } else { Cow::Borrowed(self) }
+        self.with_replicas(super::autoscaled(live))
+    }
+
+    /// The same, and replicas where an autoscaler has set them.
+    pub(super) fn with_replicas(&self, autoscaled: bool) -> Cow<'_, Self> {
+        if autoscaled { Cow::Owned(self.clone().and_replicas()) } else { Cow::Borrowed(self) }
     }
 
     /// Whether nothing is left to others.
