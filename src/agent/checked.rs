@@ -160,12 +160,13 @@ impl Watcher {
             said.extend_from_slice(self.hearing.heard(commit, false, now).unwrap_or_default());
         }
         if required.iter().any(|check| check.source.is_note()) {
-            if self.hearing.read(commit, &self.notes).is_none() {
+            let notes = self.inquiry.ahead.notes();
+            if self.hearing.read(commit, &notes).is_none() {
                 let check = self.coverage_check(found, commit);
                 let told = self.world.workers.coverage(&found.source, &check).await?;
-                self.hearing.take_read(commit, told.into_values().flatten().collect(), &self.notes);
+                self.hearing.take_read(commit, told.into_values().flatten().collect(), &notes);
             }
-            said.extend_from_slice(self.hearing.read(commit, &self.notes).unwrap_or_default());
+            said.extend_from_slice(self.hearing.read(commit, &notes).unwrap_or_default());
         }
         Ok(said)
     }

@@ -69,7 +69,7 @@ impl Watcher {
     pub(super) fn shown(&self) -> String {
         let plans = self.world.registry.awaited_plans(&self.key);
         let awaited = plans.into_iter().map(|(sync, awaited)| format!(" {sync} {} {}", awaited.commit, awaited.why));
-        std::iter::once(self.notes.clone()).chain(awaited).collect()
+        std::iter::once(self.inquiry.ahead.notes()).chain(awaited).collect()
     }
 
     fn may_differ(&self, now: Instant) -> bool {

@@ -56,7 +56,8 @@ impl Watcher {
     /// # Errors
     /// It cannot be judged, or not be written down.
     pub(super) async fn reviewed(&mut self, found: &Found, check: &ReviewCheck) -> Result<Reviewed, Failed> {
-        let reviewed = self.world.workers.review(&found.source, &found.listed, check, &self.notes).await?;
+        let reviewed =
+            self.world.workers.review(&found.source, &found.listed, check, &self.inquiry.ahead.notes()).await?;
         self.remember(&reviewed.withdrawals).await?;
         Ok(reviewed)
     }

@@ -92,8 +92,6 @@ pub(super) struct Watcher {
     pub(super) progress: Progress,
     /// What was said of commits by those whose checks are asked for.
     pub(super) hearing: Hearing,
-    /// Where notes were when the remote was asked last, where any count.
-    pub(super) notes: String,
     /// Where they were when all was judged last, and when that was.
     pub(super) looked: Option<(String, Instant)>,
     /// What Standards wanted of it when that was judged.
@@ -223,8 +221,7 @@ impl Watcher {
         let clock = Instant::now();
         let with_notes = self.repository.spec.review.is_some() || self.wants_coverage();
         let (listed, notes) = self.world.workers.refs_with_notes(source, &wanted, with_notes).await?;
-        self.notes = notes;
-        if self.inquiry.ahead.notes_are(&self.notes) {
+        if self.inquiry.ahead.notes_are(&notes) {
             self.world.registry.noted(&self.key);
         }
         let floors = self.floors().await?;

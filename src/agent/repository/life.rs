@@ -55,7 +55,6 @@ impl Lives {
             given: None,
             progress: Progress::default(),
             hearing: Hearing::default(),
-            notes: String::new(),
             looked: None,
             floors: Vec::new(),
             judged: None,

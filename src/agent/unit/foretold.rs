@@ -54,13 +54,12 @@ impl Unit {
         }
         let mut plan = admitted.plan().clone();
         let desired: Vec<Desired> = admitted.all_desired().cloned().collect();
-        let inputs = self.inputs.named.clone();
         if plan::essence(&plan, &desired, self.ledger.owned(), None).lines.is_empty() {
             self.vouch(known);
             return Ok(Expected::new());
         }
         let expected = self.look_ahead(target, admitted, &mut plan).await?;
-        let essence = plan::essence(&plan, &desired, self.ledger.owned(), inputs);
+        let essence = plan::essence(&plan, &desired, self.ledger.owned(), self.inputs.named.clone());
         let digest = essence.digest();
         let said = self.said_of_plans(target, known).await?;
         // What is left of it, where an agent ended in the middle, or somebody was faster: the end is the same.
@@ -205,8 +204,10 @@ impl Unit {
         let mut told: Vec<String> = differences.iter().take(TOLD).map(ToString::to_string).collect();
         let more = differences.len().saturating_sub(TOLD);
         told.extend((more > 0).then(|| format!("and {more} more")));
-        let other = before.inputs != now.inputs;
-        told.extend(other.then(|| "it is rendered with other values of ConfigMaps or Secrets".to_owned()));
+        if before.inputs != now.inputs {
+            let named = inputs::unpinned(&self.sync.spec).join(", ");
+            told.push(format!("it is rendered with other values of what no commit holds ({named})"));
+        }
         format!("what it would do is not what {by} approved: {}", told.join("; "))
     }
 

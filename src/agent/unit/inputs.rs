@@ -51,8 +51,6 @@ pub(super) struct Given {
     pub options: Options,
     /// Keyed: nothing can be guessed from it.
     pub digest: Digest,
-    /// Of what stands in no commit and in no spec, where there is such ([`inputs::digest`]).
-    pub named: Option<String>,
 }
 
 struct Watched {
@@ -155,9 +153,8 @@ impl Unit {
         let options = inputs::options(&self.key, &self.sync.spec, &contents, Limits::agent())?;
         let bytes = serde_json::to_vec(&options).map(Zeroizing::new).unwrap_or_default();
         let digest = self.world.key.digest_bytes(&bytes);
-        let named = inputs::digest(&self.world.key, &named, &contents).map(|digest| digest.to_string());
-        self.inputs.named.clone_from(&named);
-        Ok(Given { options, digest, named })
+        self.inputs.named = inputs::digest(&self.world.key, &named, &contents).map(|digest| digest.to_string());
+        Ok(Given { options, digest })
     }
 
     /// Watches exactly these, as the account.

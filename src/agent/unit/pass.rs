@@ -223,7 +223,7 @@ impl Unit {
         let mut bound = Bound::of(self.timeout());
         let kept = self.untouched_since_restart(target, &given, &mut bound).await;
         let mut outcome = if kept.is_some() { self.outcome(target) } else { self.begin(target) };
-        outcome.inputs.clone_from(&given.named);
+        outcome.inputs.clone_from(&self.inputs.named);
         let content = if kept.is_some() { Content::Accepted } else { Content::Read };
         let rendered = match kept {
             Some(rendered) => Ok(rendered),
