@@ -1,9 +1,8 @@
 //! Objects that Tandem shares with others, or takes over from them: real Helm, KEDA's autoscaler,
 //! whoever injects the authority of a webhook.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -128,13 +127,7 @@ fn an_autoscaler_that_is_in_no_manifest_of_the_sync_keeps_the_replicas() {
     let namespace = tenant.namespace.as_str();
     let image = |tag: u32| format!("registry.example.com/web:{tag}");
     let all = |tag| ["web", "was-there"].map(|name| deployment(name, "replicas: 2", &image(tag))).concat();
-    let by_hand = |text: &str| {
-        let mut apply = lab.kubectl();
-        let mut child =
-            apply.args(["-n", namespace, "apply", "-f", "-"]).stdin(Stdio::piped()).spawn().expect("kubectl");
-        child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
-        assert!(child.wait().expect("ends").success(), "{text}");
-    };
+    let by_hand = |text: &str| lab.apply_in(namespace, text);
     let scaler = |name: &str, count: u32| {
         format!(
             "

@@ -172,6 +172,11 @@ impl Lab {
         self.apply_with(&["--server-side", "--field-manager", manager], yaml);
     }
 
+    /// Applies YAML in a namespace, as a person does.
+    pub fn apply_in(&self, namespace: &str, yaml: &str) {
+        self.apply_with(&["-n", namespace], yaml);
+    }
+
     fn apply_with(&self, options: &[&str], yaml: &str) {
         use std::io::Write;
         let mut command = self.kubectl();
