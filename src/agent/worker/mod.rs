@@ -3,6 +3,8 @@
 //! The worker composes `git` and `render`: it fetches commits into the cache and renders folders
 //! of them. [`Workers`] is the loop's side, [`main`] the worker's.
 
+#[cfg(test)]
+mod bare;
 mod client;
 mod coverage;
 mod foreseen;
@@ -24,7 +26,7 @@ pub use coverage::{CoverageCheck, CoverageKeys};
 pub use foreseen::Foreseen;
 pub use freeze::{Changes, Freezes, Since, freezes_of};
 pub use known::owners_of;
-pub use proposed::{At, Proposed, Trial};
+pub use proposed::{At, Folder, Proposed, Trial};
 pub use protocol::{History, Pins};
 pub use quarantine::{KILLS, Quarantine, killed};
 pub use review::{Judged, ReviewCheck, Reviewed, Way, review};

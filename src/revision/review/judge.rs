@@ -369,4 +369,4 @@ pub(super) fn told(paths: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,9 +1,8 @@
 //! Attacks on the verdict, each beside what is the same and honest; and what a line means on each forge.
 
 use super::*;
-use crate::revision::review::{
-    Account, Approval, Authorship, Maker, OWNERS_FILE, Profile, Settings, Step, Verdict, Voter,
-};
+use crate::revision::review::judge::{self, tests::by};
+use crate::revision::review::{Account, Approval, Authorship, Maker, OWNERS_FILE, Profile, Settings, Step, Verdict};
 
 const FILE: &str = "
 # everybody
@@ -22,30 +21,8 @@ fn account(id: u64) -> Account {
     Account { forge: "forge.example".into(), id }
 }
 
-fn by(id: u64) -> Approval {
-    Approval {
-        voter: Voter::Account(account(id)),
-        head: "m".into(),
-        tree: None,
-        base: None,
-        role: None,
-        at: "2026-11-29T06:00:00Z".parse().expect("a time"),
-        expires: None,
-        withdrawn: false,
-        plans: BTreeMap::new(),
-    }
-}
-
 fn step(paths: &[&str]) -> Step {
-    Step {
-        parent: "p".into(),
-        commit: "m".into(),
-        tree: "t".into(),
-        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        makers: BTreeSet::from([Maker::Account(account(9))]),
-        authorship: Authorship::Proven,
-        ..Step::default()
-    }
+    Step { makers: BTreeSet::from([Maker::Account(account(9))]), ..judge::tests::step(paths) }
 }
 
 /// Who approves, and what is known of them: 1 is dana, 2 devi, 3 somebody who may write, 9 made it.

@@ -37,7 +37,7 @@ fn owners() -> Owners {
     Owners::read(OWNERS_FILE, OWNERS.as_bytes()).expect("reads")
 }
 
-fn by(id: u64) -> Approval {
+pub fn by(id: u64) -> Approval {
     Approval {
         voter: Voter::Account(Account { forge: "forge.example".into(), id }),
         head: "m".into(),
@@ -57,7 +57,7 @@ fn key_of_dana() -> Approval {
     Approval { voter: Voter::Key(key.fingerprint(ssh_key::HashAlg::Sha256).to_string()), ..by(0) }
 }
 
-fn step(paths: &[&str]) -> Step {
+pub fn step(paths: &[&str]) -> Step {
     Step {
         parent: "p".into(),
         commit: "m".into(),
