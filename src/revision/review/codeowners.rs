@@ -3,15 +3,16 @@
 //! It only asks for more: of the approvals that count, some must be by those whom it names. Nobody becomes `dev` or `ops` by
 //! it, so that what needs operations stays held. It can name logins alone; whose one is, the forge says with the review.
 
+mod pattern;
 mod read;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use pattern::Pattern;
 pub use verdict::{Logins, judge_by_code_owners};
 
 use crate::object::Problem;
@@ -81,9 +82,7 @@ struct Section {
 #[derive(Clone, Debug)]
 struct Entry {
     line: u32,
-    fits: Regex,
-    /// It is of all paths that do not fit.
-    negative: bool,
+    pattern: Pattern,
     owners: BTreeSet<Owner>,
 }
 
@@ -113,7 +112,7 @@ impl CodeOwners {
     /// What it asks for a path. The file itself, wherever the forge looks for it, is never nobody's: else who is not named
     /// could name themselves.
     fn asks<'a>(&'a self, path: &str, everybody: &'a BTreeSet<Owner>) -> Vec<Ask<'a>> {
-        let fits = |entry: &&Entry| entry.fits.is_match(path) != entry.negative;
+        let fits = |entry: &&Entry| entry.pattern.fits(path);
         let last = |section: &'a Section| {
             let entry = section.entries.iter().rev().find(fits)?;
             let asks = section.count > 0 && !entry.owners.is_empty();

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use regex::{Regex, RegexBuilder};
-
+use super::pattern::Pattern;
 use super::{CodeOwners, Dialect, Entry, Owner, Section};
 use crate::object::Problem;
 
@@ -12,8 +11,6 @@ use crate::object::Problem;
 const RULE: &str = "InvalidCodeOwners";
 /// Lines with a pattern.
 const ENTRIES: usize = 10_000;
-/// Bytes of one compiled pattern.
-const COMPILED: usize = 1 << 20;
 
 pub(super) fn code_owners(dialect: Dialect, file: &str, bytes: &[u8]) -> Result<CodeOwners, Vec<Problem>> {
     let wrong = |line: Option<u32>, why: String| Problem::new(RULE, why).in_file(file.to_owned(), line);
@@ -101,8 +98,7 @@ impl Reading {
         let tokens = tokens(self.dialect, line)?;
         let Some((written, named)) = tokens.split_first() else { return Ok(()) };
         let mut owners = owners(self.dialect, named)?;
-        let negative = self.dialect == Dialect::Gitea && written.starts_with('!');
-        let fits = pattern(self.dialect, written)?;
+        let pattern = Pattern::read(self.dialect, written)?;
         if owners.is_empty() {
             owners.clone_from(&self.usual);
         }
@@ -112,7 +108,7 @@ impl Reading {
             self.sections.push(Section { name: String::new(), count: 1, entries: Vec::new() });
         }
         self.entries += 1;
-        self.sections[self.at].entries.push(Entry { line: number, fits, negative, owners });
+        self.sections[self.at].entries.push(Entry { line: number, pattern, owners });
         Ok(())
     }
 }
@@ -171,100 +167,4 @@ fn owners(dialect: Dialect, named: &[String]) -> Result<BTreeSet<Owner>, String>
         }
     };
     named.iter().map(read).collect()
-}
-
-/// What a pattern fits, as its forge reads it. It is `.gitignore`'s on none of them: `docs/*` fits no file of a folder in
-/// `docs` on GitHub, `/docs` none at all on GitLab, and on Gitea it is a regular expression.
-fn pattern(dialect: Dialect, written: &str) -> Result<Regex, String> {
-    let bad = |why: &str| format!("the pattern \"{}\" {why}", written.escape_debug());
-    let text = match dialect {
-        Dialect::Gitea => {
-            let bare = written.strip_prefix('!').unwrap_or(written);
-            // As Gitea puts it together, without a group.
-            format!("^{}$", bare.strip_prefix('/').unwrap_or(bare))
-        }
-        _ if written.starts_with('!') => return Err(bad("takes out again, which is not understood")),
-        _ if written.contains(['[', ']']) => return Err(bad("has a range, which is not understood")),
-        _ if written == "/" || written.contains("//") => return Err(bad("fits nothing")),
-        _ if written.split('/').any(|part| part.contains("**") && part != "**") => {
-            return Err(bad("has two stars beside something else"));
-        }
-        Dialect::GitLab if written.ends_with("**") => {
-            return Err(bad("ends with two stars, which are as one on GitLab: **/* is all below"));
-        }
-        Dialect::GitHub => github(written),
-        Dialect::GitLab => gitlab(written),
-    };
-    // A name may hold a line feed: it is one more character and no way around a pattern.
-    let built = RegexBuilder::new(&text).dot_matches_new_line(true).size_limit(COMPILED).build();
-    built.map_err(|_| bad("cannot be read"))
-}
-
-/// One folder or file of a pattern.
-fn segment(written: &str) -> String {
-    let mut text = String::new();
-    let mut chars = written.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' => text.push_str("[^/]*"),
-            '?' => text.push_str("[^/]"),
-            '\\' => text.push_str(&regex::escape(&chars.next().map(String::from).unwrap_or_default())),
-            c => text.push_str(&regex::escape(&c.to_string())),
-        }
-    }
-    text
-}
-
-fn github(written: &str) -> String {
-    let mut parts: Vec<&str> = written.split('/').collect();
-    match parts.as_slice() {
-        ["", ..] => {
-            parts.remove(0);
-        }
-        // A single name fits wherever it stands.
-        [name] | [name, ""] if *name != "**" => parts.insert(0, "**"),
-        _ => {}
-    }
-    if let Some(last) = parts.last_mut().filter(|last| last.is_empty()) {
-        *last = "**";
-    }
-    parts.dedup_by(|next, part| *next == "**" && *part == "**");
-    let mut text = r"\A".to_owned();
-    let last = parts.len() - 1;
-    let mut slash = false;
-    for (at, part) in parts.iter().enumerate() {
-        let between = if slash { "/" } else { "" };
-        match *part {
-            "**" if at == 0 && at == last => text.push_str(".+"),
-            "**" if at == 0 => text.push_str("(?:.+/)?"),
-            "**" if at == last => text.push_str("/.*"),
-            "**" => text.push_str("(?:/.+)?"),
-            "*" => text.push_str(&format!("{between}[^/]+")),
-            part => {
-                text.push_str(&format!("{between}{}", segment(part)));
-                // A folder is all that is in it.
-                text.push_str(if at == last { "(?:/.*)?" } else { "" });
-            }
-        }
-        slash = !(*part == "**" && at == 0);
-    }
-    text.push_str(r"\z");
-    text
-}
-
-fn gitlab(written: &str) -> String {
-    let everywhere = if written.starts_with('/') { "" } else { "**/" };
-    let all = if written.ends_with('/') { "**/*" } else { "" };
-    let whole = format!("{everywhere}{}{all}", written.strip_prefix('/').unwrap_or(written));
-    let parts: Vec<&str> = whole.split('/').collect();
-    let mut text = r"\A".to_owned();
-    for (at, part) in parts.iter().enumerate() {
-        match (*part, at + 1 == parts.len()) {
-            ("**", false) => text.push_str("(?:[^/]+/)*"),
-            (part, true) => text.push_str(&segment(part)),
-            (part, false) => text.push_str(&format!("{}/", segment(part))),
-        }
-    }
-    text.push_str(r"\z");
-    text
 }
