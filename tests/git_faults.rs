@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tandem::agent::Bound;
-use tandem::agent::worker::{At, Listed, Pins, Source};
+use tandem::agent::worker::{At, Folder, Listed, Pins, Source};
 use tandem::failure::Fault;
 use tandem::render::Options;
 use tandem::revision::{Ancestry, Wanted};
@@ -460,7 +460,8 @@ async fn content_that_needs_too_much_memory_or_time_ends_its_worker_alone() {
     let within = async |path: &str, limit: Duration| {
         let mut bound = Bound::of(limit);
         let clock = Instant::now();
-        (patient.workers.render_at(&source.url, &at, path, &options, &mut bound).await, clock.elapsed())
+        let folder = Folder { url: &source.url, at: &at, path };
+        (patient.workers.render_at(folder, &options, &mut bound).await, clock.elapsed())
     };
     assert_eq!(within("good", Duration::from_secs(60)).await.0.expect("rendered").manifests.len(), 1);
     let warm = patient.workers.idle_ids();

@@ -28,7 +28,7 @@ use super::releases;
 use super::standards::Standards;
 use super::tip::Key;
 use super::turns::Turns;
-use super::worker::{At, Quarantine, Workers};
+use super::worker::{At, Folder, Quarantine, Workers};
 
 /// Exchanges with remotes at a time for one namespace: one fewer than there are workers for them.
 pub const TURNS: usize = 2;
@@ -169,7 +169,8 @@ impl World {
         options: &Options,
         bound: &mut Bound,
     ) -> Result<Rendered, Failed> {
-        self.render_at(url, &At::Commit(commit.to_owned()), path, options, bound).await
+        let at = At::Commit(commit.to_owned());
+        self.render_at(Folder { url, at: &at, path }, options, bound).await
     }
 
     /// The same of a commit or a merge.
@@ -178,19 +179,17 @@ impl World {
     /// As [`World::render`].
     pub async fn render_at(
         &self,
-        url: &str,
-        at: &At,
-        path: &str,
+        folder: Folder<'_>,
         options: &Options,
         bound: &mut Bound,
     ) -> Result<Rendered, Failed> {
-        let rendered = self.workers.render_at(url, at, path, options, bound).await?;
+        let rendered = self.workers.render_at(folder, options, bound).await?;
         if rendered.asked.is_nothing() || options.helm.cluster.is_some() {
             return Ok(rendered);
         }
         let cluster = self.seen_by_charts().await.map_err(|error| Failed::from(&error))?;
         let helm = helm::Settings { cluster: Some(rendered.asked.of(&cluster)), ..options.helm.clone() };
-        self.workers.render_at(url, at, path, &Options { helm, ..options.clone() }, bound).await
+        self.workers.render_at(folder, &Options { helm, ..options.clone() }, bound).await
     }
 
     /// Where rendering this path of this commit is given up, how it killed the last worker.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::agent::bound::Bound;
 use crate::agent::unit::timeout;
-use crate::agent::worker::{At, killed};
+use crate::agent::worker::{At, Folder, killed};
 use crate::agent::world::World;
 use crate::failure::Failed;
 use crate::object::mask::is_secret;
@@ -75,11 +75,11 @@ async fn render(
     if let Some(problem) = given_up() {
         return Ok(Err(problem));
     }
-    let mut bound = Bound::of(timeout(&subject.spec));
+    let (folder, mut bound) = (Folder { url: &merge.url, at, path }, Bound::of(timeout(&subject.spec)));
     let rendered = match asking {
         // Charts may ask for what the cluster is.
-        Asking::As(_) | Asking::Nobody(_) => world.render_at(&merge.url, at, path, &subject.options, &mut bound).await,
-        Asking::Apart => world.workers.render_at(&merge.url, at, path, &subject.options, &mut bound).await,
+        Asking::As(_) | Asking::Nobody(_) => world.render_at(folder, &subject.options, &mut bound).await,
+        Asking::Apart => world.workers.render_at(folder, &subject.options, &mut bound).await,
     };
     match rendered {
         Ok(rendered) => {

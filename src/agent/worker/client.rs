@@ -9,7 +9,7 @@ use crate::agent::bound::Bound;
 use crate::agent::programs::{Programs, ProgramsSettings};
 
 use super::freeze::{Changes, Freezes, Since};
-use super::proposed::At;
+use super::proposed::{At, Folder};
 use super::protocol::{History, Part, Pins, Question, Request};
 use super::settings::{WorkersSettings, confinement};
 use super::verify::{Check, Verified};
@@ -171,26 +171,25 @@ impl Workers {
 
     /// Renders a folder of a fetched commit, with the programs that it needs.
     pub async fn render(&self, url: &str, commit: &str, path: &str, options: &Options) -> Result<Rendered, Failed> {
-        self.render_at(url, &At::Commit(commit.to_owned()), path, options, &mut Bound::none()).await
+        let at = At::Commit(commit.to_owned());
+        self.render_at(Folder { url, at: &at, path }, options, &mut Bound::none()).await
     }
 
     /// The same of a commit, or of a merge that nobody has made yet: that is rendered in a worker of its own kind, so that
     /// no Sync waits for it. It ends where the time is up that its worker and its programs may take together.
     pub async fn render_at(
         &self,
-        url: &str,
-        at: &At,
-        path: &str,
+        folder: Folder<'_>,
         options: &Options,
         bound: &mut Bound,
     ) -> Result<Rendered, Failed> {
         let mut options = options.clone();
-        let programs = match at {
+        let programs = match folder.at {
             At::Commit(_) => &self.programs,
             At::Merge { .. } => &self.programs_for_proposals,
         };
         loop {
-            let rendered = self.render_alone(url, at, path, &options, bound).await?;
+            let rendered = self.render_alone(folder, &options, bound).await?;
             if rendered.needs.is_empty() {
                 return Ok(rendered);
             }
@@ -201,9 +200,7 @@ impl Workers {
     /// Renders as far as it goes without programs.
     async fn render_alone(
         &self,
-        url: &str,
-        at: &At,
-        path: &str,
+        Folder { url, at, path }: Folder<'_>,
         options: &Options,
         bound: &mut Bound,
     ) -> Result<Rendered, Failed> {

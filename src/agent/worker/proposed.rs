@@ -91,6 +91,17 @@ pub(super) fn trial(cache: &Cache, source: &Source, listed: &Listed, asked: &Pro
     })
 }
 
+/// A folder that is rendered.
+#[derive(Clone, Copy, Debug)]
+pub struct Folder<'a> {
+    /// URL of its repository.
+    pub url: &'a str,
+    /// Of what.
+    pub at: &'a At,
+    /// Its path there.
+    pub path: &'a str,
+}
+
 /// What is rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum At {
