@@ -126,7 +126,7 @@ fn an_autoscaler_that_is_in_no_manifest_of_the_sync_keeps_the_replicas() {
     let tenant = Tenant::new(lab);
     let namespace = tenant.namespace.as_str();
     let image = |tag: u32| format!("registry.example.com/web:{tag}");
-    let all = |tag| ["web", "was-there"].map(|name| deployment(name, "replicas: 2", &image(tag))).concat();
+    let all = |tag| ["web", "was-there", "by-hand"].map(|name| deployment(name, "replicas: 2", &image(tag))).concat();
     let by_hand = |text: &str| lab.apply_in(namespace, text);
     let scaler = |name: &str, count: u32| {
         format!(
@@ -153,11 +153,17 @@ spec:
     by_hand(&deployment("was-there", "replicas: 2", &image(1)));
     by_hand(&scaler("was-there", 6));
     wait_replicas("was-there", 6);
+    by_hand(&deployment("by-hand", "replicas: 2", &image(1)));
+    lab.k(&["-n", namespace, "scale", "deployment/by-hand", "--replicas=7"]);
     repo.write("deploy/web.yaml", &all(1));
     let first = repo.push("two workloads, and no word of an autoscaler");
     tenant.deploy(&repo, "");
     tenant.wait_applied("sync", &first);
-    assert_eq!(["web", "was-there"].map(replicas), [2, 6], "created as Git has it, and left as it was scaled");
+    assert_eq!(
+        ["web", "was-there", "by-hand"].map(replicas),
+        [2, 6, 2],
+        "as Git has it, save what was scaled for good"
+    );
 
     // A full check looks at everything, and a commit applies it.
     let look = |word: &str| {

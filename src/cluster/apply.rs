@@ -1,11 +1,13 @@
 //! Server-side apply: dry run and write, the probe for immutable fields, and taking fields over.
 
+use std::borrow::Cow;
+
 use http::Method;
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply, collection_path, object_path};
 use super::error::ClusterError;
-use super::keep::{Removed, remove};
+use super::keep::{Removed, leave_scale, remove};
 use super::kinds::KindInfo;
 use super::lease::WritePermit;
 use super::refusal::RefusalReason;
@@ -79,7 +81,8 @@ pub async fn dry_run(session: &Session, desired: &Desired) -> Result<Answer, Clu
 ///
 /// # Flow
 /// One server-side apply. Where others own fields that it sets, it is sent again with force, and the
-/// answer says what was taken from whom; drift is put right with force at once. With `tandemcd.io/conflict: Keep` without force; fields that
+/// answer says what was taken from whom; replicas that an autoscaler has set are left to it where this is the first apply, for
+/// which nobody has looked at the object. Drift is put right with force at once. With `tandemcd.io/conflict: Keep` without force; fields that
 /// the API server then names as others' are left out, and it is sent again.
 ///
 /// # Guarantees
@@ -102,6 +105,7 @@ pub async fn apply(
     let desired = change.desired.ok_or_else(|| ClusterError::BadName(change.change.id.to_string()))?;
     let conflicts = match change.change.reason {
         Reason::Drifted | Reason::ReplacedByOthers => Conflicts::Take,
+        reason if reason.is_first() => Conflicts::LeaveScale,
         _ => Conflicts::Tell,
     };
     patch(session, &desired.manifest, Write::Real(permit, conflicts)).await
@@ -117,6 +121,8 @@ enum Write<'a> {
 enum Conflicts {
     /// They are taken, and it is told from whom.
     Tell,
+    /// The same, save replicas that an autoscaler has set.
+    LeaveScale,
     /// They are taken.
     Take,
 }
@@ -199,19 +205,24 @@ async fn take(
     write: &Write<'_>,
 ) -> Result<Answer, ClusterError> {
     let mut taken = None;
+    let mut body = Cow::Borrowed(&manifest.body);
     // A question need not tell whose fields they are, nor a repair, which names its author itself.
-    if matches!(write, Write::Real(_, Conflicts::Tell)) {
+    if let Write::Real(_, conflicts @ (Conflicts::Tell | Conflicts::LeaveScale)) = write {
         match session.send(apply_call(kind, &manifest.id, &manifest.body, "false", write)?).await {
             Ok(reply) => return Answer::of(&reply),
             Err(error) => match error.refusal().map(|r| &r.why) {
                 Some(RefusalReason::FieldConflict { managers, fields }) => {
-                    taken = Some(Taken { from: managers.clone(), fields: fields.clone() });
+                    let mut conflict = Taken { from: managers.clone(), fields: fields.clone() };
+                    if matches!(conflicts, Conflicts::LeaveScale) {
+                        leave_scale(session, kind, manifest, &mut conflict, &mut body).await?;
+                    }
+                    taken = Some(conflict).filter(|conflict| !conflict.fields.is_empty());
                 }
                 _ => return Err(error),
             },
         }
     }
-    let reply = session.send(apply_call(kind, &manifest.id, &manifest.body, "true", write)?).await?;
+    let reply = session.send(apply_call(kind, &manifest.id, &body, "true", write)?).await?;
     Ok(Answer { taken, ..Answer::of(&reply)? })
 }
 

@@ -4,13 +4,45 @@
 //! Keys may themselves hold dots (`.metadata.labels.app.kubernetes.io/name`), so a path is read
 //! against the object that it speaks of, and never guessed.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+
+use super::apply::{Taken, get};
+use super::error::ClusterError;
+use super::kinds::KindInfo;
+use super::session::Session;
+use crate::object::Manifest;
+use crate::object::fields::{AUTOSCALER, autoscaled};
 
 /// Whether a path was found and taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removed {
     Yes,
     No,
+}
+
+/// As the API server writes the path of replicas.
+const REPLICAS: &str = ".spec.replicas";
+
+/// Takes replicas out of what is sent where they conflict with what an autoscaler has set on an object that nobody has
+/// looked at yet. What is really new has no such conflict, and costs no reading.
+pub(super) async fn leave_scale(
+    session: &Session,
+    kind: &KindInfo,
+    manifest: &Manifest,
+    conflict: &mut Taken,
+    body: &mut Cow<'_, Value>,
+) -> Result<(), ClusterError> {
+    if !conflict.fields.iter().any(|field| field == REPLICAS) {
+        return Ok(());
+    }
+    let live = get(session, kind, &manifest.id.namespace, &manifest.id.name).await?;
+    if live.is_some_and(|live| autoscaled(&live)) && remove(body.to_mut(), REPLICAS) == Removed::Yes {
+        conflict.fields.retain(|field| field != REPLICAS);
+        conflict.from.retain(|manager| manager != AUTOSCALER);
+    }
+    Ok(())
 }
 
 /// Takes a field, or an item of a list, out of an object.

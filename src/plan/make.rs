@@ -175,11 +175,6 @@ fn apply_method(desired: &Desired, entry: Option<&Entry>, live: &Live) -> Method
     if desired.yields.is_empty() && !autoscaled { Method::Apply } else { Method::ApplyOver }
 }
 
-/// Whether it says how many there are of something, which an autoscaler may know better.
-fn has_replicas(desired: &Desired) -> bool {
-    desired.manifest.body.pointer("/spec/replicas").is_some()
-}
-
 /// Whether the live object must be read before the verdict holds.
 fn look(desired: &Desired, entry: Option<&Entry>, live: &Live, action: Action) -> Option<Look> {
     if *live != Live::Unknown || action == Action::Unchanged {
@@ -189,7 +184,7 @@ fn look(desired: &Desired, entry: Option<&Entry>, live: &Live, action: Action) -
         Some(Look::Unseen)
     } else if desired.is(Steer::IfNotPresent) {
         Some(Look::Presence)
-    } else if !desired.yields.is_empty() || has_replicas(desired) {
+    } else if !desired.yields.is_empty() {
         Some(Look::Yields)
     } else {
         None

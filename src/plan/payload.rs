@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::pairs::partner;
-use super::{Desired, Method};
+use super::{Desired, Method, Reason};
 use crate::object::fields::{at, at_mut, ours, take_out, theirs};
 
 /// What is sent for `desired`, over `live` where the object exists.
@@ -51,9 +51,10 @@ fn payload(desired: &Desired, live: Option<&Value>) -> Value {
     body
 }
 
-/// What a change sends for `desired`: over `live` only where its method says so, as it is carried out.
-pub fn sent(method: Method, desired: &Desired, live: Option<&Value>) -> Value {
-    payload(desired, live.filter(|_| method != Method::Apply))
+/// What a change sends for `desired`, as it is carried out: over `live` where its method says so, and where it is the first
+/// time, when replicas that an autoscaler has set are left to it.
+pub fn sent((method, reason): (Method, Reason), desired: &Desired, live: Option<&Value>) -> Value {
+    payload(desired, live.filter(|_| method != Method::Apply || reason.is_first()))
 }
 
 impl Desired {
@@ -190,8 +191,10 @@ mod tests {
             assert_eq!(spec.get("replicas"), sent.map(Value::from).as_ref(), "{manager} {subresource}");
             assert_eq!(spec["paused"], true);
             // Of an autoscaler that Git takes away, what is shown is what is sent: what Git has.
-            assert_eq!(super::sent(Method::Apply, &object, Some(&live))["spec"]["replicas"], 2);
-            assert_eq!(&super::sent(Method::ApplyOver, &object, Some(&live))["spec"], spec);
+            let shown = |method, reason| super::sent((method, reason), &object, Some(&live))["spec"].clone();
+            assert_eq!(shown(Method::Apply, Reason::Changed)["replicas"], 2);
+            assert_eq!(shown(Method::ApplyOver, Reason::Changed), *spec);
+            assert_eq!(shown(Method::Apply, Reason::New), *spec, "the first apply leaves them");
         }
     }
 

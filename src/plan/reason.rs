@@ -140,6 +140,14 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether it is sent for the first time, as far as is known: what stands there may be somebody else's, and was not looked
+    /// at.
+    pub fn is_first(self) -> bool {
+        matches!(self, Self::New | Self::Adopted | Self::TakenOver | Self::Unconfirmed)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -168,6 +176,6 @@ pub enum Look {
     Unseen,
     /// `IfNotPresent`: whether it is there decides.
     Presence,
-    /// Some of its fields are left to others where it exists, or are replicas, which an autoscaler may have set.
+    /// Some of its fields are left to others where it exists.
     Yields,
 }

@@ -218,10 +218,10 @@ async fn ask(
             && !apart.contains_key(&change.id)
     };
     let asked = told.plan.changes.iter().enumerate().filter(|(_, change)| due(change));
-    let asked = asked.filter_map(|(at, change)| Some((at, change.method, *wanted.get(&change.id)?)));
+    let asked = asked.filter_map(|(at, change)| Some((at, (change.method, change.reason), *wanted.get(&change.id)?)));
     let mut questions = Vec::new();
-    for (at, method, desired) in asked {
-        questions.push(question(session, at, (method, desired), lives.get(desired.id())).boxed());
+    for (at, how, desired) in asked {
+        questions.push(question(session, at, (how, desired), lives.get(desired.id())).boxed());
     }
     let answers: Vec<_> = stream::iter(questions).buffered(AT_ONCE).collect().await;
     for (at, desired, answer, immutable) in answers {
@@ -252,11 +252,11 @@ async fn ask(
 async fn question<'a>(
     session: &Session,
     at: usize,
-    (method, desired): (Method, &'a Desired),
+    (how, desired): ((Method, plan::Reason), &'a Desired),
     live: Option<&Value>,
 ) -> (usize, &'a Desired, Result<Answer, ClusterError>, bool) {
     let mut sent = desired.clone();
-    sent.manifest.body = plan::sent(method, desired, live);
+    sent.manifest.body = plan::sent(how, desired, live);
     let answer = apply::dry_run(session, &sent).await;
     let invalid = answer.as_ref().err().is_some_and(is_invalid) && live.is_some();
     let immutable = invalid && apply::probe_create(session, &sent).await.is_ok();

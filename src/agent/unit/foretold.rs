@@ -110,7 +110,7 @@ impl Unit {
                 && change.deferred.is_none()
                 && !plan::is_hidden(desired);
             if due {
-                questions.push(ask(&target.session, at, change.method, desired).boxed());
+                questions.push(ask(&target.session, at, (change.method, change.reason), desired).boxed());
             }
         }
         let veiled = inputs::is_veiled(&self.sync.spec);
@@ -242,11 +242,11 @@ impl Unit {
 }
 
 /// What is there, and what an apply would make of it; no answer where the API server cannot say without doing.
-async fn ask<'a>(session: &Session, at: usize, method: Method, desired: &'a Desired) -> Asked<'a> {
+async fn ask<'a>(session: &Session, at: usize, how: (Method, plan::Reason), desired: &'a Desired) -> Asked<'a> {
     let answer = async {
         let live = read(session, desired.id(), &desired.manifest.api_version).await?;
         let mut sent = desired.clone();
-        sent.manifest.body = plan::sent(method, desired, live.as_ref());
+        sent.manifest.body = plan::sent(how, desired, live.as_ref());
         match apply::dry_run(session, &sent).await {
             Ok(answer) => Ok((live, Some(answer))),
             Err(error) if is_dry_run_refused(&error) => Ok((live, None)),

@@ -40,7 +40,7 @@ pub async fn told(
 ) -> Result<Told, ClusterError> {
     let live = known.lives.get(desired.id());
     let mut sent = desired.clone();
-    sent.manifest.body = plan::sent(change.method, desired, live);
+    sent.manifest.body = plan::sent((change.method, change.reason), desired, live);
     if !matches!(change.method, Method::Apply | Method::ApplyOver) || change.deferred.is_some() {
         let changes = matches!(change.action, Action::Created | Action::Configured);
         if let Some(live) = live.filter(|_| changes) {

@@ -22,7 +22,7 @@ use super::{Digest, DigestKey};
 pub const MANAGER: &str = "tandem";
 
 /// Field manager of the controllers of Kubernetes, of which the horizontal autoscaler is one.
-const AUTOSCALER: &str = "kube-controller-manager";
+pub const AUTOSCALER: &str = "kube-controller-manager";
 
 /// Annotation in which `kubectl apply` keeps what it applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
